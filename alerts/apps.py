@@ -1,0 +1,13 @@
+"""The app that decides what matters."""
+
+from django.apps import AppConfig
+
+
+class AlertsConfig(AppConfig):
+    """Rules, alerts, notifications, destinations."""
+
+    name = "alerts"
+
+    def ready(self) -> None:
+        """Hear the facts of the app below."""
+        from alerts import receivers  # noqa: F401  (connects its receivers)

@@ -1,0 +1,1 @@
+"""Knows what happened: services, breakers, events, commands."""

@@ -1,0 +1,31 @@
+"""The rows, one noun a file."""
+
+from breakers.models.access import ApiToken
+from breakers.models.audit import Audit
+from breakers.models.board import Board, Pulse, Tombstone
+from breakers.models.breaker import Breaker, Instance
+from breakers.models.command import Command, Delivery
+from breakers.models.event import Event
+from breakers.models.rollup import Rollup, Rollup10s
+from breakers.models.service import IngestKey, Request, Service
+from breakers.models.transition import Outage, Transition
+
+__all__ = [
+    "ApiToken",
+    "Audit",
+    "Board",
+    "Breaker",
+    "Command",
+    "Delivery",
+    "Event",
+    "IngestKey",
+    "Instance",
+    "Outage",
+    "Pulse",
+    "Request",
+    "Rollup",
+    "Rollup10s",
+    "Service",
+    "Tombstone",
+    "Transition",
+]

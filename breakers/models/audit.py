@@ -1,0 +1,23 @@
+"""The audit trail: who did what, when, from where and why. Insert-only: the database itself refuses the rest."""
+
+from django.db import models
+
+from breakers.models.fields import MomentField
+from breakers.models.service import NAME_LENGTH
+
+
+class Audit(models.Model):
+    """One thing that someone did. Each row holds the hash of the one before it, so that a missing one shows."""
+
+    at = MomentField()
+    actor = models.CharField(max_length=NAME_LENGTH)
+    role = models.CharField(max_length=10)
+    address = models.CharField(max_length=64, default="")
+    verb = models.CharField(max_length=40)
+    target_kind = models.CharField(max_length=20)
+    target_id = models.CharField(max_length=40)
+    target_name = models.CharField(max_length=500)
+    reason = models.TextField(default="")
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    hash = models.CharField(max_length=64)

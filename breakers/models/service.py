@@ -1,0 +1,44 @@
+"""Services and the keys they post with."""
+
+from django.db import models
+
+from breakers.models.fields import MomentField
+
+NAME_LENGTH = 200
+
+
+class Service(models.Model):
+    """A program that guards its calls with breakers, and posts their events."""
+
+    name = models.CharField(max_length=NAME_LENGTH, unique=True)
+    paused = models.BooleanField(default=False)
+    created_at = MomentField()
+    # The last request that was refused for this service, for the people who integrate it: {"at", "status", "detail"}.
+    last_refusal = models.JSONField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IngestKey(models.Model):
+    """A key that a service posts with. The key itself is shown once; here is its SHA-256."""
+
+    service = models.ForeignKey(Service, models.CASCADE, related_name="keys")
+    key_id = models.CharField(max_length=8, unique=True)
+    digest = models.CharField(max_length=64)
+    label = models.CharField(max_length=NAME_LENGTH, default="")
+    created_at = MomentField()
+    last_used_at = MomentField(null=True)
+    revoked_at = MomentField(null=True)
+
+
+class Request(models.Model):
+    """An `Idempotency-Key` that was answered 202: the same key with another body is refused."""
+
+    service = models.ForeignKey(Service, models.CASCADE)
+    key = models.BinaryField(max_length=16)
+    body_digest = models.BinaryField(max_length=16)
+    received_at = MomentField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["service", "key"], name="one_request_a_key")]

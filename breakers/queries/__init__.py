@@ -1,0 +1,36 @@
+"""Reads, each named after the screen or job that reads it. `now` comes in by hand; nothing here writes.
+
+Silence is judged again at every read: a breaker whose instances fell silent since the last sweep is shown stale.
+"""
+
+from breakers.queries.cards import (
+    CardFilter,
+    card,
+    cards_of,
+    changed_since,
+    counts,
+    for_wall,
+    parse_filter,
+)
+from breakers.queries.commands import audit_trail, command, commands_of
+from breakers.queries.details import details, events, open_outages, outages, why_opened
+from breakers.queries.timeline import timeline
+
+__all__ = [
+    "CardFilter",
+    "audit_trail",
+    "card",
+    "cards_of",
+    "changed_since",
+    "command",
+    "commands_of",
+    "counts",
+    "details",
+    "events",
+    "for_wall",
+    "open_outages",
+    "outages",
+    "parse_filter",
+    "timeline",
+    "why_opened",
+]

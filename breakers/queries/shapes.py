@@ -1,0 +1,202 @@
+"""What the readers get: the shapes of the contract, section 5, as structs that serialise as they stand.
+
+Times are RFC 3339 in UTC, ids opaque strings, rates 0-100; null is "not known".
+"""
+
+import msgspec
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """The administrative state that the last order asked for."""
+
+    action: str
+    until: str | None
+    by: str | None
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A state from one moment to the next; `to` null: it goes on."""
+
+    state: str
+    from_: str = msgspec.field(name="from")
+    to: str | None = None
+
+
+class Card(msgspec.Struct, frozen=True):
+    """A breaker's whole visible state. `version`: the newest wins."""
+
+    id: str
+    version: int
+    service: str
+    name: str
+    dependency: str
+    state: str
+    reported_state: str | None
+    since: str
+    headline: str
+    instances: dict[str, int]
+    wanted: Wanted | None
+    calls_1m: int
+    failures_1m: int
+    rejected_1m: int
+    failure_rate_1m: float | None
+    failure_rate_threshold: float | None
+    next_probe_at: str | None
+    last_error_type: str | None
+    last_event_at: str | None
+    # The headline's spans that touch the last 15 minutes, oldest first; the last one has `to` null.
+    strip_15m: list[Span]
+    incident: str | None
+    labels: dict[str, str]
+
+
+class InstanceView(msgspec.Struct, frozen=True):
+    """One live (or lately left) instance of a breaker."""
+
+    name: str
+    state: str
+    reported_state: str | None
+    since: str
+    last_heard_at: str
+    interval_s: int | None
+    library: str | None
+    library_version: str | None
+    config: dict[str, object]
+    commands: list[str] | None  # null: it did not say, all are offered
+    next_probe_at: str | None
+    last_error_type: str | None
+    left_at: str | None
+    odd: bool  # its state differs from that of most others
+
+
+class PathCount(msgspec.Struct, frozen=True):
+    """How often a step of the state diagram was taken in the last 24 h, and when last."""
+
+    from_state: str
+    to_state: str
+    count: int
+    last_at: str
+
+
+class Details(msgspec.Struct, frozen=True):
+    """All of a breaker's page but its timeline and its events."""
+
+    card: Card
+    instances: list[InstanceView]
+    paths: list[PathCount]
+    config: dict[str, object]
+    opened_reason: dict[str, object] | None
+    last_probe_failed_at: str | None
+
+
+class ErrorGroup(msgspec.Struct, frozen=True):
+    """Failures of one error class."""
+
+    type: str
+    count: int
+    first_at: str
+    last_at: str
+    sample: str | None
+
+
+class Why(msgspec.Struct, frozen=True):
+    """Why the breaker opened last. `text` null: the service did not say; nothing is made up."""
+
+    opened_at: str
+    ended_at: str | None
+    metric: str | None
+    value: float | None
+    threshold: float | None
+    window_ms: float | None
+    min_calls: int | None
+    text: str | None
+    first_instance: str | None
+    errors: list[ErrorGroup]
+    failed_probes: int
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """The spans of one instance."""
+
+    instance: str
+    spans: list[Span]
+
+
+class Timeline(msgspec.Struct, frozen=True):
+    """A breaker from one moment to another. `buckets` cover [from, to) exactly."""
+
+    from_: str = msgspec.field(name="from")
+    to: str
+    width_s: int
+    spans: list[Span]
+    buckets: list[dict[str, object]]
+    lanes: list[Lane] | None = None
+
+
+class EventView(msgspec.Struct, frozen=True):
+    """One raw event."""
+
+    id: str
+    type: str
+    instance: str
+    occurred_at: str
+    received_at: str
+    count: int
+    duration_ms: float | None
+    to_state: str | None
+    from_state: str | None
+    error: dict[str, str | None] | None
+    reason: object
+    sequence: int | None
+    attributes: dict[str, object] | None
+
+
+class DeliveryView(msgspec.Struct, frozen=True):
+    """A command's way to one instance."""
+
+    instance: str
+    status: str
+    delivered_at: str | None
+    applied_at: str | None
+    confirmed_at: str | None
+    detail: str
+    verdict: str | None
+
+
+class CommandView(msgspec.Struct, frozen=True):
+    """One order and how far it came."""
+
+    id: str
+    breaker: str
+    action: str
+    reason: str
+    until: str | None
+    requested_by: str
+    issued_at: str
+    expires_at: str
+    status: str
+    verdict: str | None
+    evidence: dict[str, object] | None
+    deliveries: list[DeliveryView]
+
+
+class AuditView(msgspec.Struct, frozen=True):
+    """One line of the audit trail."""
+
+    id: str
+    at: str
+    actor: str
+    role: str
+    address: str
+    verb: str
+    target: dict[str, str]
+    reason: str
+    before: object
+    after: object
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of a list; `next` is the cursor of the following one."""
+
+    items: list[object]
+    next: str | None

@@ -1,0 +1,25 @@
+"""The facts this app announces, after commit, with `send_robust`: receivers must return at once."""
+
+from dataclasses import dataclass, field
+
+from django.dispatch import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a commit changed.
+
+    version: the board's change number after it. breakers: ids of the changed ones. transitions: whether the headline
+    of one changed, so that alerting has work. commands: (service id, instance name) of deliveries that now wait.
+    """
+
+    version: int
+    breakers: frozenset[int] = frozenset()
+    transitions: bool = False
+    commands: frozenset[tuple[int, str]] = field(default_factory=frozenset)
+
+
+# Sent with `changes=Changes(…)`.
+breakers_changed = Signal()
+# Sent with `user_id=…` or `token_id=…` and `reason=…` when a credential ends or its role changes: open sockets must follow.
+access_changed = Signal()

@@ -1,0 +1,1 @@
+"""Shows what happened, and wires the three apps together."""

@@ -1,0 +1,158 @@
+"""What the environment says: read once, checked at once, each error a sentence with the value in it."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"", "0", "false", "no", "off"}
+
+
+class BadSetting(ValueError):
+    """A setting of the environment that can't be used; the message names it, its value and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """The settings of the contract, section 1, with their defaults filled in."""
+
+    host: str
+    port: int
+    data_dir: Path
+    database_url: str
+    sqlite_synchronous: str
+    redis_url: str
+    secret_key: str
+    site_url: str
+    alert_urls: tuple[str, ...]
+    alert_webhook_secret: str
+    allow_private_targets: bool
+    metrics_public: bool
+    environment: str
+    debug: bool
+
+
+def read(environ: Mapping[str, str] = os.environ) -> Env:
+    """Read the environment.
+
+    Errors: BadSetting with a sentence that names the setting.
+    """
+    host = environ.get("HOST", "127.0.0.1")
+    port = _whole_number(environ, "PORT", 8000, 0, 65_535)
+    data_dir = Path(environ.get("DATA_DIR", "") or ROOT / "var").expanduser().resolve()
+    return Env(
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        database_url=environ.get("DATABASE_URL", ""),
+        sqlite_synchronous=_one_of(environ, "SQLITE_SYNCHRONOUS", "NORMAL", ("NORMAL", "FULL")),
+        redis_url=environ.get("REDIS_URL", "") or f"unix://{data_dir / 'valkey.sock'}",
+        secret_key=environ.get("SECRET_KEY", "") or _kept_secret(data_dir / "secret_key"),
+        site_url=_site_url(environ.get("SITE_URL", ""), host, port),
+        alert_urls=tuple(environ.get("ALERT_URLS", "").split()),
+        alert_webhook_secret=environ.get("ALERT_WEBHOOK_SECRET", ""),
+        allow_private_targets=_switch(environ, "ALLOW_PRIVATE_TARGETS"),
+        metrics_public=_switch(environ, "METRICS_PUBLIC"),
+        environment=environ.get("ENVIRONMENT", ""),
+        debug=_switch(environ, "DEBUG"),
+    )
+
+
+def database(url: str, data_dir: Path, synchronous: str) -> dict[str, object]:
+    """Django's DATABASES entry for a `postgresql://` or `sqlite:///` URL; an empty one is SQLite in `data_dir`.
+
+    SQLite writers begin IMMEDIATE: a read that turns into a write after a foreign commit would fail at once.
+    """
+    if not url or url.startswith("sqlite:"):
+        name = unquote(urlsplit(url).path) if url else str(data_dir / "breakerboard.sqlite3")
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": name,
+            "CONN_MAX_AGE": None,
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 5,
+                "init_command": (
+                    "PRAGMA journal_mode=WAL;"
+                    f"PRAGMA synchronous={synchronous};"
+                    "PRAGMA wal_autocheckpoint=4000;"
+                    "PRAGMA cache_size=-65536;"
+                    "PRAGMA temp_store=MEMORY;"
+                ),
+            },
+        }
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise BadSetting(f"DATABASE_URL begins with '{parts.scheme}://'; expected postgresql:// or sqlite:///")
+    options = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")) or "breakerboard",
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": options.pop("host", "") or parts.hostname or "",
+        "PORT": parts.port or "",
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "connect_timeout": 3,
+            "options": "-c lock_timeout=2000 -c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000",
+            **options,
+        },
+    }
+
+
+def _whole_number(environ: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = environ.get(name, "") or str(default)
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise BadSetting(f"{name} is '{text}'; expected a whole number from {least} to {most}")
+    return int(text)
+
+
+def _one_of(environ: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:
+    text = (environ.get(name, "") or default).upper()
+    if text not in choices:
+        raise BadSetting(f"{name} is '{text}'; expected one of {', '.join(choices)}")
+    return text
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "").strip().lower()
+    if text not in TRUE | FALSE:
+        raise BadSetting(f"{name} is '{text}'; expected 1 or 0")
+    return text in TRUE
+
+
+def _site_url(text: str, host: str, port: int) -> str:
+    url = text.rstrip("/") or f"http://{'[' + host + ']' if ':' in host else host}:{port}"
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise BadSetting(f"SITE_URL is '{url}'; expected http://host or https://host")
+    return url
+
+
+def _kept_secret(path: Path) -> str:
+    """The secret of this DATA_DIR, made at the first start and readable by its owner alone."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return _read_when_written(path)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        return path.read_text()
+    except OSError as error:
+        raise BadSetting(f"DATA_DIR {path.parent} can't be written: {error.strerror}") from error
+
+
+def _read_when_written(path: Path) -> str:
+    for _ in range(1000):
+        if text := path.read_text():
+            return text
+    path.unlink()
+    return _kept_secret(path)
