@@ -1,0 +1,1 @@
+"""What is decided here, without a database, a clock or a wire."""

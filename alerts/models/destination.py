@@ -1,0 +1,51 @@
+"""Destinations: where notifications go, and how well each of them takes them."""
+
+import uuid
+
+from django.db import models
+
+from breakers.models.fields import MomentField
+from breakers.models.service import NAME_LENGTH
+
+
+class Source(models.TextChoices):
+    """Who named it: the environment (`ALERT_URLS`, trusted, read-only here) or an administrator at the board."""
+
+    ENVIRONMENT = "environment"
+    BOARD = "board"
+
+
+class Kind(models.TextChoices):
+    """How it is spoken to."""
+
+    WEBHOOK = "webhook"
+    APPRISE = "apprise"
+
+
+class Destination(models.Model):
+    """One place that hears of alerts. Its own breaker stands in the row, so all workers share it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    name = models.CharField(max_length=NAME_LENGTH)
+    source = models.CharField(max_length=12, choices=Source.choices)
+    # SHA-256 of the environment's URL: the URL itself stays in the environment. Null: named at the board.
+    fingerprint = models.CharField(max_length=64, null=True, unique=True)
+    # The board's own: {"url", "secret"} sealed. Empty: the environment's.
+    sealed = models.TextField(default="")
+    # What pages may show: `https://host/•••`.
+    masked_url = models.CharField(max_length=300)
+    created_at = MomentField()
+    # When it was switched off or left the environment; null: on.
+    off_at = MomentField(null=True)
+
+    # Its breaker: failures in a row; until when nothing is tried (null: closed); how long the last opening was.
+    failures = models.IntegerField(default=0)
+    open_until = MomentField(null=True)
+    open_for_s = models.IntegerField(default=0)
+    last_success_at = MomentField(null=True)
+    last_failure_at = MomentField(null=True)
+    last_error = models.CharField(max_length=500, default="")
+
+    def __str__(self) -> str:
+        return self.name
