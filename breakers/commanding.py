@@ -3,10 +3,31 @@
 The only writer of commands and deliveries. A button never writes a state: only a report does.
 """
 
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
-from breakers.access import Actor
-from breakers.models import Command
+from django.db.models import Q, QuerySet, Sum
+
+from breakers import auditing, bulk
+from breakers.access import BOARD, Actor, Role, require
+from breakers.domain.silence import SECOND
+from breakers.domain.states import State
+from breakers.domain.verdicts import DEFAULT_THRESHOLD, WATCHED, Traffic, confirms, overall, verdict, worst
+from breakers.errors import Conflict, Invalid, NotFound
+from breakers.models import Breaker, Command, Delivery, Event, Instance
+from breakers.models.command import ACTIONS, OVERRIDES
+from breakers.models.fields import to_us
+from breakers.signals import Changes, breakers_changed
+from breakers.times import rfc3339
+
+EXPIRES = timedelta(minutes=5)
+LEASE = timedelta(minutes=30)
+LONGEST_LEASE = timedelta(days=30)
+REDELIVERED = timedelta(seconds=10)
+UNFINISHED = ("pending", "delivered", "applied")
+LONGEST_REASON = 2_000
 
 
 def order(
@@ -19,9 +40,361 @@ def order(
     until: datetime | None = None,
     at: datetime,
 ) -> Command:
-    """Order `action` at the live instances (or the named ones). Writes an audit line and nudges waiting polls.
+    """Order `action` at the live instances (or the named ones). Writes an audit line and wakes waiting polls.
 
     Errors: NotAllowed; NotFound (breaker, instance); Conflict (no live instance to reach);
     Invalid (unknown action, no reason, `until` in the past or without an override).
     """
-    raise NotImplementedError
+    require(actor, Role.OPERATOR, f"to order '{action}'")
+    breaker = _known(breaker_id)
+    until = _checked(action, reason, until, at)
+    with bulk.writing():
+        command = _order(actor, breaker, action, reason.strip(), _reached(breaker, instances), until, at)
+        auditing.write(
+            actor,
+            f"command.{action}",
+            "breaker",
+            breaker.pk,
+            f"{breaker.service.name}/{breaker.name}",
+            reason=command.reason,
+            before={"state": breaker.state, "wanted": breaker.wanted_action},
+            after={
+                "command": str(command.pk),
+                "instances": sorted(command.deliveries.values_list("instance_name", flat=True)),
+                "until": rfc3339(until),
+            },
+            at=at,
+        )
+    return command
+
+
+def under_way() -> set[tuple[int, str]]:
+    """(service id, instance name) of every delivery under way or watched: usually none, and cheap to ask."""
+    return set(
+        map(
+            tuple,
+            bulk.select("SELECT DISTINCT service_id, instance_name FROM breakers_delivery WHERE active = %s", [True]),
+        )
+    )
+
+
+def hand_out(service_id: int, names: Iterable[str], at: datetime) -> list[dict[str, Any]]:
+    """The commands that wait for these instances, marked as delivered. Inside `bulk.writing()`."""
+    due = _waiting(service_id, names, at).select_related("command", "command__breaker").order_by("command__issued_at")
+    handed = []
+    for delivery in due:
+        command = delivery.command
+        delivery.due_at = at + REDELIVERED
+        if delivery.status == "pending":
+            delivery.status, delivery.delivered_at = "delivered", at
+        delivery.save(update_fields=["due_at", "status", "delivered_at"])
+        _advance(command)
+        handed.append(
+            {
+                "id": str(command.pk),
+                "breaker": command.breaker.name,
+                "instance": delivery.instance_name,
+                "action": command.action,
+                "reason": command.reason,
+                "requested_by": command.requested_by,
+                "issued_at": rfc3339(command.issued_at),
+                "expires_at": rfc3339(command.expires_at),
+                "until": rfc3339(command.until),
+            }
+        )
+    if handed:
+        _announce({delivery.command.breaker_id for delivery in due})
+    return handed
+
+
+def fetch(service_id: int, instance: str, at: datetime) -> list[dict[str, Any]]:
+    """What waits for one instance, marked as delivered: the long poll's answer. Nothing is written where nothing waits."""
+    if not _waiting(service_id, [instance], at).exists():
+        return []
+    with bulk.writing():
+        return hand_out(service_id, [instance], at)
+
+
+def waits(service_id: int, instance: str, at: datetime) -> bool:
+    """Whether a command that was never delivered waits for the instance: what a long poll answers early for."""
+    return _waiting(service_id, [instance], at).filter(status="pending").exists()
+
+
+def report_result(service_id: int, command_id: str, instance: str, status: str, detail: str, at: datetime) -> None:
+    """What the service says became of a command. Repeats change nothing.
+
+    Errors: NotFound (no such delivery of this service); Invalid (status).
+    """
+    if status not in ("applied", "failed"):
+        raise Invalid(("status", f"unknown status '{status}'; expected applied or failed"))
+    with bulk.writing():
+        delivery = (
+            Delivery.objects.filter(service_id=service_id, instance_name=instance, command_id=_uuid(command_id))
+            .select_related("command")
+            .first()
+        )
+        if delivery is None:
+            raise NotFound(f"no command '{command_id}' for the instance '{instance}' of this service")
+        if delivery.applied_at is not None or delivery.status in ("failed", "expired"):
+            return
+        delivery.detail = detail
+        delivery.delivered_at = delivery.delivered_at or at
+        delivery.applied_at = at
+        if status == "failed":
+            _finish(delivery, "failed", at)
+        elif delivery.status != "confirmed":
+            delivery.status = "applied"
+        delivery.save()
+        _advance(delivery.command)
+        _announce({delivery.command.breaker_id})
+
+
+def observe(shown: Mapping[int, list[str]], reopened: Mapping[int, int], at: datetime) -> None:
+    """What instances showed after a delivery: it confirms; an opening under watch says that it did not hold.
+
+    shown: {instance id: states it reported, oldest first}. reopened: {instance id: when it opened, µs}. Inside `bulk.writing()`.
+    """
+    if not shown:
+        return
+    active = Delivery.objects.filter(active=True, instance_id__in=list(shown)).select_related("command")
+    for delivery in active.exclude(delivered_at=None).order_by("command__issued_at"):
+        for state in shown[delivery.instance_id or 0]:
+            _show(delivery, state, reopened.get(delivery.instance_id or 0), at)
+
+
+def expire_and_judge(at: datetime) -> None:
+    """What time alone brings: expiry, verdicts, the end of leases."""
+    _expire(at)
+    _judge(at)
+    _release_leases(at)
+
+
+def _show(delivery: Delivery, state: str, reopened: int | None, at: datetime) -> None:
+    command = delivery.command
+    if delivery.confirmed_at is None:
+        if not confirms(command.action, state, seen_half_open=delivery.seen_half_open):
+            if state == State.HALF_OPEN:
+                delivery.seen_half_open = True
+                delivery.save(update_fields=["seen_half_open"])
+            return
+        delivery.status, delivery.confirmed_at = "confirmed", at
+        if command.action not in WATCHED:
+            _finish(delivery, "confirmed", at)
+        delivery.seen_half_open = delivery.seen_half_open or state == State.HALF_OPEN
+    elif state == State.OPEN and reopened is not None and command.action in WATCHED:
+        _settle(delivery, "did_not_hold", at, reopened_after_s=round((at - delivery.confirmed_at).total_seconds(), 1))
+    else:
+        return
+    delivery.save()
+    _advance(command)
+    _announce({command.breaker_id})
+
+
+def _expire(at: datetime) -> None:
+    late = Delivery.objects.filter(active=True, status__in=UNFINISHED, command__expires_at__lte=at)
+    if not late.exists():
+        return
+    with bulk.writing():
+        breakers = set()
+        for delivery in late.select_related("command"):
+            _finish(delivery, "expired", at)
+            delivery.save()
+            _advance(delivery.command)
+            breakers.add(delivery.command.breaker_id)
+        _announce(breakers)
+
+
+def _judge(at: datetime) -> None:
+    watched = Delivery.objects.filter(active=True, status="confirmed", verdict=None)
+    if not watched.exists():
+        return
+    with bulk.writing():
+        breakers = set()
+        for delivery in watched.select_related("command", "command__breaker"):
+            since = delivery.confirmed_at or at
+            found = verdict(_traffic(delivery, since), to_us(at) - to_us(since), _threshold(delivery.command.breaker))
+            if found:
+                _settle(delivery, found, at)
+                delivery.save()
+                _advance(delivery.command)
+                breakers.add(delivery.command.breaker_id)
+        if breakers:
+            _announce(breakers)
+
+
+def _release_leases(at: datetime) -> None:
+    ended = Breaker.objects.filter(wanted_until__lte=at).select_related("service")
+    if not ended.exists():
+        return
+    lease = Actor("lease", BOARD.role)
+    with bulk.writing():
+        for breaker in ended:
+            breaker.wanted_action = breaker.wanted_until = breaker.wanted_by = None
+            breaker.save(update_fields=["wanted_action", "wanted_until", "wanted_by"])
+            live = _live(breaker)
+            if live:
+                _order(lease, breaker, "release", "the override reached its end", live, None, at)
+            else:
+                _announce({breaker.pk})
+            auditing.write(
+                lease, "command.release", "breaker", breaker.pk, f"{breaker.service.name}/{breaker.name}", at=at
+            )
+
+
+def _settle(delivery: Delivery, found: str, at: datetime, **more: object) -> None:
+    """Close the watch with its verdict and what it rests on."""
+    since = delivery.confirmed_at or at
+    traffic = _traffic(delivery, since)
+    delivery.verdict = found
+    delivery.evidence = {
+        "calls": traffic.calls,
+        "failures": traffic.failures,
+        "failure_rate": traffic.failure_rate,
+        "threshold": _threshold(delivery.command.breaker),
+        "watched_s": round((at - since).total_seconds(), 1),
+        **more,
+    }
+    _finish(delivery, "confirmed", at)
+
+
+def _traffic(delivery: Delivery, since: datetime) -> Traffic:
+    """Calls at the delivery's instance since it was confirmed."""
+    first_day = to_us(since) // (86_400 * SECOND)
+    counted = Event.objects.filter(
+        day__gte=first_day,
+        breaker_id=delivery.command.breaker_id,
+        at__gte=since,
+        instance_id=delivery.instance_id,
+        type__in=("success", "failure", "timeout"),
+    ).aggregate(calls=Sum("count"), failures=Sum("count", filter=Q(type__in=("failure", "timeout"))))
+    return Traffic(counted["calls"] or 0, counted["failures"] or 0)
+
+
+def _threshold(breaker: Breaker) -> float:
+    told = breaker.config.get("failure_rate_threshold")
+    return float(told) if isinstance(told, int | float) else DEFAULT_THRESHOLD
+
+
+def _finish(delivery: Delivery, status: str, at: datetime) -> None:
+    delivery.status, delivery.active, delivery.finished_at = status, False, at
+
+
+def _advance(command: Command) -> None:
+    """Bring the command's own row up to its deliveries."""
+    rows = list(command.deliveries.all())
+    command.status = overall([row.status for row in rows])
+    if command.action in WATCHED and not any(row.active for row in rows):
+        command.verdict = worst([row.verdict for row in rows])
+        judged = next((row for row in rows if row.verdict == command.verdict and row.evidence), None)
+        command.evidence = judged.evidence if judged else None
+    elif any(row.verdict == "did_not_hold" for row in rows):
+        command.verdict = "did_not_hold"
+        command.evidence = next(row.evidence for row in rows if row.verdict == "did_not_hold")
+    command.save(update_fields=["status", "verdict", "evidence"])
+
+
+def _order(
+    actor: Actor, breaker: Breaker, action: str, reason: str, reached: list[Instance], until: datetime | None, at: datetime
+) -> Command:
+    command = Command.objects.create(
+        breaker=breaker,
+        action=action,
+        reason=reason,
+        until=until,
+        requested_by=actor.name,
+        issued_at=at,
+        expires_at=at + EXPIRES,
+    )
+    Delivery.objects.bulk_create(
+        Delivery(
+            command=command, service_id=breaker.service_id, instance=copy, instance_name=copy.name, due_at=at
+        )
+        for copy in reached
+    )
+    if action in OVERRIDES:
+        breaker.wanted_action, breaker.wanted_until, breaker.wanted_by = action, until, actor.name
+    elif action in ("reset", "release"):
+        breaker.wanted_action = breaker.wanted_until = breaker.wanted_by = None
+    breaker.save(update_fields=["wanted_action", "wanted_until", "wanted_by"])
+    _announce({breaker.pk}, frozenset((breaker.service_id, copy.name) for copy in reached))
+    return command
+
+
+def _checked(action: str, reason: str, until: datetime | None, at: datetime) -> datetime | None:
+    """The end of the override, filled in; None for the other actions."""
+    errors = []
+    if action not in ACTIONS:
+        errors.append(("action", f"unknown action '{action}'; expected one of {', '.join(ACTIONS)}"))
+    if not reason.strip():
+        errors.append(("reason", "'reason' is missing; every order says why"))
+    elif len(reason) > LONGEST_REASON:
+        errors.append(("reason", f"'reason' has {len(reason)} characters; at most {LONGEST_REASON} are taken"))
+    if until is not None and action not in OVERRIDES:
+        errors.append(("until", f"'until' goes with {', '.join(sorted(OVERRIDES))}; '{action}' has no end"))
+    elif until is not None and until <= at:
+        errors.append(("until", f"'until' {rfc3339(until)} is not in the future"))
+    elif until is not None and until > at + LONGEST_LEASE:
+        errors.append(("until", f"'until' {rfc3339(until)} is more than {LONGEST_LEASE.days} days ahead"))
+    if errors:
+        raise Invalid(*errors)
+    return until or at + LEASE if action in OVERRIDES else None
+
+
+def _reached(breaker: Breaker, names: list[str] | None) -> list[Instance]:
+    live = _live(breaker)
+    if names is not None:
+        known = {copy.name: copy for copy in live}
+        for name in names:
+            if name not in known:
+                raise NotFound(f"'{name}' is no live instance of {breaker.name}")
+        live = [known[name] for name in dict.fromkeys(names)]
+    if not live:
+        raise Conflict(f"{breaker.name} has no live instance that the command could reach")
+    return live
+
+
+def _live(breaker: Breaker) -> list[Instance]:
+    return list(breaker.copies.filter(left_at=None).order_by("name"))
+
+
+def _known(breaker_id: str) -> Breaker:
+    breaker = Breaker.objects.select_related("service").filter(pk=int(breaker_id)).first() if _is_id(breaker_id) else None
+    if breaker is None:
+        raise NotFound(f"no breaker '{breaker_id}'")
+    return breaker
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
+def _uuid(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise NotFound(f"no command '{text}'") from None
+
+
+def _waiting(service_id: int, names: Iterable[str], at: datetime) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(
+        service_id=service_id,
+        instance_name__in=list(names),
+        active=True,
+        status__in=("pending", "delivered"),
+        applied_at=None,
+        due_at__lte=at,
+        command__expires_at__gt=at,
+    )
+
+
+def _announce(breaker_ids: set[int], waiting: frozenset[tuple[int, str]] = frozenset()) -> None:
+    """A change of intent is a change of the card: a new version, told after commit."""
+    version = bulk.next_version()
+    Breaker.objects.filter(pk__in=breaker_ids).update(version=version)
+    changes = Changes(version, frozenset(breaker_ids), commands=waiting)
+    bulk.after_commit(lambda: _tell(changes))
+
+
+def _tell(changes: Changes) -> None:
+    breakers_changed.send_robust(sender=None, changes=changes)
+

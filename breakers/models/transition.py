@@ -17,6 +17,8 @@ class Transition(models.Model):
     # `gone` for an instance that left the counts.
     to_state = models.CharField(max_length=16)
     at = MomentField()
+    # Of the event that told it: orders equal times.
+    sequence = models.BigIntegerField(default=-1)
     recorded_at = MomentField()
     # Null: made by silence, not by an event.
     event_id = models.BigIntegerField(null=True)

@@ -1,0 +1,60 @@
+"""Rollups: events into buckets, buckets into wider ones, and which width suits a range."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+DURATION_BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 60_000)
+FINEST_S = 10
+WIDTHS_S = (10, 60, 900, 21_600)
+# How long each width is kept, in s; the coarsest for 13 months.
+KEPT_S = {10: 2 * 86_400, 60: 14 * 86_400, 900: 90 * 86_400, 21_600: 400 * 86_400}
+# Bucket widths that a chart may have, each a multiple of a stored one.
+CHART_WIDTHS_S = (
+    10, 20, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000
+)  # fmt: skip
+
+
+class Width(NamedTuple):
+    """A bucket of `chart_s` seconds, added up from stored ones of `stored_s`."""
+
+    chart_s: int
+    stored_s: int
+
+
+def suiting(start_s: int, end_s: int, points: int, now_s: int) -> Width:
+    """The narrowest bucket that covers [start, end) with at most `points`, of a width that is still kept at `start`."""
+    kept = [width for width in WIDTHS_S if start_s >= now_s - KEPT_S[width]] or [WIDTHS_S[-1]]
+    for chart in CHART_WIDTHS_S:
+        count = -(-end_s // chart) - start_s // chart
+        fitting = [width for width in kept if chart % width == 0]
+        if fitting and count <= points:
+            return Width(chart, fitting[-1])
+    chart = -(-(end_s - start_s) // max(points - 1, 1) // kept[-1] + 1) * kept[-1]
+    while -(-end_s // chart) - start_s // chart > points:
+        chart *= 2
+    return Width(chart, kept[-1])
+
+
+def bin_of(duration_ms: float) -> int:
+    """The index of the duration bin (0 to 15) that holds this duration."""
+    for index, bound in enumerate(DURATION_BOUNDS_MS):
+        if duration_ms <= bound:
+            return index
+    return 15
+
+
+def percentile(bins: Sequence[int], share: float, largest_ms: float) -> float | None:
+    """The duration below which `share` of the counted calls lie, straight between the bounds of its bin; None of none."""
+    total = sum(bins)
+    if not total:
+        return None
+    wanted = share * total
+    so_far = 0
+    for index, count in enumerate(bins):
+        if count and so_far + count >= wanted:
+            low = DURATION_BOUNDS_MS[index - 1] if index else 0
+            high = DURATION_BOUNDS_MS[index] if index < 15 else max(largest_ms, DURATION_BOUNDS_MS[-1])
+            value = low + (high - low) * (wanted - so_far) / count
+            return round(min(value, largest_ms) if largest_ms else value, 1)
+        so_far += count
+    return None

@@ -1,0 +1,411 @@
+"""The working set: the breakers and instances that one batch speaks of, loaded once and written back once.
+
+Rows are structs, times microseconds, JSON columns their text; Django's objects would cost more than the database.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from breakers import bulk
+from breakers.domain.rollups import WIDTHS_S, bin_of
+from breakers.models.rollup import COUNTERS
+
+encode = msgspec.json.Encoder(order="deterministic").encode
+decode = msgspec.json.decode
+MOST_BREAKERS = 10_000
+MOST_INSTANCES = 1_000
+
+
+def as_json(value: object) -> str:
+    """The text of a JSON column."""
+    return encode(value).decode()
+
+
+class BreakerRow(msgspec.Struct):
+    """A breaker as stored, and what the batch did to it."""
+
+    id: int
+    service_id: int
+    name: str
+    dependency: str
+    labels: str
+    headline: str
+    state: str
+    since: int
+    reported_state: str | None
+    instances: str
+    strip: str
+    next_probe_at: int | None
+    last_event_at: int | None
+    last_error_type: str | None
+    opened_reason: str | None
+    config: str
+    silence_due_at: int | None
+    calls_1m: int
+    failures_1m: int
+    rejected_1m: int
+    # More than the hot columns changed.
+    changed: bool = False
+
+
+class InstanceRow(msgspec.Struct):
+    """An instance as stored, and what the batch did to it."""
+
+    id: int
+    breaker_id: int
+    name: str
+    state: str
+    since: int
+    reported_state: str | None
+    newest_at: int
+    newest_sequence: int
+    state_at: int | None
+    state_sequence: int
+    first_heard_at: int
+    heard_at: int
+    interval_s: int | None
+    left_at: int | None
+    stopped: bool
+    next_probe_at: int | None
+    library: str | None
+    library_version: str | None
+    config: str
+    commands: str | None
+    last_error_type: str | None
+    touched: bool = False
+    changed: bool = False
+
+    @property
+    def counted_state(self) -> str:
+        """Its state in the headline's counts: `gone` when it left."""
+        return "gone" if self.left_at is not None else self.state
+
+
+BREAKER_COLUMNS = (
+    "id, service_id, name, dependency, {labels}, headline, state, since, reported_state, {instances}, {strip}, "
+    "next_probe_at, last_event_at, last_error_type, {opened_reason}, {config}, silence_due_at, calls_1m, failures_1m, rejected_1m"
+)
+INSTANCE_COLUMNS = (
+    "id, breaker_id, name, state, since, reported_state, newest_at, newest_sequence, state_at, state_sequence, "
+    "first_heard_at, heard_at, interval_s, left_at, stopped, next_probe_at, library, library_version, {config}, "
+    "{commands}, last_error_type"
+)
+
+insert_events = bulk.insert(
+    "breakers_event",
+    {
+        "id": "bigint",
+        "service_id": "bigint",
+        "key": "bytea",
+        "breaker_id": "bigint",
+        "instance_id": "bigint",
+        "day": "int",
+        "at": "bigint",
+        "type": "text",
+        "count": "int",
+        "duration_ms": "float8",
+        "duration_max_ms": "float8",
+        "to_state": "text",
+        "error_type": "text",
+        "error_message": "text",
+        "extra": "jsonb",
+    },
+)
+add_to_rollups = bulk.add_up(
+    "breakers_rollup_10s",
+    {"at": "bigint", "breaker_id": "bigint"},
+    {name: "float8" if name.startswith("duration") else "bigint" for name in COUNTERS},
+    largest=("duration_max_ms",),
+)
+add_to_wide_rollups = bulk.add_up(
+    "breakers_rollup",
+    {"breaker_id": "bigint", "width": "bigint", "at": "bigint"},
+    {name: "float8" if name.startswith("duration") else "bigint" for name in COUNTERS},
+    largest=("duration_max_ms",),
+)
+touch_instances = bulk.update(
+    "breakers_instance",
+    {"newest_at": "bigint", "newest_sequence": "bigint", "heard_at": "bigint", "last_error_type": "text", "id": "bigint"},
+)
+save_instances = bulk.update(
+    "breakers_instance",
+    {
+        "state": "text",
+        "since": "bigint",
+        "reported_state": "text",
+        "newest_at": "bigint",
+        "newest_sequence": "bigint",
+        "state_at": "bigint",
+        "state_sequence": "bigint",
+        "heard_at": "bigint",
+        "interval_s": "int",
+        "left_at": "bigint",
+        "stopped": "bool",
+        "next_probe_at": "bigint",
+        "library": "text",
+        "library_version": "text",
+        "config": "jsonb",
+        "commands": "jsonb",
+        "last_error_type": "text",
+        "id": "bigint",
+    },
+)
+touch_breakers = bulk.update(
+    "breakers_breaker",
+    {
+        "version": "bigint",
+        "last_event_at": "bigint",
+        "last_error_type": "text",
+        "calls_1m": "bigint",
+        "failures_1m": "bigint",
+        "rejected_1m": "bigint",
+        "id": "bigint",
+    },
+)
+save_breakers = bulk.update(
+    "breakers_breaker",
+    {
+        "version": "bigint",
+        "dependency": "text",
+        "labels": "jsonb",
+        "state": "text",
+        "since": "bigint",
+        "reported_state": "text",
+        "instances": "jsonb",
+        "strip": "jsonb",
+        "next_probe_at": "bigint",
+        "last_event_at": "bigint",
+        "last_error_type": "text",
+        "opened_reason": "jsonb",
+        "config": "jsonb",
+        "silence_due_at": "bigint",
+        "calls_1m": "bigint",
+        "failures_1m": "bigint",
+        "rejected_1m": "bigint",
+        "id": "bigint",
+    },
+)
+
+# Names to ids never change while the row lives; a row that is gone is noticed when it is loaded.
+_breaker_ids: dict[tuple[int, str], int] = {}
+_instance_ids: dict[tuple[int, str], int] = {}
+_MOST_REMEMBERED = 500_000
+
+
+class WorkingSet:
+    """What one transaction works on."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+        self.breakers: dict[int, BreakerRow] = {}
+        self.instances: dict[int, InstanceRow] = {}
+        self._whole: set[int] = set()
+        self._rollups: dict[tuple[int, int], list[float]] = {}
+
+    def load(self, names: Iterable[tuple[int, str, str]]) -> None:
+        """Load what exists of these (service id, breaker, instance)."""
+        wanted = set(names)
+        self._remember({(service, breaker) for service, breaker, _ in wanted})
+        self.load_breakers({_breaker_ids[s, b] for s, b, _ in wanted if (s, b) in _breaker_ids})
+        of_breaker = {(_breaker_ids[s, b], i) for s, b, i in wanted if (s, b) in _breaker_ids}
+        self._remember_instances(of_breaker)
+        self._load_instances("id", [_instance_ids[pair] for pair in of_breaker if pair in _instance_ids])
+
+    def breaker(self, service_id: int, name: str) -> BreakerRow | None:
+        """The loaded breaker of that name."""
+        return self.breakers.get(_breaker_ids.get((service_id, name), -1))
+
+    def instance(self, breaker_id: int, name: str) -> InstanceRow | None:
+        """The loaded instance of that name."""
+        return self.instances.get(_instance_ids.get((breaker_id, name), -1))
+
+    def load_breakers(self, ids: Iterable[int]) -> None:
+        """Load breakers by id."""
+        wanted = [id for id in ids if id not in self.breakers]
+        if not wanted:
+            return
+        sql = f"SELECT {_json_texts(BREAKER_COLUMNS)} FROM breakers_breaker WHERE {bulk.is_one_of('id')}"  # noqa: S608
+        for row in bulk.select(sql, [bulk.as_list(wanted)]):
+            self.breakers[row[0]] = BreakerRow(*row)
+        for id in wanted:
+            if id not in self.breakers:
+                _forget(id)
+
+    def load_whole(self, breaker_ids: Iterable[int]) -> None:
+        """Load every instance of these breakers."""
+        wanted = [id for id in breaker_ids if id not in self._whole]
+        if wanted:
+            self._load_instances("breaker_id", wanted)
+            self._whole.update(wanted)
+
+    def of_breaker(self, breaker_id: int) -> list[InstanceRow]:
+        """Every instance of a breaker that was loaded whole."""
+        return [row for row in self.instances.values() if row.breaker_id == breaker_id]
+
+    def add_breaker(self, service_id: int, name: str, dependency: str, at: int) -> BreakerRow | None:
+        """A breaker never heard of; None where the service has too many."""
+        [[count]] = bulk.select("SELECT count(*) FROM breakers_breaker WHERE service_id = %s", [service_id])
+        if count >= MOST_BREAKERS:
+            return None
+        strip = as_json([[at, "unknown"]])
+        [[id]] = bulk.select(
+            "INSERT INTO breakers_breaker (service_id, name, dependency, labels, headline, version, created_at, state, since,"
+            " instances, strip, config, calls_1m, failures_1m, rejected_1m)"
+            " VALUES (%s, %s, %s, '{}', 'any', 0, %s, 'unknown', %s, '{}', %s, '{}', 0, 0, 0) RETURNING id",
+            [service_id, name, dependency, self.now, at, strip],
+        )
+        row = BreakerRow(
+            id, service_id, name, dependency, "{}", "any", "unknown", at, None, "{}", strip,
+            None, None, None, None, "{}", None, 0, 0, 0, changed=True,
+        )  # fmt: skip
+        self.breakers[id] = row
+        self._whole.add(id)
+        _breaker_ids[service_id, name] = id
+        return row
+
+    def add_instance(self, breaker_id: int, name: str, at: int) -> InstanceRow | None:
+        """An instance never heard of; None where the breaker has too many."""
+        [[count]] = bulk.select("SELECT count(*) FROM breakers_instance WHERE breaker_id = %s", [breaker_id])
+        if count >= MOST_INSTANCES:
+            return None
+        [[id]] = bulk.select(
+            "INSERT INTO breakers_instance (breaker_id, name, state, since, newest_at, newest_sequence, state_sequence,"
+            " first_heard_at, heard_at, stopped, config) VALUES (%s, %s, 'unknown', %s, %s, -1, -1, %s, %s, %s, '{}') RETURNING id",
+            [breaker_id, name, at, at, self.now, self.now, False],
+        )
+        row = InstanceRow(
+            id, breaker_id, name, "unknown", at, None, at, -1, None, -1, self.now, self.now, None, None,
+            False, None, None, None, "{}", None, None, changed=True,
+        )  # fmt: skip
+        self.instances[id] = row
+        _instance_ids[breaker_id, name] = id
+        return row
+
+    def count(self, breaker_id: int, second: int, report: Any) -> None:
+        """Add an outcome to its 10 s bucket."""
+        key = (second - second % 10, breaker_id)
+        counters = self._rollups.get(key)
+        if counters is None:
+            counters = self._rollups[key] = [0] * len(COUNTERS)
+        count = report.count
+        counters[_PLACE[report.type]] += count
+        if report.duration_ms is not None and report.type in _TIMED:
+            longest = report.duration_max_ms or report.duration_ms
+            counters[_SUM] += report.duration_ms * count
+            counters[_MAX] = max(counters[_MAX], longest)
+            if report.durations is None:
+                counters[_BINS + bin_of(report.duration_ms)] += count
+        if report.durations is not None:
+            for index, many in enumerate(report.durations):
+                counters[_BINS + index] += many
+
+    def save(self, version: int, folded_until_s: int) -> None:
+        """Write back what changed. Buckets before `folded_until_s` are in the wide rollups already: late ones join there."""
+        counted = [
+            (*key, *map(int, row[:_SUM]), float(row[_SUM]), float(row[_MAX]), *map(int, row[_BINS:]))
+            for key, row in sorted(self._rollups.items())
+        ]
+        add_to_rollups(counted)
+        for row in counted:
+            if row[0] < folded_until_s:
+                add_to_wide_rollups([(row[1], width, row[0] - row[0] % width, *row[2:]) for width in WIDTHS_S[1:]])
+        # In the order of ids: two writers on PostgreSQL that are not under the lock can't meet head-on.
+        instances = sorted((row for row in self.instances.values() if row.touched or row.changed), key=_by_id)
+        touch_instances(
+            [(i.newest_at, i.newest_sequence, i.heard_at, i.last_error_type, i.id) for i in instances if not i.changed]
+        )
+        save_instances(
+            [
+                (
+                    i.state, i.since, i.reported_state, i.newest_at, i.newest_sequence, i.state_at, i.state_sequence,
+                    i.heard_at, i.interval_s, i.left_at, i.stopped, i.next_probe_at, i.library, i.library_version,
+                    i.config, i.commands, i.last_error_type, i.id,
+                )
+                for i in instances
+                if i.changed
+            ]
+        )  # fmt: skip
+        breakers = sorted(self.breakers.values(), key=_by_id)
+        touch_breakers(
+            [
+                (version, b.last_event_at, b.last_error_type, b.calls_1m, b.failures_1m, b.rejected_1m, b.id)
+                for b in breakers
+                if not b.changed
+            ]
+        )
+        save_breakers(
+            [
+                (
+                    version, b.dependency, b.labels, b.state, b.since, b.reported_state, b.instances, b.strip,
+                    b.next_probe_at, b.last_event_at, b.last_error_type, b.opened_reason, b.config, b.silence_due_at,
+                    b.calls_1m, b.failures_1m, b.rejected_1m, b.id,
+                )
+                for b in breakers
+                if b.changed
+            ]
+        )  # fmt: skip
+
+    def _remember(self, names: set[tuple[int, str]]) -> None:
+        """Look up the ids of breakers not yet known by name."""
+        if len(_breaker_ids) + len(_instance_ids) > _MOST_REMEMBERED:
+            _breaker_ids.clear()
+            _instance_ids.clear()
+        missing: dict[int, list[str]] = {}
+        for service_id, name in names:
+            if (service_id, name) not in _breaker_ids:
+                missing.setdefault(service_id, []).append(name)
+        for service_id, wanted in missing.items():
+            sql = f"SELECT name, id FROM breakers_breaker WHERE service_id = %s AND {bulk.is_one_of('name')}"  # noqa: S608
+            for name, id in bulk.select(sql, [service_id, bulk.as_list(wanted)]):
+                _breaker_ids[service_id, name] = id
+
+    def _remember_instances(self, pairs: set[tuple[int, str]]) -> None:
+        missing: dict[int, list[str]] = {}
+        for breaker_id, name in pairs:
+            if (breaker_id, name) not in _instance_ids:
+                missing.setdefault(breaker_id, []).append(name)
+        for breaker_id, wanted in missing.items():
+            sql = f"SELECT name, id FROM breakers_instance WHERE breaker_id = %s AND {bulk.is_one_of('name')}"  # noqa: S608
+            for name, id in bulk.select(sql, [breaker_id, bulk.as_list(wanted)]):
+                _instance_ids[breaker_id, name] = id
+
+    def _load_instances(self, column: str, ids: list[int]) -> None:
+        if not ids:
+            return
+        sql = f"SELECT {_json_texts(INSTANCE_COLUMNS)} FROM breakers_instance WHERE {bulk.is_one_of(column)}"  # noqa: S608
+        for row in bulk.select(sql, [bulk.as_list(ids)]):
+            if row[0] not in self.instances:
+                loaded = self.instances[row[0]] = InstanceRow(*row)
+                loaded.stopped = bool(loaded.stopped)
+
+
+def forget_everything() -> None:
+    """Forget all remembered ids (another database, a restored copy)."""
+    _breaker_ids.clear()
+    _instance_ids.clear()
+
+
+def _forget(breaker_id: int) -> None:
+    for key in [key for key, id in _breaker_ids.items() if id == breaker_id]:
+        del _breaker_ids[key]
+    for pair in [pair for pair in _instance_ids if pair[0] == breaker_id]:
+        del _instance_ids[pair]
+
+
+def _json_texts(columns: str) -> str:
+    """Column names, JSON ones as text: PostgreSQL's driver would make objects of them."""
+    names = ("labels", "instances", "strip", "opened_reason", "config", "commands")
+    suffix = "::text" if bulk.is_postgresql() else ""
+    return columns.format(**{name: name + suffix for name in names})
+
+
+def _by_id(row: BreakerRow | InstanceRow) -> int:
+    return row.id
+
+
+_PLACE = {name: index for index, name in enumerate(COUNTERS)}
+_SUM, _MAX, _BINS = _PLACE["duration_sum_ms"], _PLACE["duration_max_ms"], _PLACE["d0"]
+# Remarks (slow, retry …) tell of calls that are timed elsewhere.
+_TIMED = frozenset({"success", "failure", "timeout"})
