@@ -1,15 +1,19 @@
 """What the environment says: read once, checked at once, each error a sentence with the value in it."""
 
+import hashlib
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"", "0", "false", "no", "off"}
+# A Unix socket's path has 108 bytes at most on Linux, 104 elsewhere.
+LONGEST_SOCKET = 100
 
 
 class BadSetting(ValueError):
@@ -26,6 +30,8 @@ class Env:
     database_url: str
     sqlite_synchronous: str
     redis_url: str
+    # Where the embedded Valkey listens; None: REDIS_URL names a server of the site.
+    valkey_socket: Path | None
     secret_key: str
     site_url: str
     alert_urls: tuple[str, ...]
@@ -34,6 +40,7 @@ class Env:
     metrics_public: bool
     environment: str
     debug: bool
+    log_format: str
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Env:
@@ -44,13 +51,15 @@ def read(environ: Mapping[str, str] = os.environ) -> Env:
     host = environ.get("HOST", "127.0.0.1")
     port = _whole_number(environ, "PORT", 8000, 0, 65_535)
     data_dir = Path(environ.get("DATA_DIR", "") or ROOT / "var").expanduser().resolve()
+    valkey_socket = None if environ.get("REDIS_URL") else _valkey_socket(data_dir)
     return Env(
         host=host,
         port=port,
         data_dir=data_dir,
         database_url=environ.get("DATABASE_URL", ""),
         sqlite_synchronous=_one_of(environ, "SQLITE_SYNCHRONOUS", "NORMAL", ("NORMAL", "FULL")),
-        redis_url=environ.get("REDIS_URL", "") or f"unix://{data_dir / 'valkey.sock'}",
+        redis_url=environ.get("REDIS_URL", "") or f"unix://{quote(str(valkey_socket))}",
+        valkey_socket=valkey_socket,
         secret_key=environ.get("SECRET_KEY", "") or _kept_secret(data_dir / "secret_key"),
         site_url=_site_url(environ.get("SITE_URL", ""), host, port),
         alert_urls=tuple(environ.get("ALERT_URLS", "").split()),
@@ -59,6 +68,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Env:
         metrics_public=_switch(environ, "METRICS_PUBLIC"),
         environment=environ.get("ENVIRONMENT", ""),
         debug=_switch(environ, "DEBUG"),
+        log_format=_one_of(environ, "LOG_FORMAT", "console", ("console", "json")),
     )
 
 
@@ -114,10 +124,11 @@ def _whole_number(environ: Mapping[str, str], name: str, default: int, least: in
 
 
 def _one_of(environ: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:
-    text = (environ.get(name, "") or default).upper()
-    if text not in choices:
-        raise BadSetting(f"{name} is '{text}'; expected one of {', '.join(choices)}")
-    return text
+    text = environ.get(name, "") or default
+    for choice in choices:
+        if text.upper() == choice.upper():
+            return choice
+    raise BadSetting(f"{name} is '{text}'; expected one of {', '.join(choices)}")
 
 
 def _switch(environ: Mapping[str, str], name: str) -> bool:
@@ -125,6 +136,17 @@ def _switch(environ: Mapping[str, str], name: str) -> bool:
     if text not in TRUE | FALSE:
         raise BadSetting(f"{name} is '{text}'; expected 1 or 0")
     return text in TRUE
+
+
+def _valkey_socket(data_dir: Path) -> Path:
+    """In DATA_DIR; where that path is too long for a socket, in a directory for it alone among the temporary files."""
+    path = data_dir / "valkey.sock"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET:
+        return path
+    mark = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]
+    name = f"breakerboard-{os.getuid()}-{mark}"
+    path = Path(tempfile.gettempdir()) / name / "valkey.sock"
+    return path if len(os.fsencode(path)) <= LONGEST_SOCKET else Path("/tmp") / name / "valkey.sock"  # noqa: S108 (private, checked by its owner at the start)
 
 
 def _site_url(text: str, host: str, port: int) -> str:

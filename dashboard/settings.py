@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONCE, NONE, SELF
 
 from dashboard import env as environment
+from dashboard import logs
 
 ENV = environment.read()
 BASE_DIR = environment.ROOT
@@ -133,3 +134,4 @@ CONTENT_SECURITY_POLICY = {
 }
 
 LOGGING_CONFIG = None
+logs.configure(ENV.log_format)
