@@ -1,0 +1,26 @@
+"""Adapters: how each breaker library is watched and commanded.
+
+An adapter's module is imported when a breaker of its library is attached, not before.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from breakerboard.adapters.base import Adapter
+
+ADAPTERS = {"pybreaker": ("breakerboard.adapters.pybreaker", "PybreakerAdapter")}
+
+
+def adapter_class(breaker: object) -> type[Adapter]:
+    """The adapter for this breaker, found by the package that its class, or a parent of it, comes from."""
+    for kind in type(breaker).__mro__:
+        package = kind.__module__.split(".")[0]
+        if package in ADAPTERS:
+            module, name = ADAPTERS[package]
+            return cast("type[Adapter]", getattr(import_module(module), name))
+    raise TypeError(
+        f"There is no adapter for a {type(breaker).__module__}.{type(breaker).__qualname__}; "
+        f"known libraries: {', '.join(sorted(ADAPTERS))}."
+    )

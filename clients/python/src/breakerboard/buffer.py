@@ -1,0 +1,246 @@
+"""The buffer: what was seen and not yet taken by the board.
+
+Outcomes of one second add up to one event; state changes stand alone. Each event gets its
+id, sequence and time here, so that posting it again is a duplicate. It holds `capacity`
+events: full, it drops successes first, then the oldest counts, a state change never (of
+thousands, the first and the last of each breaker stay), and counts what it dropped.
+
+The lock is reentrant: a generator may be collected, and with it a guarded call end, in the
+middle of any line here. That is why dictionaries are swapped, not walked while they change.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Iterable
+from heapq import merge
+from typing import Any, Callable, Optional
+
+from breakerboard.events import Event, Subject, clean, message_of, stamp
+from breakerboard.settings import Settings
+
+BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 60_000)
+MOST_COUNT = 1_000_000
+MOST_KEYS = 64  # kinds of outcome of one breaker in one second; more errors than that share one
+
+Key = tuple[str, Optional[str], bool]  # type of event, of error, and whether it was timed
+Rank = OrderedDict[int, Event]  # by sequence, oldest first
+
+
+class Aggregate:
+    __slots__ = ("at", "count", "durations", "max_ms", "message", "second", "sum_ms")
+
+    def __init__(self, at: float, second: int, message: str | None, timed: bool) -> None:
+        self.at = at
+        self.second = second
+        self.message = message
+        self.count = 0
+        self.sum_ms = 0.0
+        self.max_ms = 0.0
+        self.durations = [0] * (len(BOUNDS_MS) + 1) if timed else None
+
+    def add(self, count: int, duration_ms: float | None) -> None:
+        self.count += count
+        if duration_ms is not None and self.durations is not None:
+            self.sum_ms += duration_ms
+            self.max_ms = max(self.max_ms, duration_ms)
+            self.durations[bisect_left(BOUNDS_MS, duration_ms)] += 1
+
+    def event(self, key: Key) -> Event:
+        kind, error_type, _ = key
+        event: Event = {"type": kind, "count": self.count}
+        if self.durations is not None:
+            event["duration_ms"] = round(self.sum_ms / self.count, 3)
+            event["duration_max_ms"] = round(self.max_ms, 3)
+            event["durations"] = self.durations
+        if error_type is not None:
+            event["error"] = {"type": error_type, "message": self.message or ""}
+        return event
+
+
+class Buffer:
+    def __init__(self, settings: Settings, instance: str, wake: Callable[[], None]) -> None:
+        self._settings = settings
+        self._wake = wake
+        self.reset(instance)
+
+    def reset(self, instance: str) -> None:
+        """Begin anew under another name, as a forked child does: what the parent saw is the parent's."""
+        self._lock = threading.RLock()
+        self.instance = instance
+        self._run = os.urandom(8).hex()
+        self._sequence = itertools.count(int(time.time() * 1000))
+        self._open: dict[Subject, dict[Key, Aggregate]] = {}
+        self._successes: Rank = OrderedDict()
+        self._counts: Rank = OrderedDict()
+        self._singles: Rank = OrderedDict()
+        self._beats: Rank = OrderedDict()
+        self._beat_of: dict[str, int] = {}
+        self._latest_at = 0.0
+        self._last = 0
+        self.due: float | None = None  # monotonic; None: nothing waits
+        self.dropped = 0
+
+    def outcome(
+        self,
+        subject: Subject,
+        kind: str,
+        duration_ms: float | None = None,
+        error: BaseException | None = None,
+        count: int = 1,
+    ) -> None:
+        at = self._settings.now()
+        second = int(at)
+        key: Key = (kind, type(error).__name__ if error is not None else None, duration_ms is not None)
+        known = self._open.get(subject, {}).get(key)
+        # The message is read outside the lock: `__str__` is the host's code.
+        message = message_of(error) if error is not None and (known is None or known.second != second) else None
+        with self._lock:
+            lane = self._open.setdefault(subject, {})
+            if error is not None and key not in lane and len(lane) >= MOST_KEYS:
+                key = (kind, "(other)", key[2])
+            aggregate = lane.get(key)
+            if aggregate is None or aggregate.second != second or aggregate.count + count > MOST_COUNT:
+                if aggregate is not None:
+                    self._seal(subject, key, aggregate)
+                lane[key] = aggregate = Aggregate(at, second, message, key[2])
+            aggregate.add(count, duration_ms)
+            first_error = error is not None and at - subject.last_error_at >= self._settings.quiet_s
+            if error is not None:
+                subject.last_error_at = at
+            sooner = self._bring_forward(self._settings.gather_s if first_error else self._settings.second_s)
+        if sooner:
+            self._wake()
+
+    def single(self, subject: Subject, kind: str, fields: Event) -> None:
+        """An event of its own, told at once, after the counts that led to it."""
+        with self._lock:
+            for key, aggregate in self._open.pop(subject, {}).items():
+                self._seal(subject, key, aggregate)
+            self._put(self._singles, subject, {"type": kind, **fields}, self._not_before_the_last())
+            sooner = self._bring_forward(self._settings.gather_s)
+        if sooner:
+            self._wake()
+
+    def beat(self, subject: Subject, fields: Event) -> None:
+        """A heartbeat: it takes the place of one that is still waiting."""
+        with self._lock:
+            self._beats.pop(self._beat_of.pop(subject.breaker, 0), None)
+            sequence = self._put(self._beats, subject, {"type": "heartbeat", **fields}, self._not_before_the_last())
+            self._beat_of[subject.breaker] = sequence
+            sooner = self._bring_forward(self._settings.gather_s)
+        if sooner:
+            self._wake()
+
+    def take(self, limit: int) -> list[tuple[int, Event]]:
+        """The oldest events with their sequences. They stay here until they are `done`."""
+        with self._lock:
+            self.due = None
+            lanes, self._open = self._open, {}
+            for subject, lane in lanes.items():
+                for key, aggregate in lane.items():
+                    self._seal(subject, key, aggregate)
+            ranks = [list(itertools.islice(rank.items(), limit)) for rank in self._ranks()]
+        return list(itertools.islice(merge(*ranks, key=lambda entry: entry[0]), limit))
+
+    def done(self, sequences: Iterable[int]) -> None:
+        with self._lock:
+            for sequence in sequences:
+                for rank in self._ranks():
+                    rank.pop(sequence, None)
+
+    def drop(self, sequences: Iterable[int]) -> None:
+        with self._lock:
+            for sequence in sequences:
+                for rank in self._ranks():
+                    self._lose(rank, sequence)
+
+    def mark(self) -> int:
+        """The sequence of the last event, when all that was counted so far is put into events."""
+        self.take(0)
+        return self._last
+
+    def holds_up_to(self, mark: int) -> bool:
+        with self._lock:
+            return any(next(iter(rank)) <= mark for rank in self._ranks() if rank)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._ranks())) + sum(map(len, list(self._open.values())))
+
+    def _ranks(self) -> tuple[Rank, Rank, Rank, Rank]:
+        return self._successes, self._counts, self._singles, self._beats
+
+    def _bring_forward(self, delay_s: float) -> bool:
+        due = time.monotonic() + delay_s
+        if self.due is not None and self.due <= due:
+            return False
+        self.due = due
+        return True
+
+    def _not_before_the_last(self) -> float:
+        # A clock set back must not make a state older than the one before it.
+        self._latest_at = max(self._latest_at, self._settings.now())
+        return self._latest_at
+
+    def _seal(self, subject: Subject, key: Key, aggregate: Aggregate) -> None:
+        rank = self._successes if key[0] == "success" else self._counts
+        self._put(rank, subject, aggregate.event(key), aggregate.at)
+
+    def _put(self, rank: Rank, subject: Subject, fields: dict[str, Any], at: float) -> int:
+        self._last = sequence = next(self._sequence)
+        rank[sequence] = {
+            "id": f"{self._run}-{sequence}",
+            "breaker": subject.breaker,
+            "dependency": subject.dependency,
+            "instance": self.instance,
+            "sequence": sequence,
+            "occurred_at": stamp(at),
+            **fields,
+        }
+        self._trim()
+        return sequence
+
+    def _trim(self) -> None:
+        while sum(map(len, self._ranks())) > self._settings.capacity:
+            rank = self._successes or self._counts
+            if rank:
+                self._lose(rank, next(iter(rank)))
+            elif not self._thin():
+                return
+
+    def _thin(self) -> bool:
+        """Drop a tenth of the single events: the oldest between the first and the last of a breaker."""
+        last = {event["breaker"]: sequence for sequence, event in self._singles.items()}
+        seen: set[str] = set()
+        between, partings = [], []
+        for sequence, event in self._singles.items():
+            if event["breaker"] in seen and sequence != last[event["breaker"]]:
+                between.append(sequence)
+            elif event["type"] != "state_change":
+                partings.append(sequence)
+            seen.add(event["breaker"])
+        lost = (between or partings)[: max(1, self._settings.capacity // 10)]
+        for sequence in lost:
+            self._lose(self._singles, sequence)
+        return bool(lost)
+
+    def _lose(self, rank: Rank, sequence: int) -> None:
+        event = rank.pop(sequence, None)
+        if event is not None:
+            self.dropped += event.get("count", 1)
+
+
+def redacted(event: Event, redact: Callable[[str], str] | None) -> Event:
+    """The event with its error's message passed through the host's function."""
+    if redact is None or "error" not in event:
+        return event
+    try:
+        message = clean(str(redact(event["error"]["message"])))
+    except Exception as broken:
+        message = f"(left out: the redact function raised {type(broken).__name__})"
+    return {**event, "error": {**event["error"], "message": message}}
