@@ -380,7 +380,7 @@ def _waiting(service_id: int, names: Iterable[str], at: datetime) -> QuerySet[De
         service_id=service_id,
         instance_name__in=list(names),
         active=True,
-        status__in=("pending", "delivered"),
+        status__in=("pending", "delivered", "confirmed"),
         applied_at=None,
         due_at__lte=at,
         command__expires_at__gt=at,
