@@ -1,0 +1,110 @@
+"""Opening: how a subscription starts. Its frames are held while this reads, so that nothing falls in between."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+from msgspec import UNSET
+
+from breakers.errors import NotFound
+from breakers.queries import CardFilter
+from dashboard.live import snapshot
+from dashboard.live.messages import Error, Event, Snapshot, event
+from dashboard.live.snapshot import Place
+from dashboard.live.topics import Cursor, Topic
+from dashboard.live.views import Change, Counts, Subscription, View, matching, news, removed
+
+if TYPE_CHECKING:
+    from dashboard.live.hub import Hub
+
+FRESH = 2.0  # s that a snapshot is handed to others, of a board that did not move
+AGAIN = 1.0  # s between tries while the database can't be read
+log = structlog.get_logger(__name__)
+
+Key = tuple[Topic, object, int]
+
+
+class Opener:
+    """Reads what subscriptions start from. Many that ask for the same snapshot share one read."""
+
+    def __init__(self, hub: "Hub") -> None:
+        self._hub = hub
+        self._built: dict[Key, tuple[float, Cursor, Event]] = {}
+        self._building: dict[Key, asyncio.Lock] = {}
+
+    def open(self, subscription: Subscription, cursor: Cursor | None = None) -> None:
+        """Begin, or begin again, in a task of the socket."""
+        subscription.socket.spawn(self._open(subscription, cursor))
+
+    async def _open(self, subscription: Subscription, cursor: Cursor | None) -> None:
+        told = False
+        while subscription.active:
+            try:
+                if await self._try(subscription, cursor):
+                    return
+                cursor = None
+            except NotFound as error:
+                subscription.end()
+                await self._say(subscription, Error("not_found", str(error), subscription.view.topic.name))
+                return
+            except Exception as error:
+                log.warning("a snapshot could not be read; trying again", error=str(error))
+                if not told:
+                    told = True
+                    sentence = "the board can't be read now; it is tried again each second"
+                    await self._say(subscription, Error("unavailable", sentence, subscription.view.topic.name))
+                await asyncio.sleep(AGAIN)
+
+    async def _try(self, subscription: Subscription, cursor: Cursor | None) -> bool:
+        """Send the start; False where too much changed meanwhile, and a newer one must be read."""
+        view, place = subscription.view, await self._hub.baseline()
+        view.seen_event_id = view.seen_event_id or place.last_event_id
+        resumed = await self._changes(view, cursor) if cursor else None
+        snapshot_ = None if resumed else await self._snapshot(view, subscription.limit, place.cursor)
+        await subscription.socket.idle()
+        if subscription.needs_snapshot:
+            subscription.hold()
+            return False
+        if subscription.active and resumed:
+            subscription.resume_with(*resumed)
+        elif subscription.active and snapshot_:
+            subscription.open_with(*snapshot_)
+        return True
+
+    async def _changes(self, view: View, cursor: Cursor) -> tuple[Cursor, list[Change], Counts] | None:
+        """What changed since a cursor; None where a snapshot tells it better."""
+        if not isinstance(view.where, CardFilter):
+            return None
+        changes = await self._hub.reader.read(snapshot.changes, cursor, {view.where}, self._hub.clock())
+        if changes.cards is None:
+            return None
+        after = changes.place.cursor
+        gone = [removed(id, after.version) for id in changes.removed]
+        return after, matching(view.where, news(changes.cards)) + gone, changes.counts.get(view.where, UNSET)
+
+    async def _snapshot(self, view: View, limit: int, at_least: Cursor) -> tuple[Event, Cursor]:
+        """The snapshot's frame and its place: one that is just built where it is new enough, else a new one."""
+        key = (view.topic, view.where, limit)
+        loop = asyncio.get_running_loop()
+        async with self._building.setdefault(key, asyncio.Lock()):
+            self._forget_old(loop.time())
+            built = self._built.get(key)
+            if built is None or built[1].epoch != at_least.epoch or built[1].version < at_least.version:
+                place, data = await self._read(view, limit)
+                frame = event(Snapshot(view.topic.name, str(place.cursor), data))
+                built = self._built[key] = (loop.time(), place.cursor, frame)
+            return built[2], built[1]
+
+    async def _read(self, view: View, limit: int) -> tuple[Place, object]:
+        read, now = self._hub.reader.read, self._hub.clock()
+        if isinstance(view.where, CardFilter):
+            return await read(snapshot.wall, view.where, limit, now)
+        return await read(snapshot.breaker, view.topic.breaker, None, now)
+
+    def _forget_old(self, now: float) -> None:
+        self._built = {key: built for key, built in self._built.items() if now - built[0] < FRESH}
+        self._building = {key: lock for key, lock in self._building.items() if lock.locked() or key in self._built}
+
+    async def _say(self, subscription: Subscription, error: Error) -> None:
+        await subscription.socket.idle()
+        subscription.socket.say(event(error))

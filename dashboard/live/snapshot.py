@@ -1,0 +1,110 @@
+"""What a topic starts from, and what changed since: the socket's reads, each one call in a worker thread.
+
+Every read looks at the board's version first and at the rows after it: what it returns is at least that new.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from breakers import queries
+from breakers.errors import NotFound
+from breakers.models import Board, Event
+from breakers.queries import CardFilter
+from breakers.queries.shapes import Card
+from dashboard.live.messages import MOST_CARDS, BreakerData, WallData
+from dashboard.live.topics import Cursor
+
+# A resume with more changes than this gets a snapshot.
+MOST_CHANGES = 500
+BUCKET = timedelta(seconds=10)
+FIRST_STRETCH = timedelta(minutes=15)
+LAST_STRETCH = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far the board is: its cursor, and the newest event."""
+
+    cursor: Cursor
+    last_event_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed on the board since a version. `cards` None: too much, or too long ago, to tell one by one."""
+
+    place: Place
+    cards: list[Card] | None
+    removed: list[str] = field(default_factory=list)
+    counts: dict[CardFilter, dict[str, int]] = field(default_factory=dict)
+
+
+def place() -> Place:
+    """Where the board is now."""
+    row = Board.objects.values_list("epoch", "version", "last_event_id").first()
+    epoch, version, last_event_id = row or ("0", 0, 0)
+    return Place(Cursor(epoch, version), last_event_id)
+
+
+def changes(since: Cursor, filters: Iterable[CardFilter], now: datetime, *, limit: int = MOST_CHANGES) -> Changes:
+    """The changed cards since a cursor, and what each of these filters counts if anything changed."""
+    here = place()
+    if since.epoch != here.cursor.epoch or since.version > here.cursor.version:
+        return Changes(here, None)
+    if since == here.cursor:
+        return Changes(here, [])
+    changed = queries.changed_since(since.version, now, limit=limit)
+    if changed is None:
+        return Changes(here, None)
+    _, cards, removed = changed
+    return Changes(here, cards, removed, counts(filters, now) if cards or removed else {})
+
+
+def counts(filters: Iterable[CardFilter], now: datetime) -> dict[CardFilter, dict[str, int]]:
+    """How many breakers of each filter are in each state."""
+    return {where: queries.counts(where, now) for where in filters}
+
+
+def wall(where: CardFilter, limit: int, now: datetime) -> tuple[Place, WallData]:
+    """The wall's picture: the first `limit` cards in its order, and the counts of all."""
+    here = place()
+    page = queries.for_wall(where, now, limit=min(limit, MOST_CARDS))
+    return here, WallData(queries.counts(where, now), msgspec.convert(page.items, list[Card]), page.next)
+
+
+def breaker(breaker_id: str, seen: int | None, now: datetime) -> tuple[Place, BreakerData]:
+    """One breaker's page; `seen`: the newest event already told of (None: this is a snapshot). Errors: NotFound."""
+    here = place()
+    details = queries.details(breaker_id, now)
+    if details.card.id != breaker_id:
+        raise NotFound(f"there is no breaker '{breaker_id}'")
+    end = _bucket_of(now) + BUCKET
+    start = _bucket_of(now - (FIRST_STRETCH if seen is None else LAST_STRETCH))
+    timeline = queries.timeline(breaker_id, start, end, now)
+    return here, BreakerData(
+        id=details.card.id,
+        version=details.card.version,
+        card=details.card,
+        instances=details.instances,
+        commands=queries.commands_of(breaker_id),
+        paths=details.paths,
+        config=details.config,
+        opened_reason=details.opened_reason,
+        last_probe_failed_at=details.last_probe_failed_at,
+        width_s=timeline.width_s,
+        spans=timeline.spans,
+        buckets=timeline.buckets,
+        new_events=0 if seen is None else _events_between(breaker_id, seen, here.last_event_id),
+    )
+
+
+def _bucket_of(at: datetime) -> datetime:
+    return datetime.fromtimestamp(at.timestamp() // BUCKET.total_seconds() * BUCKET.total_seconds(), UTC)
+
+
+def _events_between(breaker_id: str, after: int, last: int) -> int:
+    # Ids grow with receipt, so that the range holds only the newest rows of all breakers.
+    return Event.objects.filter(id__gt=after, id__lte=last, breaker_id=int(breaker_id)).count()
