@@ -5,19 +5,24 @@ Silence is judged again at every read: a breaker whose instances fell silent sin
 
 from breakers.queries.cards import (
     CardFilter,
+    board,
     card,
     cards_of,
     changed_since,
     counts,
     for_wall,
+    known_id,
+    make_filter,
     parse_filter,
+    wall,
 )
 from breakers.queries.commands import audit_trail, command, commands_of
-from breakers.queries.details import details, events, open_outages, outages, why_opened
+from breakers.queries.details import details, events, last_outage, open_outages, outages, why_opened
 from breakers.queries.timeline import timeline
 
 __all__ = [
     "CardFilter",
+    "board",
     "audit_trail",
     "card",
     "cards_of",
@@ -28,9 +33,13 @@ __all__ = [
     "details",
     "events",
     "for_wall",
+    "known_id",
+    "last_outage",
+    "make_filter",
     "open_outages",
     "outages",
     "parse_filter",
     "timeline",
+    "wall",
     "why_opened",
 ]

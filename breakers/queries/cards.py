@@ -1,9 +1,38 @@
-"""Cards: the wall, and what changed on it."""
+"""Cards: the wall, and what changed on it.
 
+Cards come from the breakers' rows by one plain cursor; only those whose silence came due since the last sweep look at
+their instances.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl
 
-from breakers.queries.shapes import Card, Page
+import msgspec
+
+from breakers import bulk
+from breakers.domain.headlines import counted, headline
+from breakers.domain.silence import SECOND, judged
+from breakers.domain.states import SEVERITY, State
+from breakers.errors import Invalid, NotFound
+from breakers.models.fields import to_us
+from breakers.queries.shapes import Card, Page, Span, Wanted
+from breakers.times import rfc3339
+
+MOST = 200
+STRIP_S = 15 * 60
+RANK = {state: rank for rank, state in enumerate(SEVERITY)}
+FIELDS = ("state", "service", "dependency", "q", "label")
+
+_COLUMNS = (
+    "b.id, b.version, s.name, b.name, b.dependency, b.state, b.reported_state, b.since, b.headline, b.instances{t}, "
+    "b.wanted_action, b.wanted_until, b.wanted_by, b.calls_1m, b.failures_1m, b.rejected_1m, b.config{t}, b.next_probe_at, "
+    "b.last_error_type, b.last_event_at, b.strip{t}, b.labels{t}, b.silence_due_at"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,35 +46,233 @@ class CardFilter:
     labels: tuple[tuple[str, str], ...] = field(default=())
 
     def matches(self, card: Card) -> bool:
-        """The same question asked of a card in memory."""
-        raise NotImplementedError
+        """Whether the card is one of those asked for."""
+        needle = self.q.casefold()
+        return (
+            (not self.states or card.state in self.states)
+            and (not self.services or card.service in self.services)
+            and (not self.dependencies or card.dependency in self.dependencies)
+            and all(card.labels.get(key) == value for key, value in self.labels)
+            and (not needle or any(needle in text.casefold() for text in (card.name, card.service, card.dependency)))
+        )
 
 
 def parse_filter(text: str) -> CardFilter:
-    """The filter of a socket or a URL: `state=open,half_open&service=…&q=…` as a query string; unknown keys raise Invalid."""
-    raise NotImplementedError
+    """The filter of a socket or a URL, as a query string: `state=open,half_open&service=…&label=key:value&q=…`.
+
+    Errors: Invalid for an unknown key, an unknown state, or a label without a colon.
+    """
+    found: dict[str, list[str]] = {}
+    for key, value in parse_qsl(text.lstrip("?")):
+        if key not in FIELDS:
+            raise Invalid(("filter", f"unknown filter '{key}'; expected one of {', '.join(FIELDS)}"))
+        found.setdefault(key, []).append(value)
+    return make_filter(**{key: ",".join(values) for key, values in found.items()})
 
 
-def for_wall(where: CardFilter, now: datetime, *, limit: int = 200, cursor: str | None = None) -> Page:
-    """Cards in the wall's order: worst state first, longest in it, most refused calls, name. Items are Card."""
-    raise NotImplementedError
+def make_filter(
+    state: str = "", service: str = "", dependency: str = "", q: str = "", label: str = ""
+) -> CardFilter:
+    """The filter of the API's parameters, several values separated by commas. Errors: Invalid."""
+    states = _split(state)
+    for name in states:
+        if name not in RANK:
+            raise Invalid(("state", f"unknown state '{name}'; expected one of {', '.join(SEVERITY)}"))
+    labels = []
+    for pair in _split(label):
+        key, colon, value = pair.partition(":")
+        if not colon:
+            raise Invalid(("label", f"the label '{pair}' has no colon; expected key:value"))
+        labels.append((key, value))
+    return CardFilter(states, _split(service), _split(dependency), q.strip(), tuple(labels))
 
 
-def cards_of(ids: list[int], now: datetime) -> list[Card]:
+def for_wall(where: CardFilter, now: datetime, *, limit: int = MOST, cursor: str | None = None) -> Page:
+    """Cards in the wall's order: worst state first, longest in it, most refused calls, name. Items are Card.
+
+    Errors: Invalid for a cursor that is none of ours.
+    """
+    cards = sorted((card for card in _matching(where, now)), key=_rank)
+    if cursor:
+        after = _read_cursor(cursor)
+        cards = [card for card in cards if list(_rank(card)) > after]
+    page: list[object] = list(cards[:limit])
+    more = len(cards) > limit
+    return Page(page, _make_cursor(cards[limit - 1]) if more and page else None)
+
+
+def cards_of(ids: Iterable[int], now: datetime) -> list[Card]:
     """The cards of these breakers, in any order."""
-    raise NotImplementedError
+    wanted = list(ids)
+    return _cards(f"WHERE {bulk.is_one_of('b.id')}", [bulk.as_list(wanted)], now) if wanted else []
 
 
 def card(breaker_id: str, now: datetime) -> Card:
     """One card. Errors: NotFound for an unknown id in any spelling."""
-    raise NotImplementedError
+    found = _cards("WHERE b.id = %s", [known_id(breaker_id)], now)
+    if not found:
+        raise NotFound(f"no breaker '{breaker_id}'")
+    return found[0]
 
 
 def counts(where: CardFilter, now: datetime) -> dict[str, int]:
-    """{state: how many breakers}; states with none are left out."""
-    raise NotImplementedError
+    """{state: how many breakers}, worst first; states with none are left out."""
+    return counted(card.state for card in _matching(where, now))
+
+
+def wall(where: CardFilter, now: datetime, *, limit: int = MOST) -> tuple[dict[str, int], Page]:
+    """Counts and first page from one look."""
+    cards = sorted(_matching(where, now), key=_rank)
+    page: list[object] = list(cards[:limit])
+    more = len(cards) > limit and page
+    return counted(card.state for card in cards), Page(page, _make_cursor(cards[limit - 1]) if more else None)
 
 
 def changed_since(version: int, now: datetime, *, limit: int = 500) -> tuple[int, list[Card], list[str]] | None:
-    """(the board's version, changed cards, ids of deleted breakers) since a version; None where more than `limit` changed or it is too old."""
-    raise NotImplementedError
+    """(the board's version, changed cards, ids of deleted breakers) since a version; None where it is too much or too long ago."""
+    [[newest]] = bulk.select("SELECT version FROM breakers_board")
+    if version >= newest:
+        return newest, [], []
+    rows = bulk.select(
+        "SELECT count(*) FROM (SELECT 1 FROM breakers_breaker WHERE version > %s LIMIT %s) AS changed",
+        [version, limit + 1],
+    )
+    if rows[0][0] > limit:
+        return None
+    # The version was read first: what changes meanwhile comes twice, never not at all.
+    changed = _cards("WHERE b.version > %s", [version], now)
+    gone = bulk.select("SELECT object_id FROM breakers_tombstone WHERE kind = 'breaker' AND version > %s", [version])
+    return newest, changed, [row[0] for row in gone]
+
+
+def board() -> tuple[str, int]:
+    """(epoch, version): the two halves of a cursor."""
+    [[epoch, version]] = bulk.select("SELECT epoch, version FROM breakers_board")
+    return epoch, version
+
+
+def known_id(text: str) -> int:
+    """The number of an id. Errors: NotFound for one that can't be any."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 18) or (len(text) > 1 and text[0] == "0"):
+        raise NotFound(f"no breaker '{text}'")
+    return int(text)
+
+
+def _matching(where: CardFilter, now: datetime) -> list[Card]:
+    condition, params = [], []
+    if where.services:
+        condition.append(bulk.is_one_of("s.name"))
+        params.append(bulk.as_list(where.services))
+    if where.dependencies:
+        condition.append(bulk.is_one_of("b.dependency"))
+        params.append(bulk.as_list(where.dependencies))
+    cards = _cards("WHERE " + " AND ".join(condition) if condition else "", params, now)
+    return [card for card in cards if where.matches(card)] if where != CardFilter() else cards
+
+
+def _cards(condition: str, params: list[Any], now: datetime) -> list[Card]:
+    columns = _COLUMNS.format(t="::text" if bulk.is_postgresql() else "")
+    rows = bulk.select(
+        f"SELECT {columns} FROM breakers_breaker b JOIN breakers_service s ON s.id = b.service_id {condition}",  # noqa: S608
+        params,
+    )
+    now_us = to_us(now)
+    due = [row[0] for row in rows if row[22] is not None and row[22] <= now_us]
+    silenced = _judged_again(due, now_us) if due else {}
+    return [_card(row, silenced.get(row[0]), now_us) for row in rows]
+
+
+def _judged_again(ids: list[int], now: int) -> dict[int, tuple[dict[str, int], int]]:
+    """{breaker: (counts by state, since when the youngest silence)} of breakers whose silence is due and not yet swept."""
+    listening = bulk.select("SELECT listening_since FROM breakers_board")[0][0] or 0
+    rows = bulk.select(
+        "SELECT breaker_id, state, heard_at, interval_s FROM breakers_instance"  # noqa: S608
+        f" WHERE left_at IS NULL AND {bulk.is_one_of('breaker_id')}",
+        [bulk.as_list(ids)],
+    )
+    states: dict[int, list[str]] = {id: [] for id in ids}
+    since: dict[int, int] = {}
+    for breaker_id, state, heard, interval in rows:
+        judged_state, moment, _ = judged(state, max(heard, listening), interval, now)
+        states[breaker_id].append(judged_state)
+        if judged_state != state:
+            since[breaker_id] = max(since.get(breaker_id, 0), moment)
+    return {id: (counted(states[id]), since[id]) for id in since}
+
+
+def _card(row: Any, silenced: tuple[dict[str, int], int] | None, now: int) -> Card:
+    state, since, instances = row[5], row[7], _decode_counts(row[9])
+    strip = _decode_strip(row[20])
+    if silenced:
+        instances = silenced[0]
+        judged_state = headline(instances, row[8])
+        if judged_state != state:
+            state, since = judged_state, silenced[1]
+            strip = [*strip, (since, state)]
+    calls, failures = row[13], row[14]
+    config = _decode(row[16]) if row[16] != "{}" else {}
+    threshold = config.get("failure_rate_threshold")
+    return Card(
+        id=str(row[0]),
+        version=row[1],
+        service=row[2],
+        name=row[3],
+        dependency=row[4],
+        state=state,
+        reported_state=row[6],
+        since=rfc3339(since),
+        headline=row[8],
+        instances=instances,
+        wanted=Wanted(row[10], rfc3339(row[11]), row[12]) if row[10] else None,
+        calls_1m=calls,
+        failures_1m=failures,
+        rejected_1m=row[15],
+        failure_rate_1m=round(100 * failures / calls, 1) if calls else None,
+        failure_rate_threshold=float(threshold) if isinstance(threshold, int | float) else None,
+        next_probe_at=rfc3339(row[17]) if state == State.OPEN else None,
+        last_error_type=row[18],
+        last_event_at=rfc3339(row[19]),
+        strip_15m=_spans(strip, now),
+        incident=None,
+        labels=_decode_labels(row[21]),
+    )
+
+
+def _spans(strip: list[tuple[int, str]], now: int) -> list[Span]:
+    """The strip as spans; those that ended before the last 15 minutes are left out."""
+    first = now - STRIP_S * SECOND
+    ends = [at for at, _ in strip[1:]]
+    spans = [
+        Span(state, rfc3339(at), rfc3339(end))
+        for (at, state), end in zip(strip, [*ends, None], strict=True)
+        if end is None or end > first
+    ]
+    return spans
+
+
+def _rank(card: Card) -> tuple[int, str, int, str, str, int]:
+    return RANK[State(card.state)], card.since, -card.rejected_1m, card.name, card.service, int(card.id)
+
+
+def _make_cursor(card: Card) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(_rank(card))).decode().rstrip("=")
+
+
+def _read_cursor(text: str) -> list[Any]:
+    try:
+        after = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=list)
+    except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
+        raise Invalid(("cursor", f"the cursor '{text[:60]}' is none of ours")) from error
+    if [type(part) for part in after] != [int, str, int, str, str, int]:
+        raise Invalid(("cursor", f"the cursor '{text[:60]}' is none of ours"))
+    return after
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+_decode = msgspec.json.decode
+_decode_counts = msgspec.json.Decoder(dict[str, int]).decode
+_decode_labels = msgspec.json.Decoder(dict[str, str]).decode
+_decode_strip = msgspec.json.Decoder(list[tuple[int, str]]).decode

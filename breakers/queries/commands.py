@@ -1,18 +1,31 @@
 """Commands and the audit trail, as the pages and the API read them."""
 
 from datetime import datetime
+from uuid import UUID
 
-from breakers.queries.shapes import CommandView, Page
+from breakers.errors import Invalid, NotFound
+from breakers.models import Audit, Command, Delivery
+from breakers.queries.cards import known_id
+from breakers.queries.shapes import AuditView, CommandView, DeliveryView, Page
+from breakers.times import rfc3339
 
 
 def command(command_id: str) -> CommandView:
     """One command with its deliveries. Errors: NotFound for an unknown id in any spelling."""
-    raise NotImplementedError
+    try:
+        wanted = UUID(command_id)
+    except ValueError:
+        raise NotFound(f"no command '{command_id}'") from None
+    row = Command.objects.prefetch_related("deliveries").filter(pk=wanted).first()
+    if row is None or str(row.pk) != command_id:
+        raise NotFound(f"no command '{command_id}'")
+    return _command(row)
 
 
 def commands_of(breaker_id: str, *, limit: int = 20) -> list[CommandView]:
     """A breaker's commands, newest first."""
-    raise NotImplementedError
+    rows = Command.objects.filter(breaker_id=known_id(breaker_id)).prefetch_related("deliveries")
+    return [_command(row) for row in rows.order_by("-issued_at")[:limit]]
 
 
 def audit_trail(
@@ -26,5 +39,65 @@ def audit_trail(
     limit: int = 50,
     cursor: str | None = None,
 ) -> Page:
-    """The audit trail, newest first. Items are AuditView."""
-    raise NotImplementedError
+    """The audit trail, newest first. Items are AuditView. Errors: Invalid (cursor)."""
+    rows = Audit.objects.order_by("-id")
+    for field, value in (("target_kind", target_kind), ("target_id", target_id), ("actor", actor)):
+        if value:
+            rows = rows.filter(**{field: value})
+    if verb:
+        rows = rows.filter(verb__startswith=verb)
+    if start is not None:
+        rows = rows.filter(at__gte=start)
+    if end is not None:
+        rows = rows.filter(at__lt=end)
+    if cursor:
+        if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+            raise Invalid(("cursor", f"the cursor '{cursor[:60]}' is none of ours"))
+        rows = rows.filter(id__lt=int(cursor))
+    page = list(rows[: limit + 1])
+    return Page([_audit(row) for row in page[:limit]], str(page[limit - 1].pk) if len(page) > limit else None)
+
+
+def _command(row: Command) -> CommandView:
+    deliveries = sorted(row.deliveries.all(), key=lambda delivery: delivery.instance_name)
+    return CommandView(
+        id=str(row.pk),
+        breaker=str(row.breaker_id),
+        action=row.action,
+        reason=row.reason,
+        until=rfc3339(row.until),
+        requested_by=row.requested_by,
+        issued_at=rfc3339(row.issued_at),
+        expires_at=rfc3339(row.expires_at),
+        status=row.status,
+        verdict=row.verdict,
+        evidence=row.evidence,
+        deliveries=[_delivery(delivery) for delivery in deliveries],
+    )
+
+
+def _delivery(row: Delivery) -> DeliveryView:
+    return DeliveryView(
+        instance=row.instance_name,
+        status=row.status,
+        delivered_at=rfc3339(row.delivered_at),
+        applied_at=rfc3339(row.applied_at),
+        confirmed_at=rfc3339(row.confirmed_at),
+        detail=row.detail,
+        verdict=row.verdict,
+    )
+
+
+def _audit(row: Audit) -> AuditView:
+    return AuditView(
+        id=str(row.pk),
+        at=rfc3339(row.at),
+        actor=row.actor,
+        role=row.role,
+        address=row.address,
+        verb=row.verb,
+        target={"kind": row.target_kind, "id": row.target_id, "name": row.target_name},
+        reason=row.reason,
+        before=row.before,
+        after=row.after,
+    )

@@ -1,10 +1,26 @@
-"""The timeline of a breaker: spans of state and buckets of outcomes over one range."""
+"""The timeline of a breaker: spans of state and buckets of outcomes over one range.
+
+Wide buckets hold all that was folded; what is newer is added from the 10 s rows. Raw events are never read.
+"""
 
 from datetime import datetime
+from typing import Any
 
-from breakers.queries.shapes import Timeline
+from breakers import bulk
+from breakers.domain.headlines import GONE
+from breakers.domain.reports import moment_us
+from breakers.domain.rollups import FINEST_S, Width, percentile, suiting
+from breakers.domain.silence import SECOND
+from breakers.errors import Invalid
+from breakers.models.fields import to_us
+from breakers.models.rollup import COUNTERS, OUTCOMES
+from breakers.queries.cards import card, known_id
+from breakers.queries.shapes import Lane, Span, Timeline
+from breakers.times import rfc3339
 
 MOST_POINTS = 1_000
+_BINS = COUNTERS.index("d0")
+_MAX = COUNTERS.index("duration_max_ms")
 
 
 def timeline(
@@ -15,4 +31,121 @@ def timeline(
 
     Errors: NotFound; Invalid where end <= start, or points out of 1 to 1,000.
     """
-    raise NotImplementedError
+    if end <= start:
+        raise Invalid(("to", f"'to' {rfc3339(end)} is not after 'from' {rfc3339(start)}"))
+    if not 1 <= points <= MOST_POINTS:
+        raise Invalid(("points", f"'points' is {points}; expected 1 to {MOST_POINTS}"))
+    shown = card(breaker_id, now)
+    number = known_id(breaker_id)
+    start_s, end_s = to_us(start) // SECOND, -(-to_us(end) // SECOND)
+    width = suiting(start_s, end_s, points, to_us(now) // SECOND)
+    span_end = min(end, now) if end > now else end
+    return Timeline(
+        from_=rfc3339(start),
+        to=rfc3339(end),
+        width_s=width.chart_s,
+        spans=_headline_spans(number, shown.strip_15m[-1:], start, span_end),
+        buckets=_buckets(number, start_s, end_s, width),
+        lanes=_lanes(number, start, span_end) if lanes else None,
+    )
+
+
+def _buckets(breaker_id: int, start_s: int, end_s: int, width: Width) -> list[dict[str, object]]:
+    first = start_s // width.chart_s * width.chart_s
+    # Buckets begin on multiples of their width; the first and the last are cut at the range by what is stored.
+    found: dict[int, list[Any]] = {}
+    [[folded]] = bulk.select("SELECT folded_until FROM breakers_board")
+    folded_s = (folded or 0) // SECOND
+    if width.stored_s > FINEST_S:
+        _add(found, _stored_sql("breakers_rollup", width, " AND width = %s"), [breaker_id, first, end_s, width.stored_s])
+        fresh_from = max(first, folded_s)
+    else:
+        fresh_from = first
+    if fresh_from < end_s:
+        _add(found, _stored_sql("breakers_rollup_10s", width, ""), [breaker_id, fresh_from, end_s])
+    return [_bucket(at, found.get(at)) for at in range(first, end_s, width.chart_s)]
+
+
+def _stored_sql(table: str, width: Width, more: str) -> str:
+    sums = ", ".join(f"{'max' if name == 'duration_max_ms' else 'sum'}({name})" for name in COUNTERS)
+    bucket = f"at / {width.chart_s} * {width.chart_s}"
+    return (
+        f"SELECT {bucket} AS bucket, {sums} FROM {table}"  # noqa: S608
+        f" WHERE breaker_id = %s AND at >= %s AND at < %s{more} GROUP BY bucket"
+    )
+
+
+def _add(found: dict[int, list[Any]], sql: str, params: list[int]) -> None:
+    for at, *counters in bulk.select(sql, params):
+        known = found.get(at)
+        if known is None:
+            found[at] = counters
+            continue
+        for index, value in enumerate(counters):
+            known[index] = max(known[index], value) if index == _MAX else known[index] + value
+
+
+def _bucket(at: int, counters: list[Any] | None) -> dict[str, object]:
+    bucket: dict[str, object] = {"at": rfc3339(at * SECOND)}
+    for index, name in enumerate(OUTCOMES):
+        bucket[name] = int(counters[index]) if counters else 0
+    bins = [int(count) for count in counters[_BINS:]] if counters else []
+    largest = float(counters[_MAX]) if counters else 0.0
+    for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
+        bucket[f"duration_{name}_ms"] = percentile(bins, share, largest)
+    bucket["duration_max_ms"] = largest or None
+    return bucket
+
+
+def _headline_spans(breaker_id: int, present: list[Span], start: datetime, end: datetime) -> list[Span]:
+    rows = bulk.select(
+        "SELECT at, to_state FROM breakers_transition WHERE breaker_id = %s AND instance_name IS NULL"
+        " AND at >= %s AND at < %s ORDER BY at, id",
+        [breaker_id, to_us(start), to_us(end)],
+    )
+    before = bulk.select(
+        "SELECT to_state FROM breakers_transition WHERE breaker_id = %s AND instance_name IS NULL AND at < %s"
+        " ORDER BY at DESC, id DESC LIMIT 1",
+        [breaker_id, to_us(start)],
+    )
+    marks = [(at, state) for at, state in rows]
+    # Silence that no sweep has written yet is in the card already.
+    if present and marks and present[0].state != marks[-1][1]:
+        marks.append((max(marks[-1][0], moment_us(present[0].from_)), present[0].state))
+    first = before[0][0] if before else "unknown"
+    return _spans(first, marks, to_us(start), to_us(end))
+
+
+def _lanes(breaker_id: int, start: datetime, end: datetime) -> list[Lane]:
+    rows = bulk.select(
+        "SELECT instance_name, at, to_state FROM breakers_transition WHERE breaker_id = %s AND instance_name IS NOT NULL"
+        " AND at >= %s AND at < %s ORDER BY at, sequence, id",
+        [breaker_id, to_us(start), to_us(end)],
+    )
+    marks: dict[str, list[tuple[int, str]]] = {}
+    for name, at, state in rows:
+        marks.setdefault(name, []).append((at, state))
+    before = {
+        name: state
+        for name, state in bulk.select(
+            "SELECT instance_name, to_state FROM breakers_transition t WHERE breaker_id = %s AND instance_name IS NOT NULL"
+            " AND at < %s AND NOT EXISTS (SELECT 1 FROM breakers_transition l WHERE l.breaker_id = t.breaker_id"
+            " AND l.instance_name = t.instance_name AND l.at < %s AND (l.at, l.sequence, l.id) > (t.at, t.sequence, t.id))",
+            [breaker_id, to_us(start), to_us(start)],
+        )
+    }
+    names = sorted({*marks, *(name for name, state in before.items() if state != GONE)})
+    return [
+        Lane(name, _spans(before.get(name, GONE), marks.get(name, []), to_us(start), to_us(end))) for name in names
+    ]
+
+
+def _spans(first: str, marks: list[tuple[int, str]], start: int, end: int) -> list[Span]:
+    """The spans of [start, end): the state at its start, then each change. Times without an instance are left out."""
+    spans = []
+    ends = [at for at, _ in marks]
+    for (at, state), until in zip([(start, first), *marks], [*ends, end], strict=True):
+        at, until = max(at, start), max(min(until, end), start)
+        if state != GONE and (until > at or (at, state) != (start, first)):
+            spans.append(Span(state, rfc3339(at), rfc3339(until)))
+    return spans

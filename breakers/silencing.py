@@ -1,0 +1,119 @@
+"""Silencing: what the clock alone does to state: stale, unknown, gone; and the cards' last minute, which passes.
+
+Part of the recording, called by the sweep. One commit and one fact for all that fell silent together.
+"""
+
+from datetime import datetime
+
+from breakers import bulk, headlining
+from breakers.domain.silence import LEAVES_AFTER, SECOND, judged, unknown_at
+from breakers.headlining import GONE, Step
+from breakers.models.fields import to_us
+from breakers.recording import MINUTE_S
+from breakers.signals import Changes, breakers_changed
+from breakers.workingset import InstanceRow, WorkingSet
+
+
+def sweep(at: datetime) -> int:
+    """Mark what fell silent by now; how many instances changed."""
+    now = to_us(at)
+    if not bulk.select("SELECT 1 FROM breakers_breaker WHERE silence_due_at <= %s LIMIT 1", [now]):
+        return 0
+    with bulk.writing():
+        listening = bulk.select("SELECT listening_since FROM breakers_board")[0][0] or 0
+        due = [row[0] for row in bulk.select("SELECT id FROM breakers_breaker WHERE silence_due_at <= %s", [now])]
+        working = WorkingSet(now)
+        working.load_breakers(due)
+        working.load_whole(due)
+        changed, headlines = 0, False
+        for breaker in working.breakers.values():
+            copies = working.of_breaker(breaker.id)
+            steps = [step for copy in copies if (step := _silenced(breaker.service_id, copy, listening, now))]
+            changed += len(steps)
+            if steps:
+                headlines = headlining.apply(working, breaker, steps, listening) or headlines
+            else:
+                headlining.refresh(breaker, copies, listening, now)
+        version = bulk.next_version()
+        working.save(version, 0)
+        if changed:
+            changes = Changes(version, frozenset(working.breakers), headlines)
+            bulk.after_commit(lambda: _announce(changes))
+        return changed
+
+
+def _silenced(service_id: int, copy: InstanceRow, listening: int, now: int) -> Step | None:
+    """The step that silence makes of a live instance by now; it is written into the row."""
+    if copy.left_at is not None or copy.interval_s is None:
+        return None
+    heard = max(copy.heard_at, listening)
+    state, since, _ = judged(copy.state, heard, copy.interval_s, now)
+    if not since:
+        return None
+    if state == "unknown" and (
+        now >= unknown_at(heard, copy.interval_s) + LEAVES_AFTER or _was_replaced(service_id, copy)
+    ):
+        step = Step(copy, copy.state, GONE, max(since, copy.since))
+        copy.left_at, copy.changed = now, True
+        return step
+    if state == copy.state:
+        return None
+    step = Step(copy, copy.state, state, max(since, copy.since))
+    copy.state, copy.since, copy.changed = state, step.at, True
+    return step
+
+
+def _was_replaced(service_id: int, copy: InstanceRow) -> bool:
+    """Whether another instance of the service has appeared since this one was last heard."""
+    return bool(
+        bulk.select(
+            "SELECT 1 FROM breakers_instance i JOIN breakers_breaker b ON b.id = i.breaker_id"
+            " WHERE b.service_id = %s AND i.name <> %s AND i.first_heard_at > %s LIMIT 1",
+            [service_id, copy.name, copy.heard_at],
+        )
+    )
+
+
+def tally(at: datetime) -> int:
+    """Count the last minute of every card anew, so that numbers fall when calls stop; how many cards changed."""
+    now_s = to_us(at) // SECOND
+    first = (now_s - MINUTE_S) // 10 * 10 + 10
+    with bulk.writing():
+        counted = {
+            row[0]: (int(row[1]), int(row[2]), int(row[3]))
+            for row in bulk.select(
+                "SELECT breaker_id, sum(success + failure + timeout), sum(failure + timeout), sum(rejected)"
+                " FROM breakers_rollup_10s WHERE at >= %s GROUP BY breaker_id",
+                [first],
+            )
+        }
+        shown = {
+            row[0]: (row[1], row[2], row[3])
+            for row in bulk.select(
+                "SELECT id, calls_1m, failures_1m, rejected_1m FROM breakers_breaker"
+                " WHERE calls_1m <> 0 OR failures_1m <> 0 OR rejected_1m <> 0"
+            )
+        }
+        nothing = (0, 0, 0)
+        moved = [
+            (*counted.get(id, nothing), id)
+            for id in sorted({*counted, *shown})
+            if counted.get(id, nothing) != shown.get(id, nothing)
+        ]
+        if not moved:
+            return 0
+        version = bulk.next_version()
+        save_minutes([(*row[:3], version, row[3]) for row in moved])
+        changes = Changes(version, frozenset(row[3] for row in moved))
+        bulk.after_commit(lambda: _announce(changes))
+        return len(moved)
+
+
+save_minutes = bulk.update(
+    "breakers_breaker",
+    {"calls_1m": "bigint", "failures_1m": "bigint", "rejected_1m": "bigint", "version": "bigint", "id": "bigint"},
+)
+
+
+def _announce(changes: Changes) -> None:
+    breakers_changed.send_robust(sender=None, changes=changes)
