@@ -76,7 +76,7 @@ app.conf.update(
             f"pulse-{queue}": {
                 "task": "breakers.tasks.pulse",
                 "schedule": PULSE_EVERY,
-                "args": (queue,),
+                "args": (f"worker:{queue}",),
                 "options": {"queue": queue, "expires": 30},
             }
             for queue in QUEUES
