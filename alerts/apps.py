@@ -9,5 +9,5 @@ class AlertsConfig(AppConfig):
     name = "alerts"
 
     def ready(self) -> None:
-        """Hear the facts of the app below."""
-        from alerts import receivers  # noqa: F401  (connects its receivers)
+        """Hear the facts of the app below, and check the settings at start."""
+        from alerts import checks, receivers  # noqa: F401  (register themselves)

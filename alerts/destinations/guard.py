@@ -1,0 +1,253 @@
+"""The guard: one outgoing POST, bounded in time and size, that reaches no address it must not.
+
+A name is resolved once, every address of it is judged, and the connection goes to a judged one; the URL, the Host header and
+the certificate's check stay by name. No redirects, no proxies, no cookies, no connection kept for the next.
+"""
+
+import base64
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import httpcore
+import httpx
+
+from alerts.destinations.addresses import forbidden
+from alerts.destinations.base import DEADLINE_S, MOST_KEPT, MOST_READ
+from alerts.domain.wording import plain
+from alerts.errors import DeliveryError
+
+CONNECT_S = 3.0
+RESOLVE_S = 3.0
+# Of the ports from 1024 on, these belong to stores; below, only the web's two.
+STORES = frozenset({3306, 5432, 6379, 9200, 11211, 27017})
+WEB = frozenset({80, 443})
+
+_resolvers = ThreadPoolExecutor(4, thread_name_prefix="resolve")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; `text` is its first KiB without control characters."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    text: str
+    address: str
+
+
+def parse(url: str, *, trusted: bool) -> httpx.URL:
+    """The URL, taken apart. Errors: DeliveryError, permanent, with a sentence that holds no part of it but its scheme and port."""
+    try:
+        parts = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError, TypeError):
+        raise DeliveryError("the URL can't be read", permanent=True) from None
+    if parts.scheme not in {"http", "https"} or not parts.host:
+        raise DeliveryError(
+            f"the URL begins with '{plain(parts.scheme, 20)}'; expected http:// or https://", permanent=True
+        )
+    if trusted:
+        return parts
+    if parts.userinfo:
+        raise DeliveryError("the URL holds a name or password; expected none", permanent=True)
+    port = _port(parts)
+    if port not in WEB and (port < 1024 or port in STORES):
+        raise DeliveryError(f"port {port} is not one that a webhook may use", permanent=True)
+    return parts
+
+
+def resolve(host: str, port: int, timeout: float = RESOLVE_S) -> list[str]:
+    """The addresses of a name, bounded in time. Errors: DeliveryError."""
+    lookup = _resolvers.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    try:
+        return list(dict.fromkeys(str(found[4][0]) for found in lookup.result(timeout)))
+    except FutureTimeout:
+        lookup.cancel()
+        raise DeliveryError(f"the name did not resolve within {timeout:.0f} s") from None
+    except (OSError, UnicodeError):
+        raise DeliveryError("the name does not resolve") from None
+
+
+def judge(addresses: Iterable[str], *, allow_private: bool) -> None:
+    """Let them pass, all of them, or raise a permanent DeliveryError."""
+    for address in addresses:
+        if why := forbidden(address, allow_private=allow_private):
+            raise DeliveryError(
+                f"the address {address} is {why}: it must not be reached", permanent=True, address=address
+            )
+
+
+def post(
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    trusted: bool = False,
+    allow_private: bool = False,
+    deadline_s: float = DEADLINE_S,
+) -> Answer:
+    """POST once. Any status is an answer; where none came, DeliveryError says why and whether it may have arrived."""
+    parts = parse(url, trusted=trusted)
+    backend = _Backend(trusted, allow_private, time.monotonic() + deadline_s)
+    try:
+        with httpcore.ConnectionPool(network_backend=backend, ssl_context=_ssl_context(), retries=0) as pool:
+            return _exchange(pool, backend, parts, headers, body)
+    except DeliveryError:
+        raise
+    except Exception as error:
+        raise _told(error, backend, deadline_s) from None
+
+
+def _exchange(
+    pool: httpcore.ConnectionPool, backend: "_Backend", parts: httpx.URL, headers: Mapping[str, str], body: bytes
+) -> Answer:
+    sent = [(name.encode(), value.encode()) for name, value in _all_headers(parts, headers, body).items()]
+    url = httpcore.URL(scheme=parts.raw_scheme, host=parts.raw_host, port=parts.port, target=parts.raw_path)
+    timeouts = {"connect": CONNECT_S, "read": DEADLINE_S, "write": DEADLINE_S, "pool": CONNECT_S}
+    with pool.stream("POST", url, headers=sent, content=body, extensions={"timeout": timeouts}) as response:
+        got = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+        text = b""
+        try:
+            for chunk in response.iter_stream():
+                text += chunk
+                if len(text) >= MOST_READ:
+                    break
+        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.RemoteProtocolError):
+            # The status was said; how the rest of the answer goes does not matter.
+            pass
+        kept = plain(text[:MOST_KEPT].decode("utf-8", "replace"), MOST_KEPT)
+        return Answer(response.status, got, kept, backend.address)
+
+
+def _all_headers(parts: httpx.URL, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+    host = parts.netloc.decode("ascii")
+    extra = {}
+    if parts.userinfo:
+        named = base64.b64encode(f"{parts.username}:{parts.password}".encode()).decode()
+        extra["Authorization"] = f"Basic {named}"
+    return {
+        "Host": host,
+        "Content-Length": str(len(body)),
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+        **extra,
+        **headers,
+    }
+
+
+def _port(parts: httpx.URL) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    # Made once: reading the authorities' file takes some 20 ms. A file named by SSL_CERT_FILE is heeded.
+    return httpx.create_ssl_context()
+
+
+def _told(error: Exception, backend: "_Backend", deadline_s: float) -> DeliveryError:
+    """What an exception means, in words that are ours: a library's may hold the URL."""
+    arrived = backend.sent
+    late = time.monotonic() >= backend.deadline
+    if isinstance(error, httpcore.TimeoutException) and (late or arrived):
+        return DeliveryError(f"no answer within {deadline_s:.0f} s", arrived=arrived, address=backend.address)
+    if isinstance(error, httpcore.TimeoutException):
+        return DeliveryError(f"no connection within {CONNECT_S:.0f} s", address=backend.address)
+    if isinstance(error, httpcore.ConnectError):
+        return DeliveryError(_why_not_connected(error), address=backend.address)
+    if isinstance(error, httpcore.NetworkError):
+        return DeliveryError("the connection broke before an answer", arrived=arrived, address=backend.address)
+    if isinstance(error, httpcore.RemoteProtocolError):
+        return DeliveryError("what came back is no HTTP answer", arrived=arrived, address=backend.address)
+    return DeliveryError(f"the request failed: {type(error).__name__}", arrived=arrived, address=backend.address)
+
+
+def _why_not_connected(error: BaseException) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"the certificate is not good: {plain(cause.verify_message)}"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed: {plain(cause.reason or 'no reason given')}"
+        if isinstance(cause, ConnectionRefusedError):
+            return "the connection was refused"
+        cause = cause.__cause__ or cause.__context__
+    return "no connection could be made"
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Connects to judged addresses only, and lets no wait go beyond the deadline."""
+
+    def __init__(self, trusted: bool, allow_private: bool, deadline: float) -> None:
+        self._trusted = trusted
+        self._allow_private = allow_private
+        self._sockets = httpcore.SyncBackend()
+        self.deadline = deadline
+        self.address = ""
+        # Something of the request left us.
+        self.sent = False
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        addresses = resolve(host, port, min(RESOLVE_S, self.left()))
+        if not self._trusted:
+            judge(addresses, allow_private=self._allow_private)
+        until = time.monotonic() + (timeout or CONNECT_S)
+        for place, address in enumerate(addresses):
+            self.address = address
+            # A silent first address leaves time for the next.
+            share = max((until - time.monotonic()) / (len(addresses) - place), 0.01)
+            try:
+                stream = self._sockets.connect_tcp(address, port, self.left(share), None, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if place == len(addresses) - 1:
+                    raise
+            else:
+                return _Stream(stream, self)
+        raise httpcore.ConnectError("the name has no address")
+
+    def left(self, wanted: float | None = None) -> float:
+        """How long the next wait may be. Errors: httpcore.ReadTimeout when there is no time left."""
+        rest = self.deadline - time.monotonic()
+        if rest <= 0:
+            raise httpcore.ReadTimeout("the deadline has passed")
+        return rest if wanted is None else min(wanted, rest)
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection whose every wait ends at the one deadline: a drip of bytes does not renew it."""
+
+    def __init__(self, stream: httpcore.NetworkStream, backend: _Backend) -> None:
+        self._stream = stream
+        self._backend = backend
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._backend.left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._backend.sent = True
+        self._stream.write(buffer, self._backend.left(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        secured = self._stream.start_tls(ssl_context, server_hostname, self._backend.left(timeout))
+        return _Stream(secured, self._backend)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)

@@ -1,0 +1,69 @@
+"""Backoff: when a notification is tried again, and when a destination is left in peace."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+GIVE_UP_AFTER = timedelta(hours=24)
+SHORTEST = 1.0  # s
+FIRST = 5.0  # s
+LONGEST = 15 * 60.0  # s
+LONGEST_ASKED = 3600.0  # s: a Retry-After beyond it is cut
+
+OPENS_AT = 5  # failures in a row
+OPEN_FOR_FIRST = 30  # s
+OPEN_FOR_MOST = 300  # s
+COMES_FORWARD = 30.0  # s over which waiting notifications return when a destination answers again
+
+
+def wait_s(
+    tries: int, retry_after_s: float | None = None, uniform: Callable[[float, float], float] = random.uniform
+) -> float:
+    """Seconds until the next try after so many: full jitter under a doubling limit; Retry-After is a floor."""
+    # Beyond 2^8 the limit is LONGEST, whatever the number.
+    limit = min(LONGEST, FIRST * 2.0 ** min(tries - 1, 8))
+    return max(uniform(SHORTEST, limit), retry_after_s or 0.0)
+
+
+def retry_after_s(header: str | None, now: datetime) -> float | None:
+    """What a Retry-After asks for, in seconds, cut to an hour; None for a past date, or what is neither."""
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        # Longer numbers are beyond the cut all the same, and Python refuses to read thousands of digits.
+        return min(float(text[:10]), LONGEST_ASKED)
+    try:
+        at = parsedate_to_datetime(text)
+        wanted = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(wanted, LONGEST_ASKED) if wanted > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """A destination's own breaker: failures in a row, and for how long it was opened last (0: it is closed)."""
+
+    failures: int = 0
+    open_until: datetime | None = None
+    open_for_s: int = 0
+
+    def lets_pass(self, now: datetime, under_way: int, most: int) -> bool:
+        """Whether one more may be sent beside those under way: none while open, one when half-open, else `most`."""
+        if self.open_until is None:
+            return under_way < most
+        return now >= self.open_until and under_way == 0
+
+    def after(self, succeeded: bool, now: datetime) -> "Breaker":
+        """The breaker after one more try."""
+        if succeeded:
+            return Breaker()
+        failures = self.failures + 1
+        if failures < OPENS_AT:
+            return Breaker(failures)
+        if self.open_until is not None and now < self.open_until:
+            # A try that had begun before it opened.
+            return Breaker(failures, self.open_until, self.open_for_s)
+        seconds = min(self.open_for_s * 2, OPEN_FOR_MOST) if self.open_for_s else OPEN_FOR_FIRST
+        return Breaker(failures, now + timedelta(seconds=seconds), seconds)

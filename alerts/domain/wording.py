@@ -1,0 +1,38 @@
+"""Wording: the sentences that reach a person, in which a hostile name can do no harm."""
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import timedelta
+
+LONGEST_NAME = 120
+# Bidirectional overrides and isolates, and what has no width: a name must not rewrite the line around it.
+_UNSEEN = frozenset(
+    [*range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0x200B, 0x2010), 0x2028, 0x2029, 0x2060, 0xFEFF, 0x061C]
+)
+
+
+def plain(text: str, longest: int = LONGEST_NAME) -> str:
+    """The text without control characters, bidirectional overrides and zero-width characters, cut at `longest`."""
+    seen = "".join(c for c in text if ord(c) not in _UNSEEN and unicodedata.category(c) not in {"Cc", "Cs"})
+    return seen if len(seen) <= longest else seen[: longest - 1] + "…"
+
+
+def opened(breaker: str, service: str, instances: Mapping[str, int]) -> str:
+    """delivery-tracking opened in orders (3 of 10 instances)"""
+    n, total = instances.get("open", 0), sum(instances.values())
+    share = f" ({n} of {total} instances)" if n and total else ""
+    return f"{plain(breaker)} opened in {plain(service)}{share}"
+
+
+def resolved(breaker: str, service: str, lasted: timedelta, trips: int) -> str:
+    """delivery-tracking closed again in orders after 4 min 12 s"""
+    times = f", having opened {trips} times" if trips > 1 else ""
+    return f"{plain(breaker)} closed again in {plain(service)} after {span(lasted)}{times}"
+
+
+def span(lasted: timedelta) -> str:
+    """A length of time in its two largest units: 4 min 12 s"""
+    seconds = max(0, round(lasted.total_seconds()))
+    units = (("d", seconds // 86_400), ("h", seconds // 3600 % 24), ("min", seconds // 60 % 60), ("s", seconds % 60))
+    first = next((place for place, (_, n) in enumerate(units) if n), 3)
+    return " ".join(f"{n} {unit}" for unit, n in units[first : first + 2] if n) or "0 s"

@@ -1,0 +1,39 @@
+"""What can go wrong here, beside what the app below raises (NotFound, Conflict, NotAllowed, Invalid).
+
+AlertsError
+└── DeliveryError       a notification did not get through
+"""
+
+
+class AlertsError(Exception):
+    """The message is a sentence for the caller, with the value in it."""
+
+
+class DeliveryError(AlertsError):
+    """A notification did not get through. The sentence holds no secret: pages and logs show it.
+
+    permanent: trying again can't help.
+    patience_s: worth trying for so long at most; None: for the whole time of the outbox.
+    arrived: it may have been read all the same (we had sent it, and no answer came).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        permanent: bool = False,
+        patience_s: float | None = None,
+        arrived: bool = False,
+        status_code: int | None = None,
+        retry_after_s: float | None = None,
+        address: str = "",
+        answer: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+        self.patience_s = patience_s
+        self.arrived = arrived
+        self.status_code = status_code
+        self.retry_after_s = retry_after_s
+        self.address = address
+        self.answer = answer

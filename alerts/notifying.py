@@ -1,0 +1,248 @@
+"""Notifying: claim a notification, send it, write down how it went.
+
+At least once: a claim is a lease, and a worker that dies lets it lapse. The claim raises `attempt`, and a finish counts only
+while that attempt is still the last: a worker that thaws too late writes nothing. No transaction spans the sending.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import F
+
+from alerts import outbox
+from alerts.destinations import speaking
+from alerts.destinations.base import MAY_HAVE_ARRIVED, Message, Outcome, Receipt, Target
+from alerts.domain import backoff
+from alerts.domain.deciding import decide
+from alerts.errors import DeliveryError
+from alerts.models import Alert, Attempt, Destination, Notification
+from alerts.models.notification import State
+from alerts.signals import alerts_changed
+from breakers import bulk, nudging
+
+# Three times the deadline and the commits around it.
+LEASE = timedelta(seconds=60)
+MOST_LEASES = 4
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One try that is ours alone until its lease ends."""
+
+    notification_id: int
+    destination_id: object
+    attempt: int
+    message: Message
+    destination: Destination
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a try went."""
+
+    outcome: Outcome
+    took_ms: int
+    receipt: Receipt | None = None
+    error: DeliveryError | None = None
+
+
+def deliver(notification_id: int, clock: Callable[[], datetime]) -> None:
+    """Send it, if it is due and nobody else does. Errors are its own: they are written down, not raised."""
+    claim = claim_one(notification_id, clock())
+    if claim is not None:
+        finish(claim, attempt(claim), clock())
+
+
+def claim_one(notification_id: int, at: datetime) -> Claim | None:
+    """Take the lease; None where it is not due, is another's, its destination is left in peace, or it must not go."""
+    with transaction.atomic():
+        row = Notification.objects.select_related("destination").filter(pk=notification_id).first()
+        if row is None:
+            return None
+        # The destination's row is the lock of its breaker and its bulkhead: claims and finishes of one destination take turns.
+        destination = Destination.objects.select_for_update().get(pk=row.destination_id)
+        under_way = Notification.objects.filter(destination=destination, state=State.DUE, claimed_until__gte=at).count()
+        if not _breaker(destination).lets_pass(at, under_way, MOST_LEASES):
+            return None
+        before = outbox.claimable(at).filter(pk=row.pk).values_list("attempt", "claimed_until").first()
+        claimed = before and outbox.claimable(at).filter(pk=row.pk, attempt=before[0]).update(
+            claimed_until=at + LEASE, attempt=F("attempt") + 1
+        )
+        if not before or not claimed:
+            return None
+        number, lapsed = before[0], before[1]
+        if lapsed is not None:
+            _note_lost(row.pk, number, lapsed - LEASE, at)
+    claim = Claim(row.pk, destination.pk, number + 1, Message(row.webhook_id, bytes(row.body), at), destination)
+    decision = decide(
+        row.kind, destination_on=destination.off_at is None, told=_told(row), by_hand=row.resend_of_id is not None
+    )
+    if not decision.send:
+        _drop(claim, decision.reason, at)
+        return None
+    return claim
+
+
+def attempt(claim: Claim) -> Result:
+    """Send it, outside any transaction."""
+    begun = time.monotonic()
+
+    def took_ms() -> int:
+        return round((time.monotonic() - begun) * 1000)
+
+    try:
+        target: Target = speaking.target_of(claim.destination)
+        receipt = speaking.send(target, claim.message)
+    except DeliveryError as error:
+        return Result(_outcome(error), took_ms(), error=error)
+    except Exception as error:
+        # A fault of ours or of a library: it may have left. The sentence names no value, there may be a secret in it.
+        log.error("a notification could not be sent", notification=claim.notification_id, error=type(error).__name__)
+        return Result(
+            Outcome.UNANSWERED, took_ms(), error=DeliveryError(f"sending failed: {type(error).__name__}", arrived=True)
+        )
+    return Result(Outcome.ACCEPTED, took_ms(), receipt=receipt)
+
+
+def finish(claim: Claim, result: Result, at: datetime) -> bool:
+    """Write down how it went; whether this try still counted."""
+    with bulk.writing():
+        destination = Destination.objects.select_for_update().get(pk=claim.destination_id)
+        row = Notification.objects.filter(pk=claim.notification_id, state=State.DUE, attempt=claim.attempt).first()
+        if row is None:
+            return False
+        next_due_at = None
+        if result.error is None:
+            row.state, row.reason = State.SENT, ""
+        else:
+            next_due_at = _next_try(row, claim, result.error, at)
+            row.state = State.DEAD if next_due_at is None else State.DUE
+            row.reason = str(result.error)
+            row.due_at = next_due_at or row.due_at
+        row.claimed_until = None
+        row.finished_at = at if row.state != State.DUE else None
+        row.save(update_fields=["state", "reason", "due_at", "claimed_until", "finished_at"])
+        _note(claim, result, next_due_at)
+        _follow(destination, result, at)
+        _announce(row.alert_id, at)
+        return True
+
+
+def _next_try(row: Notification, claim: Claim, error: DeliveryError, at: datetime) -> datetime | None:
+    """When it is tried again; None: never."""
+    if error.permanent:
+        return None
+    give_up_at = row.give_up_at
+    if error.patience_s is not None:
+        give_up_at = min(give_up_at, row.created_at + timedelta(seconds=error.patience_s))
+    due_at = at + timedelta(seconds=backoff.wait_s(claim.attempt, error.retry_after_s))
+    return due_at if due_at < give_up_at else None
+
+
+def _outcome(error: DeliveryError) -> Outcome:
+    if error.status_code is not None:
+        return Outcome.REFUSED
+    if error.permanent:
+        return Outcome.FORBIDDEN
+    return Outcome.UNANSWERED if error.arrived else Outcome.UNREACHABLE
+
+
+def _note(claim: Claim, result: Result, next_due_at: datetime | None) -> None:
+    answered = result.receipt or result.error
+    Attempt.objects.create(
+        notification_id=claim.notification_id,
+        number=claim.attempt,
+        started_at=claim.message.sent_at,
+        took_ms=result.took_ms,
+        address=answered.address if answered else "",
+        status_code=answered.status_code if answered else None,
+        outcome=result.outcome,
+        error=str(result.error or ""),
+        answer=answered.answer if answered else "",
+        next_due_at=next_due_at,
+    )
+
+
+def _note_lost(notification_id: int, number: int, started_at: datetime, at: datetime) -> None:
+    """The lease before this one lapsed: its worker never told how it went."""
+    Attempt.objects.create(
+        notification_id=notification_id,
+        number=number,
+        started_at=started_at,
+        outcome=Outcome.LOST,
+        error="the worker was lost before it could tell how it went",
+        next_due_at=at,
+    )
+
+
+def _told(row: Notification) -> bool:
+    """Whether an earlier notice of this alert may have reached this destination."""
+    return Attempt.objects.filter(
+        notification__alert=row.alert_id,
+        notification__destination=row.destination_id,
+        notification__sequence__lt=row.sequence,
+        outcome__in=MAY_HAVE_ARRIVED,
+    ).exists()
+
+
+def _drop(claim: Claim, reason: str, at: datetime) -> None:
+    """It must not go: the reason stays with it."""
+    with bulk.writing():
+        rows = Notification.objects.filter(pk=claim.notification_id, state=State.DUE, attempt=claim.attempt)
+        if rows.update(state=State.DROPPED, reason=reason, claimed_until=None, finished_at=at):
+            _announce(Notification.objects.values_list("alert_id", flat=True).get(pk=claim.notification_id), at)
+
+
+def _breaker(destination: Destination) -> backoff.Breaker:
+    return backoff.Breaker(destination.failures, destination.open_until, destination.open_for_s)
+
+
+def _follow(destination: Destination, result: Result, at: datetime) -> None:
+    """The destination's own breaker, after this try. What the guard forbids says nothing about the destination."""
+    if result.outcome == Outcome.FORBIDDEN:
+        return
+    was_open = destination.open_until is not None
+    after = _breaker(destination).after(result.error is None, at)
+    destination.failures, destination.open_until, destination.open_for_s = (
+        after.failures,
+        after.open_until,
+        after.open_for_s,
+    )
+    if result.error is None:
+        destination.last_success_at = at
+        if was_open:
+            _come_forward(destination, at)
+    else:
+        destination.last_failure_at, destination.last_error = at, str(result.error)
+        if after.open_until is not None and not was_open:
+            log.warning("a destination fails", destination=destination.name, error=str(result.error))
+    destination.save()
+
+
+def _come_forward(destination: Destination, at: datetime) -> None:
+    """It answers again: what waits for it need not wait out its backoff, but does not come all at once."""
+    waiting = Notification.objects.filter(destination=destination, state=State.DUE, claimed_until=None, due_at__gt=at)
+    ids = list(waiting.order_by("due_at").values_list("pk", flat=True)[: outbox.DUE_AT_ONCE])
+    for place, pk in enumerate(ids):
+        due_at = at + timedelta(seconds=backoff.COMES_FORWARD * place / len(ids))
+        Notification.objects.filter(pk=pk, due_at__gt=due_at).update(due_at=due_at)
+
+
+def _announce(alert_id: int, at: datetime) -> None:
+    """The alert's page shows its notifications, so this is a change of the alert; and what waited for this one may go now."""
+    version = bulk.next_version()
+    Alert.objects.filter(pk=alert_id).update(version=version)
+
+    def after() -> None:
+        alerts_changed.send_robust(sender=Alert, version=version, ids=frozenset({alert_id}))
+        waiting = outbox.claimable(at).filter(alert=alert_id)
+        for pk in waiting.values_list("pk", flat=True):
+            nudging.nudge("alerts.tasks.deliver", pk)
+
+    bulk.after_commit(after)

@@ -1,0 +1,255 @@
+"""Reads, each named after the screen or job that reads it. Nothing here writes."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from django.db.models import Count, F, Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.lookups import Exact
+
+from alerts.destinations.base import Outcome
+from alerts.domain.deciding import SENTENCES
+from alerts.domain.lifecycle import Status, shown
+from alerts.models import Alert, AlertLog, Attempt, Destination, Notification
+from alerts.models.notification import State
+from alerts.shapes import (
+    AlertView,
+    AttemptView,
+    DestinationView,
+    LogView,
+    NotificationView,
+    Subject,
+    moment,
+    moment_or_none,
+)
+from breakers.errors import Invalid, NotFound
+from breakers.models import Board, Tombstone
+from breakers.queries.shapes import Page
+
+STATUSES = (Status.FIRING, Status.ACKNOWLEDGED, Status.RESOLVED)
+MOST = 200
+# How many of a notification's last attempts are shown: in lists and frames, and where one alert is asked for.
+IN_LISTS = 3
+ALL = 1_000
+# Ids are bigints; what can't be one names nothing.
+LONGEST_ID = 18
+
+
+def alerts_page(
+    statuses: Sequence[str] = (),
+    services: Sequence[str] = (),
+    *,
+    dependencies: Sequence[str] = (),
+    severities: Sequence[str] = (),
+    labels: Sequence[tuple[str, str]] = (),
+    breaker_id: str = "",
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Page:
+    """Alerts, newest first; empty means all. Items are AlertView. Errors: Invalid (statuses, cursor)."""
+    rows = _seen()
+    if statuses:
+        rows = rows.filter(_in_status(statuses))
+    if services:
+        rows = rows.filter(service__in=services)
+    if dependencies:
+        rows = rows.filter(dependency__in=dependencies)
+    if severities:
+        rows = rows.filter(severity__in=severities)
+    for key, value in labels:
+        # Not by keyword: there a label named `contains` would be a lookup.
+        rows = rows.filter(Exact(KeyTextTransform(key, "labels"), value))
+    if breaker_id:
+        rows = rows.filter(breaker_id=_number(breaker_id) or 0)
+    if cursor:
+        before = _number(cursor)
+        if before is None:
+            raise Invalid(("cursor", f"'{cursor[:40]}' is no cursor of this list"))
+        rows = rows.filter(pk__lt=before)
+    limit = min(max(limit, 1), MOST)
+    found = list(rows.order_by("-pk")[: limit + 1])
+    following = str(found[limit - 1].pk) if len(found) > limit else None
+    return Page(list(_views(found[:limit])), following)
+
+
+def alert(alert_id: str) -> AlertView:
+    """One alert with its notifications. Errors: NotFound for an unknown id in any spelling."""
+    return _views([row_of(alert_id)], attempts=ALL)[0]
+
+
+def history(alert_id: str) -> list[LogView]:
+    """Everything that changed an alert, oldest first. Errors: NotFound."""
+    return [
+        LogView(moment(row.at), row.from_status, row.to_status, row.who, row.evidence)
+        for row in AlertLog.objects.filter(alert=row_of(alert_id)).order_by("id")
+    ]
+
+
+def open_count() -> dict[str, int]:
+    """How many alerts are not resolved: {"firing": n, "acknowledged": n}."""
+    live = _seen().filter(resolved_at=None)
+    acknowledged = live.filter(acknowledged_at__isnull=False).count()
+    return {"firing": live.count() - acknowledged, "acknowledged": acknowledged}
+
+
+def for_breaker(breaker_id: str | int, *, limit: int = 20) -> list[AlertView]:
+    """A breaker's alerts, newest first."""
+    return _views(list(_seen().filter(breaker_id=_number(str(breaker_id)) or 0).order_by("-pk")[:limit]))
+
+
+def alerts_of(ids: Iterable[int]) -> list[AlertView]:
+    """These alerts, in the order of their ids."""
+    return _views(list(_seen().filter(pk__in=list(ids)).order_by("pk")))
+
+
+def alerts_changed_since(version: int, limit: int = 500) -> tuple[int, list[AlertView], list[str]] | None:
+    """(the board's version, changed alerts, ids of deleted ones) since a version; None where more than `limit` changed."""
+    # The board's first: a change that comes in between is then told twice, never not at all.
+    now = Board.objects.values_list("version", flat=True).get()
+    changed = list(_seen().filter(version__gt=version).order_by("version")[: limit + 1])
+    gone = list(
+        Tombstone.objects.filter(kind="alert", version__gt=version).values_list("object_id", flat=True)[: limit + 1]
+    )
+    if len(changed) + len(gone) > limit:
+        return None
+    return now, _views(changed), gone
+
+
+def destinations() -> list[DestinationView]:
+    """All destinations, by name, and how they do."""
+    rows = Destination.objects.annotate(
+        waiting=Count("notifications", filter=Q(notifications__state=State.DUE)),
+        dead=Count("notifications", filter=Q(notifications__state=State.DEAD)),
+    )
+    return [
+        DestinationView(
+            id=str(row.pk),
+            name=row.name,
+            kind=row.kind,
+            source=row.source,
+            url=row.masked_url,
+            health="off" if row.off_at else "failing" if row.open_until else "ok",
+            waiting=row.waiting,
+            dead=row.dead,
+            last_success_at=moment_or_none(row.last_success_at),
+            last_failure_at=moment_or_none(row.last_failure_at),
+            last_error=row.last_error,
+        )
+        for row in rows.order_by("name", "created_at")
+    ]
+
+
+def shaped(row: Alert, notifications: list[NotificationView]) -> AlertView:
+    """The view of a row that is at hand."""
+    return AlertView(
+        id=str(row.pk),
+        version=row.version,
+        rule=row.rule.name,
+        severity=row.severity,
+        status=shown(Status(row.status), row.acknowledged_at is not None),
+        service=row.service,
+        breaker=None if row.breaker_id is None else Subject(str(row.breaker_id), row.service, row.breaker_name),
+        dependency=row.dependency,
+        labels=row.labels,
+        summary=row.summary,
+        trips=row.trips,
+        started_at=moment(row.started_at),
+        detected_at=moment(row.detected_at),
+        acknowledged_by=row.acknowledged_by,
+        acknowledged_at=moment_or_none(row.acknowledged_at),
+        acknowledged_comment=row.acknowledged_comment,
+        resolved_at=moment_or_none(row.resolved_at),
+        incident=None,
+        notifications=notifications,
+    )
+
+
+def notification(notification_id: str) -> NotificationView:
+    """One notification with its attempts. Errors: NotFound for an unknown id in any spelling."""
+    rows = Notification.objects.select_related("destination").filter(pk=_number(notification_id) or 0)
+    views = [view for some in _notifications(rows, ALL).values() for view in some]
+    if not views:
+        raise NotFound(f"no notification '{notification_id[:40]}'")
+    return views[0]
+
+
+def row_of(alert_id: str) -> Alert:
+    """The row itself, for those who change it. Errors: NotFound for an unknown id in any spelling."""
+    row = _seen().filter(pk=_number(alert_id) or 0).first()
+    if row is None:
+        raise NotFound(f"no alert '{alert_id[:40]}'")
+    return row
+
+
+def _seen() -> QuerySet[Alert]:
+    return Alert.objects.exclude(status=Status.PENDING).select_related("rule")
+
+
+def _in_status(statuses: Sequence[str]) -> Q:
+    conditions = Q()
+    for status in statuses:
+        match status:
+            case Status.FIRING:
+                conditions |= Q(resolved_at=None, acknowledged_at=None)
+            case Status.ACKNOWLEDGED:
+                conditions |= Q(resolved_at=None, acknowledged_at__isnull=False)
+            case Status.RESOLVED:
+                conditions |= Q(resolved_at__isnull=False)
+            case _:
+                raise Invalid(("status", f"unknown status '{status[:40]}'; expected one of {', '.join(STATUSES)}"))
+    return conditions
+
+
+def _number(text: str) -> int | None:
+    """The id in its one spelling; None for any other text."""
+    if not text.isascii() or not text.isdigit() or len(text) > LONGEST_ID or text != str(int(text)):
+        return None
+    return int(text)
+
+
+def _views(rows: Sequence[Alert], attempts: int = IN_LISTS) -> list[AlertView]:
+    """Two queries, however many rows."""
+    if not rows:
+        return []
+    told = _notifications(Notification.objects.filter(alert__in=rows).select_related("destination"), attempts)
+    return [shaped(row, told.get(row.pk, [])) for row in rows]
+
+
+def _notifications(rows: QuerySet[Notification], attempts: int) -> dict[int, list[NotificationView]]:
+    """By alert, in the order of their making; so many of the last attempts of each."""
+    found = list(rows.defer("body").order_by("pk"))
+    tries: dict[int, list[AttemptView]] = defaultdict(list)
+    newest = Attempt.objects.filter(notification__in=found, number__gt=F("notification__attempt") - attempts)
+    for each in newest.order_by("notification_id", "number"):
+        tries[each.notification_id].append(
+            AttemptView(
+                number=each.number,
+                at=moment(each.started_at),
+                took_ms=each.took_ms,
+                address=each.address,
+                status_code=each.status_code,
+                outcome=Outcome(each.outcome),
+                error=each.error,
+                answer=each.answer,
+                next_due_at=moment_or_none(each.next_due_at),
+            )
+        )
+    views: dict[int, list[NotificationView]] = defaultdict(list)
+    for row in found:
+        views[row.alert_id].append(
+            NotificationView(
+                id=str(row.pk),
+                destination=row.destination.name,
+                destination_kind=row.destination.kind,
+                kind=row.kind,
+                state=row.state,
+                reason=SENTENCES.get(row.reason, row.reason),
+                webhook_id=row.webhook_id,
+                created_at=moment(row.created_at),
+                due_at=moment(row.due_at) if row.state == State.DUE else None,
+                finished_at=moment_or_none(row.finished_at),
+                resend_of=None if row.resend_of_id is None else str(row.resend_of_id),
+                attempts=tries[row.pk],
+            )
+        )
+    return views

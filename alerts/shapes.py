@@ -1,0 +1,107 @@
+"""What the readers get: the shapes of the contract, section 5, as structs that serialise as they stand.
+
+Times are RFC 3339 in UTC, ids opaque strings; null is "not known" or "not yet".
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+
+def moment(at: datetime) -> str:
+    """RFC 3339 in UTC."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def moment_or_none(at: datetime | None) -> str | None:
+    """RFC 3339 in UTC; None stays None."""
+    return None if at is None else moment(at)
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """The breaker that an alert is about."""
+
+    id: str
+    service: str
+    name: str
+
+
+class AttemptView(msgspec.Struct, frozen=True):
+    """One try at sending a notification. `outcome`: accepted, refused, unanswered, unreachable, forbidden or lost."""
+
+    number: int
+    at: str
+    took_ms: int | None
+    address: str
+    status_code: int | None
+    outcome: str
+    error: str
+    answer: str
+    next_due_at: str | None
+
+
+class NotificationView(msgspec.Struct, frozen=True):
+    """One message to one destination, and how far it came. `state`: due, sent, dead or dropped; `reason`: why."""
+
+    id: str
+    destination: str  # its name
+    destination_kind: str
+    kind: str
+    state: str
+    reason: str
+    webhook_id: str
+    created_at: str
+    due_at: str | None
+    finished_at: str | None
+    resend_of: str | None
+    attempts: list[AttemptView]
+
+
+class AlertView(msgspec.Struct, frozen=True):
+    """An alert, as the API, the pages and the socket show it. `version`: the newest wins."""
+
+    id: str
+    version: int
+    rule: str
+    severity: str
+    status: str
+    service: str
+    breaker: Subject | None
+    dependency: str
+    labels: dict[str, str]
+    summary: str
+    trips: int
+    started_at: str
+    detected_at: str
+    acknowledged_by: str | None
+    acknowledged_at: str | None
+    acknowledged_comment: str
+    resolved_at: str | None
+    incident: str | None
+    notifications: list[NotificationView]
+
+
+class LogView(msgspec.Struct, frozen=True):
+    """One change of an alert; `from_status` null: it began."""
+
+    at: str
+    from_status: str | None
+    to_status: str
+    who: str
+    evidence: dict[str, object]
+
+
+class DestinationView(msgspec.Struct, frozen=True):
+    """A destination without its secrets, and how it does. `health`: ok, failing or off."""
+
+    id: str
+    name: str
+    kind: str
+    source: str
+    url: str  # masked
+    health: str
+    waiting: int
+    dead: int
+    last_success_at: str | None
+    last_failure_at: str | None
+    last_error: str

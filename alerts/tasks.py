@@ -1,0 +1,27 @@
+"""Tasks: shells around the gerunds. The tables are the queue; each of these may run twice, late, or not at all for a while."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from alerts import evaluating, notifying, outbox
+from breakers import nudging
+
+
+@shared_task(name="alerts.tasks.evaluate")
+def evaluate() -> None:
+    """Evaluate the transitions that wait."""
+    evaluating.evaluate(timezone.now())
+
+
+@shared_task(name="alerts.tasks.deliver")
+def deliver(notification_id: int) -> None:
+    """Send one notification."""
+    notifying.deliver(notification_id, timezone.now)
+
+
+@shared_task(name="alerts.tasks.sweep")
+def sweep() -> None:
+    """Whatever is due: transitions that no nudge brought, ends of holds, notifications, leases that lapsed."""
+    evaluating.sweep(timezone.now())
+    for notification_id in outbox.due(timezone.now()):
+        nudging.nudge("alerts.tasks.deliver", notification_id)
