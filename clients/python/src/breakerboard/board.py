@@ -192,8 +192,8 @@ class Backoff:
         first, most = self._settings.backoff_first_s, self._settings.backoff_most_s
         if answer is not None and not answer.later:
             return self._settings.refused_s
-        self._tries = min(self._tries + 1, 32)
         jitter = random.uniform(0, min(most, first * 2**self._tries))
+        self._tries = min(self._tries + 1, 32)
         if answer is not None and answer.retry_after_s is not None:
             return answer.retry_after_s + min(jitter, first)
         return jitter

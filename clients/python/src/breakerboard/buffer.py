@@ -6,7 +6,7 @@ events: full, it drops successes first, then the oldest counts, a state change n
 thousands, the first and the last of each breaker stay), and counts what it dropped.
 
 The lock is reentrant: a generator may be collected, and with it a guarded call end, in the
-middle of any line here. That is why dictionaries are swapped, not walked while they change.
+middle of any line here. That is why a dictionary is taken out before it is walked.
 """
 
 from __future__ import annotations
@@ -120,8 +120,7 @@ class Buffer:
     def single(self, subject: Subject, kind: str, fields: Event) -> None:
         """An event of its own, told at once, after the counts that led to it."""
         with self._lock:
-            for key, aggregate in self._open.pop(subject, {}).items():
-                self._seal(subject, key, aggregate)
+            self._seal_all(subject)
             self._put(self._singles, subject, {"type": kind, **fields}, self._not_before_the_last())
             sooner = self._bring_forward(self._settings.gather_s)
         if sooner:
@@ -131,39 +130,32 @@ class Buffer:
         """A heartbeat: it takes the place of one that is still waiting."""
         with self._lock:
             self._beats.pop(self._beat_of.pop(subject.breaker, 0), None)
-            sequence = self._put(self._beats, subject, {"type": "heartbeat", **fields}, self._not_before_the_last())
-            self._beat_of[subject.breaker] = sequence
+            event = {"type": "heartbeat", **fields}
+            self._beat_of[subject.breaker] = self._put(self._beats, subject, event, self._not_before_the_last())
             sooner = self._bring_forward(self._settings.gather_s)
         if sooner:
             self._wake()
 
-    def take(self, limit: int) -> list[tuple[int, Event]]:
-        """The oldest events with their sequences. They stay here until they are `done`."""
+    def mark(self) -> int:
+        """The sequence of the last event, when all that was counted so far is put into events."""
+        self.due = None
+        for subject in list(self._open):
+            with self._lock:  # for each breaker anew: a thousand of them must not make a call wait
+                self._seal_all(subject)
+        return self._last
+
+    def take(self, limit: int, mark: int) -> list[tuple[int, Event]]:
+        """The oldest events up to the mark, with their sequences. They stay here until they are `done`."""
         with self._lock:
-            self.due = None
-            lanes, self._open = self._open, {}
-            for subject, lane in lanes.items():
-                for key, aggregate in lane.items():
-                    self._seal(subject, key, aggregate)
-            ranks = [list(itertools.islice(rank.items(), limit)) for rank in self._ranks()]
-        return list(itertools.islice(merge(*ranks, key=lambda entry: entry[0]), limit))
+            oldest = [list(itertools.islice(rank.items(), limit)) for rank in self._ranks()]
+        ordered = merge(*oldest, key=lambda entry: entry[0])
+        return [entry for entry in itertools.islice(ordered, limit) if entry[0] <= mark]
 
     def done(self, sequences: Iterable[int]) -> None:
         with self._lock:
             for sequence in sequences:
                 for rank in self._ranks():
-                    rank.pop(sequence, None)
-
-    def drop(self, sequences: Iterable[int]) -> None:
-        with self._lock:
-            for sequence in sequences:
-                for rank in self._ranks():
-                    self._lose(rank, sequence)
-
-    def mark(self) -> int:
-        """The sequence of the last event, when all that was counted so far is put into events."""
-        self.take(0)
-        return self._last
+                    self._remove(rank, sequence)
 
     def holds_up_to(self, mark: int) -> bool:
         with self._lock:
@@ -187,6 +179,10 @@ class Buffer:
         self._latest_at = max(self._latest_at, self._settings.now())
         return self._latest_at
 
+    def _seal_all(self, subject: Subject) -> None:
+        for key, aggregate in self._open.pop(subject, {}).items():
+            self._seal(subject, key, aggregate)
+
     def _seal(self, subject: Subject, key: Key, aggregate: Aggregate) -> None:
         rank = self._successes if key[0] == "success" else self._counts
         self._put(rank, subject, aggregate.event(key), aggregate.at)
@@ -207,7 +203,7 @@ class Buffer:
 
     def _trim(self) -> None:
         while sum(map(len, self._ranks())) > self._settings.capacity:
-            rank = self._successes or self._counts
+            rank = self._successes or self._counts or self._beats
             if rank:
                 self._lose(rank, next(iter(rank)))
             elif not self._thin():
@@ -230,9 +226,15 @@ class Buffer:
         return bool(lost)
 
     def _lose(self, rank: Rank, sequence: int) -> None:
-        event = rank.pop(sequence, None)
-        if event is not None:
+        event = self._remove(rank, sequence)
+        if event is not None and rank is not self._beats:  # the next heartbeat says what a lost one said
             self.dropped += event.get("count", 1)
+
+    def _remove(self, rank: Rank, sequence: int) -> Event | None:
+        event = rank.pop(sequence, None)
+        if event is not None and rank is self._beats:
+            self._beat_of.pop(event["breaker"], None)
+        return event
 
 
 def redacted(event: Event, redact: Callable[[str], str] | None) -> Event:

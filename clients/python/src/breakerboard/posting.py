@@ -51,7 +51,7 @@ class Poster:
         self._round = threading.Lock()
         self._settled = threading.Condition()
         self._not_before = 0.0
-        self._hurried = self._stopped = False
+        self._hurried = self._stopped = self._unsent = False
         self.next_beat = time.monotonic() + self._settings.heartbeat_s
         self.counts = {"posts": 0, "failed_posts": 0, "sent": 0, "duplicates": 0, "refused": 0}
         self.trouble: str | None = None
@@ -105,7 +105,8 @@ class Poster:
             if time.monotonic() >= self.next_beat:
                 self.next_beat = time.monotonic() + self._settings.heartbeat_s
                 self._host.beat_all()
-            went = self._post_events(read_s or self._settings.read_s) and self._post_results()
+            results = len(self._results)  # the events that prove these are buffered already
+            went = self._post_events(read_s or self._settings.read_s) and self._post_results(results)
         with self._settled:
             self._settled.notify_all()
         return went
@@ -120,14 +121,17 @@ class Poster:
 
     def _next_round(self) -> float:
         due = self._buffer.due
-        first = min(NEVER if due is None else due, self.next_beat, 0.0 if self._results else NEVER)
+        waits = self._unsent or self._results
+        first = 0.0 if waits else min(self.next_beat, NEVER if due is None else due)
         return max(first, self._not_before)
 
     def _waits(self, mark: int) -> bool:
         return self._buffer.holds_up_to(mark)
 
     def _post_events(self, read_s: float) -> bool:
-        while batch := self._buffer.take(self._limit):
+        self._unsent = True
+        mark = self._buffer.mark()  # what comes while this goes out adds up for the next round
+        while batch := self._buffer.take(self._limit, mark):
             sequences = [sequence for sequence, _ in batch]
             events = [redacted(event, self._redact) for _, event in batch]
             answer = self._ask("/api/v1/events", {"events": events}, read_s)
@@ -142,6 +146,7 @@ class Poster:
                 return False
             with self._settled:
                 self._settled.notify_all()
+        self._unsent = False
         return True
 
     def _accepted(self, answer: Answer, sequences: list[int], events: list[Event]) -> None:
@@ -173,8 +178,8 @@ class Poster:
         else:
             self._limit = max(1, len(sequences) // 2)
 
-    def _post_results(self) -> bool:
-        while self._results:
+    def _post_results(self, count: int) -> bool:
+        for _ in range(count):
             command_id, body = self._results[0]
             answer = self._ask(f"/api/v1/commands/{command_id}/result", body, self._settings.read_s)
             if answer is None:

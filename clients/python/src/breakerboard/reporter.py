@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any, Callable
 
 from breakerboard import process
-from breakerboard.adapters import adapter_class
+from breakerboard.adapters import adapter_for
 from breakerboard.adapters.base import Adapter
 from breakerboard.board import Board
 from breakerboard.buffer import MOST_COUNT, Buffer
@@ -84,14 +84,14 @@ class Reporter:
             raise ValueError(problem)
         if len(labels or {}) > MOST_LABELS:
             raise ValueError(f"A breaker has at most {MOST_LABELS} labels, {name!r} was given {len(labels or {})}.")
-        make = adapter_class(breaker)
+        make = adapter_for(breaker)
         if self._crew is None:
             return
         with self._attaching:
             if name in self._adapters:
                 raise ValueError(f"A breaker {name!r} is attached already; detach({name!r}) it first.")
             about = {str(key): str(value) for key, value in (labels or {}).items()}
-            adapter = make(breaker, Subject(name, dependency), about, self._buffer, self._settings)  # type: ignore[call-arg,arg-type]
+            adapter = make(breaker, Subject(name, dependency), about, self._buffer, self._settings)
             self._adapters[name] = adapter
             try:
                 adapter.attach()
@@ -173,6 +173,7 @@ class Reporter:
             for adapter in list(self._adapters.values()):
                 adapter.stopped()
         self._crew.flush(timeout_s, once=True)
+        process.move_out(self)  # a child of multiprocessing may come here twice
 
     def _remark(self, kind: str, name: str, count: int) -> None:
         adapter = self._adapters.get(name)
