@@ -115,9 +115,10 @@ def fetch(service_id: int, instance: str, at: datetime) -> list[dict[str, Any]]:
         return hand_out(service_id, [instance], at)
 
 
-def waits(service_id: int, instance: str, at: datetime) -> bool:
-    """Whether a command that was never delivered waits for the instance: what a long poll answers early for."""
-    return _waiting(service_id, [instance], at).filter(status="pending").exists()
+def never_delivered(at: datetime) -> list[tuple[int, str]]:
+    """Whom a command waits for that was never handed out: what wakes a long poll. A repeat wakes no one."""
+    waiting = Delivery.objects.filter(active=True, status="pending", command__expires_at__gt=at)
+    return list(waiting.values_list("service_id", "instance_name").distinct())
 
 
 def report_result(service_id: int, command_id: str, instance: str, status: str, detail: str, at: datetime) -> None:

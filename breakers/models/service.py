@@ -13,8 +13,6 @@ class Service(models.Model):
     name = models.CharField(max_length=NAME_LENGTH, unique=True)
     paused = models.BooleanField(default=False)
     created_at = MomentField()
-    # The last request that was refused for this service, for the people who integrate it: {"at", "status", "detail"}.
-    last_refusal = models.JSONField(null=True)
 
     def __str__(self) -> str:
         return self.name

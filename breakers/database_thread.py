@@ -1,0 +1,47 @@
+"""A few threads that may use the database on behalf of the event loop, with connections that they look after."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from django.db import InterfaceError, OperationalError, connection
+
+from breakers.errors import StoreUnavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class DatabaseThreads:
+    """Runs functions that use the ORM; each thread keeps one connection, and drops it when it breaks."""
+
+    def __init__(self, threads: int, name: str) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result of `work(*args)`. Errors: what it raises; StoreUnavailable where the database is not there."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: kept(work, *args, **kwargs))
+
+    def stop(self) -> None:
+        """Wait for what is running; the threads' connections end with them."""
+        self._executor.shutdown(cancel_futures=True)
+
+
+def kept(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call `work` on this thread's connection: looked at before, closed after an error of the database."""
+    check_connection()
+    try:
+        return work(*args, **kwargs)
+    except (OperationalError, InterfaceError) as error:
+        if not connection.in_atomic_block:
+            connection.close()
+        raise StoreUnavailable(f"the database can't be reached: {str(error).strip().splitlines()[0]}") from error
+
+
+def check_connection() -> None:
+    """Drop a connection that broke while it was idle (a restarted server), outside of any transaction."""
+    if connection.in_atomic_block:
+        return
+    connection.health_check_done = False
+    connection.close_if_health_check_failed()

@@ -1,0 +1,147 @@
+"""The intake: gathers the requests of the moment into one batch and one commit (group commit).
+
+While a commit runs, the next batch gathers. A thread of its own does the database's work, so that the event loop never
+waits. Each request is answered after its batch's commit: what was answered is durable.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+from django.db import connection
+
+from breakers.database_thread import check_connection
+from breakers.errors import StoreUnavailable
+from breakers.recording import Answer, Submission, listen, record
+
+# Reports in one commit; more wait for the next one.
+MOST_AT_ONCE = 1_000
+# Reports that may wait: beyond, posts are turned away early, before memory is.
+MOST_WAITING = 20_000
+PULSE_EVERY = 5.0  # s
+# A connection that was idle for longer is looked at before it is used.
+IDLE_AFTER = 1.0  # s
+
+log = structlog.get_logger(__name__)
+Waiting = tuple[Submission, "asyncio.Future[Answer]"]
+
+
+class Intake:
+    """One per process. `start()` and `stop()` frame the life of the web process."""
+
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
+        self._waiting: list[Waiting] = []
+        self._reports = 0
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to take submissions that arrive on this loop."""
+        self._loop = loop
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Commit what waits, then end."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread is not None:
+            self._thread.join(timeout=8)
+
+    async def submit(self, submission: Submission) -> Answer:
+        """Store and apply; the answer comes after the commit. Errors: StoreUnavailable, with nothing stored."""
+        assert self._loop is not None
+        future: asyncio.Future[Answer] = self._loop.create_future()
+        with self._wake:
+            if self._stopping or self._reports >= MOST_WAITING:
+                why = "is stopping" if self._stopping else f"has {self._reports} events waiting for the database"
+                raise StoreUnavailable(f"the intake {why}")
+            self._waiting.append((submission, future))
+            self._reports += len(submission.reports)
+            if len(self._waiting) == 1:
+                self._wake.notify()
+        return await future
+
+    def _run(self) -> None:
+        pulse_due = 0.0
+        last_used = 0.0
+        while True:
+            batch = self._next_batch(max(0.0, pulse_due - time.monotonic()))
+            if time.monotonic() - last_used > IDLE_AFTER:
+                check_connection()
+            if batch:
+                self._record(batch)
+            elif self._stopping:
+                connection.close()
+                return
+            if time.monotonic() >= pulse_due:
+                self._pulse()
+                pulse_due = time.monotonic() + PULSE_EVERY
+            last_used = time.monotonic()
+
+    def _next_batch(self, timeout: float) -> list[Waiting]:
+        with self._wake:
+            if not self._waiting and not self._stopping:
+                self._wake.wait(timeout)
+            taken, reports = 0, 0
+            for submission, _ in self._waiting:
+                if taken and reports + len(submission.reports) > MOST_AT_ONCE:
+                    break
+                taken += 1
+                reports += len(submission.reports)
+            batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
+            self._reports -= reports
+            return batch
+
+    def _record(self, batch: list[Waiting]) -> None:
+        submissions = [submission for submission, _ in batch]
+        outcomes: list[Answer | Exception]
+        try:
+            outcomes = list(record(submissions, self._clock()))
+        except StoreUnavailable as error:
+            connection.close()
+            outcomes = [error] * len(batch)
+        except Exception:
+            log.exception("batch failed", requests=len(batch))
+            outcomes = [self._alone(submission) for submission in submissions]
+        self._answer([(future, outcome) for (_, future), outcome in zip(batch, outcomes, strict=True)])
+
+    def _alone(self, submission: Submission) -> Answer | Exception:
+        """One request that can't be stored must not take its neighbours with it."""
+        try:
+            return record([submission], self._clock())[0]
+        except Exception as error:
+            log.exception("request failed", events=len(submission.reports))
+            return error
+
+    def _answer(self, outcomes: list[tuple["asyncio.Future[Answer]", Answer | Exception]]) -> None:
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(_settle, outcomes)
+        except RuntimeError:
+            log.warning("the loop ended before its requests were answered", requests=len(outcomes))
+
+    def _pulse(self) -> None:
+        try:
+            listen(self._clock())
+        except Exception as error:
+            connection.close()
+            log.warning("pulse not written", error=str(error))
+
+
+def _settle(outcomes: list[tuple["asyncio.Future[Answer]", Answer | Exception]]) -> None:
+    for future, outcome in outcomes:
+        if future.done():
+            continue
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

@@ -1,0 +1,68 @@
+"""The web process: the hot edge first, sockets beside it, Django for the pages and the operators' API."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+
+from django.core.asgi import get_asgi_application  # noqa: E402  (settings first)
+
+django_application = get_asgi_application()
+
+from breakers.webhook import Webhook  # noqa: E402  (apps first)
+from dashboard.live.consumers import live_application  # noqa: E402
+from dashboard.live.hub import hub  # noqa: E402
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+webhook = Webhook()
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Who answers what."""
+    kind = scope["type"]
+    if kind == "http":
+        if webhook.takes(scope):
+            await webhook(scope, receive, send)
+        else:
+            await django_application(scope, receive, send)  # type: ignore[arg-type]
+    elif kind == "websocket":
+        await live_application(scope, receive, send)
+    else:
+        await _lifespan(receive, send)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """Start the intake and the hub before the first request, stop them after the last."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await webhook.start()
+            await hub.start()
+            _answer_polls_at_once_when_told_to_stop()
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await hub.stop()
+            await webhook.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+def _answer_polls_at_once_when_told_to_stop() -> None:
+    """The server waits for requests under way before it says `shutdown`: waiting polls must end at the signal."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before = signal.getsignal(number)
+        if not callable(before):
+            continue
+
+        def stop(number: int, frame: Any, before: Callable[..., Any] = before) -> None:
+            loop.call_soon_threadsafe(webhook.polls.stop)
+            before(number, frame)
+
+        signal.signal(number, stop)
