@@ -295,7 +295,13 @@ def _advance(command: Command) -> None:
 
 
 def _order(
-    actor: Actor, breaker: Breaker, action: str, reason: str, reached: list[Instance], until: datetime | None, at: datetime
+    actor: Actor,
+    breaker: Breaker,
+    action: str,
+    reason: str,
+    reached: list[Instance],
+    until: datetime | None,
+    at: datetime,
 ) -> Command:
     command = Command.objects.create(
         breaker=breaker,
@@ -307,9 +313,7 @@ def _order(
         expires_at=at + EXPIRES,
     )
     Delivery.objects.bulk_create(
-        Delivery(
-            command=command, service_id=breaker.service_id, instance=copy, instance_name=copy.name, due_at=at
-        )
+        Delivery(command=command, service_id=breaker.service_id, instance=copy, instance_name=copy.name, due_at=at)
         for copy in reached
     )
     if action in OVERRIDES:
@@ -359,7 +363,9 @@ def _live(breaker: Breaker) -> list[Instance]:
 
 
 def _known(breaker_id: str) -> Breaker:
-    breaker = Breaker.objects.select_related("service").filter(pk=int(breaker_id)).first() if _is_id(breaker_id) else None
+    breaker = (
+        Breaker.objects.select_related("service").filter(pk=int(breaker_id)).first() if _is_id(breaker_id) else None
+    )
     if breaker is None:
         raise NotFound(f"no breaker '{breaker_id}'")
     return breaker
@@ -398,4 +404,3 @@ def _announce(breaker_ids: set[int], waiting: frozenset[tuple[int, str]] = froze
 
 def _tell(changes: Changes) -> None:
     breakers_changed.send_robust(sender=None, changes=changes)
-

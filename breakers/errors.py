@@ -1,11 +1,11 @@
 """What can go wrong here.
 
-    BreakersError
-    ├── NotAllowed          the actor's role is too low                    403
-    ├── NotFound            no such breaker, command, service, key         404
-    ├── Conflict            no live instance, a name that is taken         409
-    ├── Invalid             a value that can't be taken (field, sentence)  422
-    └── StoreUnavailable    the database can't be written now              503
+BreakersError
+├── NotAllowed          the actor's role is too low                    403
+├── NotFound            no such breaker, command, service, key         404
+├── Conflict            no live instance, a name that is taken         409
+├── Invalid             a value that can't be taken (field, sentence)  422
+└── StoreUnavailable    the database can't be written now              503
 """
 
 

@@ -104,4 +104,3 @@ class Polls:
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-

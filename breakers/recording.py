@@ -151,7 +151,9 @@ class _Recording:
                 yield submission, report, answer
 
     def _shared_breakers(self, fresh: list[tuple[Submission, Report, Answer]]) -> set[int]:
-        found = (self._working.breaker(s.service_id, r.breaker) for s, r, _ in fresh if r.shared and r.state is not None)
+        found = (
+            self._working.breaker(s.service_id, r.breaker) for s, r, _ in fresh if r.shared and r.state is not None
+        )
         return {breaker.id for breaker in found if breaker is not None}
 
     def _take(self, service_id: int, report: Report, answer: Answer) -> None:
@@ -261,6 +263,11 @@ class _Recording:
             breaker.reported_state, breaker.changed = report.state, True
         if copy.left_at is None and (change or copy.state != report.state):
             self._follow(breaker, copy, report, event_id, change)
+        elif copy.left_at is not None:
+            # Told after it left, of a time before: history.
+            copy.state = report.state
+            if change:
+                self._late(breaker, copy, report, event_id)
         if report.shared:
             self._share(breaker, copy, report, event_id)
 
@@ -278,7 +285,9 @@ class _Recording:
             # Its first word also says what it came from.
             self._step(breaker, copy, change.from_state, report.at_us, event_id)
         gap = change is not None and change.gap
-        self._step(breaker, copy, report.state, report.at_us, event_id, sequence=report.sequence, gap=gap, reason=report.reason)
+        self._step(
+            breaker, copy, report.state, report.at_us, event_id, sequence=report.sequence, gap=gap, reason=report.reason
+        )
 
     def _share(self, breaker: BreakerRow, teller: InstanceRow, report: Report, event_id: int) -> None:
         """Instances that keep one state in a store of theirs: the newest told counts for all that are live."""
@@ -297,7 +306,9 @@ class _Recording:
         assert report.state is not None
         from_state = report.from_state or State.UNKNOWN
         self._steps.setdefault(breaker.id, []).append(
-            Step(copy, from_state, report.state, report.at_us, event_id, report.sequence, late=True, reason=report.reason)
+            Step(
+                copy, from_state, report.state, report.at_us, event_id, report.sequence, late=True, reason=report.reason
+            )
         )
 
     def _step(
@@ -428,5 +439,3 @@ def _random_key(event_id: int) -> bytes:
 
 def _announce(changes: Changes) -> None:
     breakers_changed.send_robust(sender=None, changes=changes)
-
-

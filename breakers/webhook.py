@@ -204,7 +204,9 @@ def _reader(content_type: str) -> Callable[[bytes], list[Any]]:
         return reports.read_json
     if kind in NDJSON_TYPES:
         return reports.read_ndjson
-    raise BadBody(415, f"the content type '{kind[:60]}' is not taken; expected application/json or application/x-ndjson")
+    raise BadBody(
+        415, f"the content type '{kind[:60]}' is not taken; expected application/json or application/x-ndjson"
+    )
 
 
 def _answered(answer: Answer, key: str) -> bytes:

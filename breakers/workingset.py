@@ -127,7 +127,13 @@ add_to_wide_rollups = bulk.add_up(
 )
 touch_instances = bulk.update(
     "breakers_instance",
-    {"newest_at": "bigint", "newest_sequence": "bigint", "heard_at": "bigint", "last_error_type": "text", "id": "bigint"},
+    {
+        "newest_at": "bigint",
+        "newest_sequence": "bigint",
+        "heard_at": "bigint",
+        "last_error_type": "text",
+        "id": "bigint",
+    },
 )
 save_instances = bulk.update(
     "breakers_instance",

@@ -23,13 +23,7 @@ def headline(counts: Mapping[str, int], rule: str) -> State:
         if state in ignored:
             continue
         so_far += counts.get(state, 0)
-        if (
-            so_far >= 1
-            if rule == "any"
-            else so_far * 2 > judged
-            if rule == "majority"
-            else so_far >= judged
-        ):
+        if so_far >= 1 if rule == "any" else so_far * 2 > judged if rule == "majority" else so_far >= judged:
             return state
     return State.UNKNOWN
 

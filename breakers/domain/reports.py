@@ -166,7 +166,9 @@ def check(events: list[Any], received_us: int, *, idempotency_key: str | None = 
     for index, event in enumerate(events):
         try:
             if not isinstance(event, dict):
-                raise _Refused("bad_json", event.detail if isinstance(event, BadLine) else f"{_shown(event)} is no object")
+                raise _Refused(
+                    "bad_json", event.detail if isinstance(event, BadLine) else f"{_shown(event)} is no object"
+                )
             report = _report(index, event, received_us)
         except _Refused as refused:
             refusals.append(Refusal(index, refused.code, str(refused)))
@@ -455,7 +457,9 @@ def _labels(report: Report, value: Any) -> None:
     for key, text in value.items():
         _name(key)
         if not isinstance(text, str) or len(text) > NAME_LENGTH or "\x00" in text:
-            raise ValueError(f"the value of '{key}' is {_shown(text)}; expected text of at most {NAME_LENGTH} characters")
+            raise ValueError(
+                f"the value of '{key}' is {_shown(text)}; expected text of at most {NAME_LENGTH} characters"
+            )
     report.labels = value
 
 

@@ -42,7 +42,9 @@ class Change(msgspec.Struct, frozen=True):
     gap: bool
 
 
-def observe(known: State | None, to_state: State, from_state: State | None = None, *, told: bool = True) -> Change | None:
+def observe(
+    known: State | None, to_state: State, from_state: State | None = None, *, told: bool = True
+) -> Change | None:
     """What a report changes: None where it says what we knew.
 
     known: the last state that the service reported for this instance, None where it never did.

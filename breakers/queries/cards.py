@@ -70,9 +70,7 @@ def parse_filter(text: str) -> CardFilter:
     return make_filter(**{key: ",".join(values) for key, values in found.items()})
 
 
-def make_filter(
-    state: str = "", service: str = "", dependency: str = "", q: str = "", label: str = ""
-) -> CardFilter:
+def make_filter(state: str = "", service: str = "", dependency: str = "", q: str = "", label: str = "") -> CardFilter:
     """The filter of the API's parameters, several values separated by commas. Errors: Invalid."""
     states = _split(state)
     for name in states:

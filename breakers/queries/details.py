@@ -30,9 +30,7 @@ def details(breaker_id: str, now: datetime) -> Details:
     breaker = Breaker.objects.get(pk=int(breaker_id))
     listening = Board.objects.values_list("listening_since", flat=True).get()
     copies = [
-        copy
-        for copy in breaker.copies.order_by("name")
-        if copy.left_at is None or copy.left_at > now - LEFT_SHOWN
+        copy for copy in breaker.copies.order_by("name") if copy.left_at is None or copy.left_at > now - LEFT_SHOWN
     ]
     states = {copy.pk: _state(copy, listening, now) for copy in copies}
     common = Counter(states[copy.pk][0] for copy in copies if copy.left_at is None).most_common(1)
@@ -121,7 +119,12 @@ def last_outage() -> dict[str, object] | None:
     row = Outage.objects.select_related("breaker__service").order_by("-started_at").first()
     if row is None:
         return None
-    return {**_outage(row), "breaker": row.breaker.name, "breaker_id": str(row.breaker_id), "service": row.breaker.service.name}
+    return {
+        **_outage(row),
+        "breaker": row.breaker.name,
+        "breaker_id": str(row.breaker_id),
+        "service": row.breaker.service.name,
+    }
 
 
 def _known(breaker_id: str) -> Breaker:

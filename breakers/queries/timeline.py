@@ -57,7 +57,9 @@ def _buckets(breaker_id: int, start_s: int, end_s: int, width: Width) -> list[di
     [[folded]] = bulk.select("SELECT folded_until FROM breakers_board")
     folded_s = (folded or 0) // SECOND
     if width.stored_s > FINEST_S:
-        _add(found, _stored_sql("breakers_rollup", width, " AND width = %s"), [breaker_id, first, end_s, width.stored_s])
+        _add(
+            found, _stored_sql("breakers_rollup", width, " AND width = %s"), [breaker_id, first, end_s, width.stored_s]
+        )
         fresh_from = max(first, folded_s)
     else:
         fresh_from = first
@@ -135,9 +137,7 @@ def _lanes(breaker_id: int, start: datetime, end: datetime) -> list[Lane]:
         )
     }
     names = sorted({*marks, *(name for name, state in before.items() if state != GONE)})
-    return [
-        Lane(name, _spans(before.get(name, GONE), marks.get(name, []), to_us(start), to_us(end))) for name in names
-    ]
+    return [Lane(name, _spans(before.get(name, GONE), marks.get(name, []), to_us(start), to_us(end))) for name in names]
 
 
 def _spans(first: str, marks: list[tuple[int, str]], start: int, end: int) -> list[Span]:
