@@ -5,6 +5,7 @@ while that attempt is still the last: a worker that thaws too late writes nothin
 """
 
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,7 +37,7 @@ class Claim:
     """One try that is ours alone until its lease ends."""
 
     notification_id: int
-    destination_id: object
+    destination_id: uuid.UUID
     attempt: int
     message: Message
     destination: Destination

@@ -14,7 +14,7 @@ class Reason(StrEnum):
     NEVER_TOLD = "NEVER_TOLD"
 
 
-SENTENCES = {
+SENTENCES: dict[str, str] = {
     Reason.OPENED: "the alert fires",
     Reason.RESOLVED: "the alert is resolved, and this destination may have heard of it",
     Reason.RESENT: "sent again by hand",

@@ -1,0 +1,158 @@
+"""A receiver of webhooks on a real socket, that can misbehave in every way that a program on the net can."""
+
+import contextlib
+import gzip
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from tests.servers import wait_for
+
+
+@dataclass(frozen=True)
+class Request:
+    """What arrived."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    at: float
+
+
+Behaviour = Callable[[socket.socket, threading.Event], None]
+
+
+@dataclass
+class Receiver:
+    """Answers with the next of `script`, then with `then`."""
+
+    port: int = 0
+    requests: list[Request] = field(default_factory=list)
+    script: list[Behaviour] = field(default_factory=list)
+    then: Behaviour = lambda connection, stop: say(connection, 200, b"thanks")
+    connections: int = 0
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}/hook/s3cret-token"
+
+    def wait_for(self, count: int, seconds: float = 10) -> list[Request]:
+        """The requests, once there are so many."""
+        return wait_for(lambda: self.requests if len(self.requests) >= count else None, seconds, f"{count} requests")
+
+
+def say(connection: socket.socket, status: int, body: bytes = b"", headers: str = "") -> None:
+    """One whole answer."""
+    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n{headers}Connection: close\r\n\r\n"
+    connection.sendall(head.encode() + body)
+
+
+def answers(status: int, body: bytes = b"", headers: str = "") -> Behaviour:
+    """A plain answer."""
+    return lambda connection, stop: say(connection, status, body, headers)
+
+
+def hangs(connection: socket.socket, stop: threading.Event) -> None:
+    """Read it, say nothing."""
+    stop.wait(60)
+
+
+def closes(connection: socket.socket, stop: threading.Event) -> None:
+    """Read it, hang up."""
+
+
+def drips_headers(connection: socket.socket, stop: threading.Event) -> None:
+    """A byte of the head each 0.1 s: no single read ever waits long."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    while not stop.wait(0.1):
+        connection.sendall(b"x")
+
+
+def drips_body(connection: socket.socket, stop: threading.Event) -> None:
+    """A good status, then a body that never ends."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+    while not stop.wait(0.1):
+        connection.sendall(b"x")
+
+
+def floods(connection: socket.socket, stop: threading.Event) -> None:
+    """A body of a gigabyte, as fast as it is taken."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+    while not stop.is_set():
+        connection.sendall(b"x" * 65_536)
+
+
+def bombs(connection: socket.socket, stop: threading.Event) -> None:
+    """10 MB in 10 kB."""
+    say(connection, 200, gzip.compress(b"\0" * 10_000_000), "Content-Encoding: gzip\r\n")
+
+
+def babbles(connection: socket.socket, stop: threading.Event) -> None:
+    """No HTTP."""
+    connection.sendall(b"\0\1\2 hello\r\n\r\n")
+
+
+def endless_head(connection: socket.socket, stop: threading.Event) -> None:
+    """99 headers of 64 KB."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    for number in range(99):
+        connection.sendall(b"X-%d: " % number + b"y" * 65_536 + b"\r\n")
+
+
+@contextlib.contextmanager
+def receiver() -> Iterator[Receiver]:
+    """One that listens, until the end of the block."""
+    server = socket.create_server(("127.0.0.1", 0))
+    one = Receiver(port=server.getsockname()[1])
+    threads: list[threading.Thread] = []
+
+    def serve() -> None:
+        while not one.stop.is_set():
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=_serve_one, args=(one, connection), daemon=True)
+            threads.append(thread)
+            thread.start()
+
+    accepting = threading.Thread(target=serve, daemon=True)
+    accepting.start()
+    try:
+        yield one
+    finally:
+        one.stop.set()
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        for thread in [accepting, *threads]:
+            thread.join(5)
+
+
+def _serve_one(one: Receiver, connection: socket.socket) -> None:
+    one.connections += 1
+    with connection, contextlib.suppress(OSError):
+        request = _read(connection)
+        if request is None:
+            return
+        behaviour = one.script.pop(0) if one.script else one.then
+        one.requests.append(request)
+        behaviour(connection, one.stop)
+
+
+def _read(connection: socket.socket) -> Request | None:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        chunk = connection.recv(65_536)
+        if not chunk:
+            return None
+        data += chunk
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    while len(body) < int(headers.get("content-length", 0)):
+        body += connection.recv(65_536)
+    return Request(first.split()[1], headers, body, time.monotonic())
