@@ -1,12 +1,26 @@
 """Every address of the site."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from dashboard import health
+from dashboard.pages import alerts, audit, breaker, orders, sign_in, wall
 from dashboard.pages.welcome import welcome
 
 urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("welcome/<str:token>/", welcome, name="welcome"),
+    path("sign-in/", sign_in.sign_in, name="sign-in"),
+    path("sign-out/", sign_in.sign_out, name="sign-out"),
+    path("", wall.wall, name="wall"),
+    path("breakers/<str:breaker_id>/", breaker.breaker, name="breaker"),
+    path("breakers/<str:breaker_id>/order/", orders.order, name="order"),
+    path("breakers/<str:breaker_id>/timeline.json", breaker.timeline_json, name="timeline"),
+    path("breakers/<str:breaker_id>/timeline.html", breaker.timeline_file, name="timeline-file"),
+    path("breakers/<str:breaker_id>/news.json", breaker.news_json, name="news"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/<str:alert_id>/", alerts.alert, name="alert"),
+    re_path(r"^alerts/(?P<alert_id>[^/]+)/(?P<verb>acknowledge|unacknowledge)/$", alerts.handle, name="handle-alert"),
+    path("alerts/<str:alert_id>/notifications/<str:notification_id>/resend/", alerts.resend, name="resend"),
+    path("audit/", audit.audit, name="audit"),
 ]

@@ -1,0 +1,1 @@
+"""Charts: rows of the store turned into Plotly figures, as plain dicts."""

@@ -1,0 +1,71 @@
+"""The alerts: what fires, who has it in hand, who was told and how that went."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from alerts import handling, queries
+from breakers.errors import Conflict, Invalid, NotAllowed
+from dashboard.pages.actors import actor_of, for_viewers
+from dashboard.pages.context import now_of
+
+PAGE_SIZE = 50
+TABS = {"firing": ("firing",), "acknowledged": ("acknowledged",), "history": ("resolved",)}
+
+
+@for_viewers
+@require_safe
+def alerts(request: HttpRequest) -> HttpResponse:
+    """The list: firing, acknowledged, history."""
+    tab = request.GET.get("tab", "")
+    tab = tab if tab in TABS else "firing"
+    page = queries.alerts_page(TABS[tab], limit=PAGE_SIZE, cursor=request.GET.get("cursor") or None)
+    counts = queries.open_count()
+    context = {
+        "tab": tab,
+        "tabs": [(name, counts.get(name)) for name in TABS],
+        "alerts": page.items,
+        "next": page.next,
+        "destinations": queries.destinations(),
+    }
+    return render(request, "alerts.html", context)
+
+
+@for_viewers
+@require_safe
+def alert(request: HttpRequest, alert_id: str) -> HttpResponse:
+    """One alert: its life, and everyone who was told."""
+    context = {"alert": queries.alert(alert_id), "history": queries.history(alert_id)}
+    return render(request, "alert.html", context)
+
+
+@for_viewers
+@require_POST
+def handle(request: HttpRequest, alert_id: str, verb: str) -> HttpResponse:
+    """Acknowledge, or take that back."""
+    comment = request.POST.get("comment", "").strip()
+    now = now_of(request)
+    try:
+        if verb == "acknowledge":
+            handling.acknowledge(actor_of(request), alert_id, comment, now)
+        else:
+            handling.unacknowledge(actor_of(request), alert_id, now, comment)
+    except NotAllowed as refused:
+        return render(request, "403.html", {"sentence": f"{refused}. Nothing was done."}, status=403)
+    except (Conflict, Invalid) as refused:
+        messages.error(request, f"{refused}.")
+    return redirect("alert", alert_id)
+
+
+@for_viewers
+@require_POST
+def resend(request: HttpRequest, alert_id: str, notification_id: str) -> HttpResponse:
+    """Send a notification again that did not get through."""
+    try:
+        handling.resend(actor_of(request), notification_id, now_of(request))
+    except NotAllowed as refused:
+        return render(request, "403.html", {"sentence": f"{refused}. Nothing was done."}, status=403)
+    except Conflict as refused:
+        messages.error(request, f"{refused}.")
+    return redirect("alert", alert_id)

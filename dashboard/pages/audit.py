@@ -1,0 +1,29 @@
+"""The audit page: who did what, when, from where and why."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from breakers import queries
+from dashboard.pages.actors import for_viewers
+
+PAGE_SIZE = 50
+
+
+@for_viewers
+@require_safe
+def audit(request: HttpRequest) -> HttpResponse:
+    """The trail, newest first."""
+    actor, verb = (request.GET.get(name, "").replace("\x00", "").strip()[:200] for name in ("actor", "verb"))
+    page = queries.audit_trail(actor=actor, verb=verb, limit=PAGE_SIZE, cursor=request.GET.get("cursor") or None)
+    following = request.GET.copy()
+    following["cursor"] = page.next or ""
+    context = {
+        "rows": page.items,
+        "actor": actor,
+        "verb": verb,
+        "filtered": bool(actor or verb),
+        "next": following.urlencode() if page.next else "",
+        "first": not request.GET.get("cursor"),
+    }
+    return render(request, "audit.html", context)

@@ -1,0 +1,63 @@
+"""What every page shows: who is signed in, the counts by state, the environment, and the moment it was made."""
+
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from breakers import queries
+from breakers.access import Role
+from dashboard.pages.actors import actor_of
+from dashboard.pages.words import Tally, tally
+
+class Page:
+    """The frame around a page. The counts are read when the bar is drawn, and not for those who may not see them."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+        self.now = now_of(request)
+        self.environment = settings.ENVIRONMENT
+        self.path = request.path
+        self._tally: Tally | None = None
+
+    @property
+    def actor(self) -> object:
+        """Who is signed in."""
+        return actor_of(self._request)
+
+    @property
+    def may_look(self) -> bool:
+        """Whether the bar shows more than the name of the board."""
+        return actor_of(self._request).role >= Role.VIEWER
+
+    @property
+    def may_order(self) -> bool:
+        """Whether this person may give orders and acknowledge."""
+        return actor_of(self._request).role >= Role.OPERATOR
+
+    @property
+    def tally(self) -> Tally:
+        """All breakers by state, as a sentence and as counts."""
+        if self._tally is None:
+            self._tally = tally(self._counts())
+        return self._tally
+
+    def _counts(self) -> dict[str, int]:
+        known: dict[str, int] | None = getattr(self._request, "board_counts", None)
+        if known is not None:
+            return known
+        return queries.counts(queries.CardFilter(), self.now) if self.may_look else {}
+
+
+def now_of(request: HttpRequest) -> datetime:
+    """The moment of this request: one for everything on its page."""
+    moment: datetime | None = getattr(request, "moment", None)
+    if moment is None:
+        moment = datetime.now(UTC)
+        request.moment = moment  # type: ignore[attr-defined]
+    return moment
+
+
+def page(request: HttpRequest) -> dict[str, object]:
+    """Django's context processor: everything about the page stands in `page`."""
+    return {"page": Page(request)}

@@ -1,0 +1,160 @@
+"""Faces: what a breaker's card shows, worked out from the card that the store and the socket speak of.
+
+The twin of static/js/helpers/face.js: the server draws a card first, the browser redraws it from frames.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from breakers.queries.shapes import Card, Span
+from dashboard.pages.words import clock, moment, per_second, percent, short, whole, word
+
+STRIP_SECONDS = 900
+NARROWEST = 6  # seconds: two pixels of the narrowest card, so that a short opening stays visible
+HEIGHTS = {"closed": 3, "forced_closed": 3, "disabled": 3, "stale": 5, "unknown": 5, "half_open": 7}
+SILENT = ("stale", "unknown")
+REFUSING = ("open", "forced_open")
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """The line beside the state's word. `at` is a moment whose age stands between the two texts."""
+
+    before: str
+    at: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A value and what it is."""
+
+    value: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A piece of the 15-minute strip, in seconds from its left end."""
+
+    state: str
+    x: int
+    width: int
+    height: int
+
+    @property
+    def y(self) -> int:
+        """The strip is 12 high, and its bars stand on the bottom."""
+        return 12 - self.height
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """All that a card shows."""
+
+    id: str
+    version: int
+    state: str
+    word: str
+    second: Second
+    name: str
+    service: str
+    dependency: str
+    error: str
+    numbers: tuple[Number, Number, Number]
+    strip: tuple[Bar, ...]
+    strip_label: str
+
+
+BLANK = Face("", 0, "unknown", "", Second(""), "", "", "", "", (Number("", ""),) * 3, (), "")
+
+
+def face(card: Card, now: datetime) -> Face:
+    """The face of a card at this moment."""
+    return Face(
+        id=card.id,
+        version=card.version,
+        state=card.state,
+        word=word(card.state),
+        second=second(card),
+        name=card.name,
+        service=card.service,
+        dependency=card.dependency,
+        error=(card.last_error_type or "") if card.state in ("open", "half_open") else "",
+        numbers=(_failing(card), _load(card), _copies(card)),
+        strip=strip(card.strip_15m, now),
+        strip_label=_strip_label(card.strip_15m),
+    )
+
+
+def second(card: Card) -> Second:
+    """What the state means for the calls, and since when or until when."""
+    wanted = card.wanted
+    until = clock(moment(wanted.until)) if wanted and wanted.until else ""
+    match card.state:
+        case "closed":
+            return Second("calls passing")
+        case "half_open":
+            return Second("testing · ", card.since)
+        case "open":
+            return Second("calls refused · ", card.since)
+        case "forced_open" if until and wanted:
+            return Second(f"by {wanted.by} until {until}" if wanted.by else f"until {until}")
+        case "forced_open":
+            return Second("calls refused · ", card.since)
+        case "forced_closed":
+            return Second(f"protection off until {until}") if until else Second("protection off · ", card.since)
+        case "disabled":
+            return Second(f"passing, not counting until {until}" if until else "passing, not counting")
+        case "stale" if card.last_event_at:
+            was = f" ago, was {word(card.reported_state)}" if card.reported_state else " ago"
+            return Second("last heard ", card.last_event_at, was)
+        case _:
+            return Second("silent for ", card.last_event_at) if card.last_event_at else Second("never heard")
+
+
+def strip(spans: list[Span], now: datetime) -> tuple[Bar, ...]:
+    """The last 15 minutes as bars, the worst drawn last so that nothing hides it."""
+    bars = []
+    for span in spans:
+        left = _second_of(span.from_, now)
+        right = STRIP_SECONDS if span.to is None else _second_of(span.to, now)
+        if right <= 0 and span.to is not None:
+            continue
+        width = max(right - left, NARROWEST)
+        bars.append(Bar(span.state, min(left, STRIP_SECONDS - width), width, HEIGHTS.get(span.state, 10)))
+    return tuple(sorted(bars, key=lambda bar: bar.height))
+
+
+def _second_of(text: str, now: datetime) -> int:
+    seconds = STRIP_SECONDS - int((now - moment(text)).total_seconds())
+    return min(max(seconds, 0), STRIP_SECONDS)
+
+
+def _strip_label(spans: list[Span]) -> str:
+    openings = sum(span.state == "open" for span in spans)
+    said = {0: "not open", 1: "1 opening"}.get(openings, f"{openings} openings")
+    return f"Last 15 minutes: {said}"
+
+
+def _failing(card: Card) -> Number:
+    threshold = card.failure_rate_threshold
+    caption = "fail" if threshold is None else f"fail, trips at {short(threshold)}"
+    return Number(percent(card.failure_rate_1m), caption if card.calls_1m else "no calls")
+
+
+def _load(card: Card) -> Number:
+    if card.state in REFUSING:
+        return Number(per_second(card.rejected_1m), "refused")
+    return Number(per_second(card.calls_1m), "calls")
+
+
+def _copies(card: Card) -> Number:
+    """How many instances are in the headline's state; for a closed one, how many are open all the same."""
+    state = "open" if card.state == "closed" else card.state
+    total = sum(card.instances.values())
+    silent = sum(card.instances.get(name, 0) for name in SILENT)
+    caption = word(state).lower()
+    if silent and card.state not in SILENT:
+        caption = f"{caption}, {whole(silent)} silent"
+    return Number(f"{whole(card.instances.get(state, 0))}/{whole(total)}", caption)

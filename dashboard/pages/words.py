@@ -1,0 +1,124 @@
+"""Words: how states, ages and numbers read on screen.
+
+Each function has its twin in static/js/helpers/words.js; a test holds them to the same answers.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from breakers.domain.states import SEVERITY, State
+
+WORDS = {
+    "closed": "Closed",
+    "half_open": "Half-open",
+    "open": "Open",
+    "forced_open": "Forced open",
+    "forced_closed": "Forced closed",
+    "disabled": "Disabled",
+    "stale": "Stale",
+    "unknown": "Unknown",
+    "gone": "Gone",
+}
+PROBLEMS = tuple(state.value for state in SEVERITY if state is not State.CLOSED)
+DASH = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many breakers are in one state."""
+
+    state: str
+    word: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The breakers by state. `counts` names every troubled state, also those with none."""
+
+    total: int
+    closed: int
+    counts: tuple[Count, ...]
+    sentence: str
+
+
+def word(state: str) -> str:
+    """The word for a state."""
+    return WORDS.get(state, state)
+
+
+def tally(counts: dict[str, int]) -> Tally:
+    """The counts of a wall, in the order of severity, with their headline."""
+    total = sum(counts.values())
+    rows = tuple(Count(state, word(state).lower(), counts.get(state, 0)) for state in PROBLEMS)
+    return Tally(total, counts.get("closed", 0), rows, sentence(counts))
+
+
+def sentence(counts: dict[str, int]) -> str:
+    """The wall in one sentence: `2 open, 1 testing, 1 forced, 3 silent, of 214.`"""
+    total = sum(counts.values())
+    named = (
+        (counts.get("open", 0), "open"),
+        (counts.get("half_open", 0), "testing"),
+        (counts.get("forced_open", 0) + counts.get("forced_closed", 0), "forced"),
+        (counts.get("disabled", 0), "disabled"),
+        (counts.get("stale", 0), "stale"),
+        (counts.get("unknown", 0), "unknown"),
+    )
+    parts = [f"{whole(count)} {name}" for count, name in named if count]
+    if not total:
+        return "No breakers yet."
+    if not parts:
+        return "The one breaker is closed." if total == 1 else f"All {whole(total)} closed."
+    return f"{', '.join(parts)}, of {whole(total)}."
+
+
+def age(seconds: float) -> str:
+    """A span of time in its two largest units: `42 s`, `4 m 12 s`, `3 h 5 m`, `2 d 4 h`."""
+    s = max(0, int(seconds))
+    if s < 60:
+        return f"{s} s"
+    if s < 3600:
+        return f"{s // 60} m {s % 60} s" if s % 60 else f"{s // 60} m"
+    if s < 86_400:
+        return f"{s // 3600} h {s % 3600 // 60} m" if s % 3600 // 60 else f"{s // 3600} h"
+    return f"{s // 86_400} d {s % 86_400 // 3600} h" if s % 86_400 // 3600 else f"{s // 86_400} d"
+
+
+def whole(number: float) -> str:
+    """A whole number with its thousands apart."""
+    return f"{int(number + 0.5):,}"
+
+
+def tenths(number: float) -> str:
+    """A number with one digit behind the point, halves up as JavaScript has them."""
+    n = int(number * 10 + 0.5)
+    return f"{n // 10:,}.{n % 10}"
+
+
+def short(number: float) -> str:
+    """A number with at most one digit behind the point: `50`, `66.6`."""
+    return tenths(number).removesuffix(".0")
+
+
+def percent(rate: float | None) -> str:
+    """A rate of 0-100, or a dash where there were no calls."""
+    return DASH if rate is None else f"{tenths(rate)} %"
+
+
+def per_second(a_minute: int) -> str:
+    """A count of a minute as a rate."""
+    if a_minute == 0:
+        return "0/s"
+    return f"{whole(a_minute / 60)}/s" if a_minute >= 600 else f"{tenths(a_minute / 60)}/s"
+
+
+def moment(text: str) -> datetime:
+    """An RFC 3339 time as an aware datetime."""
+    return datetime.fromisoformat(re.sub(r"Z$", "+00:00", text)).astimezone(UTC)
+
+
+def clock(at: datetime) -> str:
+    """The time of day in UTC, to the minute."""
+    return at.astimezone(UTC).strftime("%H:%M")
