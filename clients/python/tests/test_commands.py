@@ -164,6 +164,7 @@ def test_a_command_seen_twice_is_applied_once_and_answered_twice(board, reporter
     breaker.add_listener(Watching(opened))
     command = board.order("force_open")
     first = board.result(command)
+    board.until(lambda: not reporter._crew.poster._results)  # and knows that it was heard
     board.deliver_again(command, action="force_open")
     board.until(lambda: len(board.results) == 2)
     assert board.results[1] == (command, first)

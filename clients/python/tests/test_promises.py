@@ -47,7 +47,8 @@ def test_a_board_that_hangs_makes_no_call_wait(board, reporter, breaker):
 
 
 def test_attached_and_detached_ten_thousand_times(board, make_reporter):
-    reporter = make_reporter(gather_s=60, heartbeat_s=60, capacity=100)
+    board.close()  # away: what it is not sent is kept here
+    reporter = make_reporter(heartbeat_s=60, capacity=100)
     shared = pybreaker.CircuitBreaker()
 
     def churn(times):
@@ -68,6 +69,7 @@ def test_attached_and_detached_ten_thousand_times(board, make_reporter):
     assert after - before < 200_000
     assert shared.listeners == ()
     assert len(reporter._buffer) <= 101
+    assert len(reporter._buffer._beat_of) <= 101
 
 
 def test_no_stable_name_is_said_at_the_start(reporter):

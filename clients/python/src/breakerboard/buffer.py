@@ -110,10 +110,11 @@ class Buffer:
                     self._seal(subject, key, aggregate)
                 lane[key] = aggregate = Aggregate(at, second, message, key[2])
             aggregate.add(count, duration_ms)
-            first_error = error is not None and at - subject.last_error_at >= self._settings.quiet_s
+            sooner = self.due is None and self._bring_forward(self._settings.second_s)
             if error is not None:
+                if at - subject.last_error_at >= self._settings.quiet_s:
+                    sooner = self._bring_forward(self._settings.gather_s) or sooner
                 subject.last_error_at = at
-            sooner = self._bring_forward(self._settings.gather_s if first_error else self._settings.second_s)
         if sooner:
             self._wake()
 
@@ -131,7 +132,9 @@ class Buffer:
         with self._lock:
             self._beats.pop(self._beat_of.pop(subject.breaker, 0), None)
             event = {"type": "heartbeat", **fields}
-            self._beat_of[subject.breaker] = self._put(self._beats, subject, event, self._not_before_the_last())
+            sequence = self._put(self._beats, subject, event, self._not_before_the_last())
+            if sequence in self._beats:  # else a full buffer had no room for it
+                self._beat_of[subject.breaker] = sequence
             sooner = self._bring_forward(self._settings.gather_s)
         if sooner:
             self._wake()
@@ -151,11 +154,13 @@ class Buffer:
         ordered = merge(*oldest, key=lambda entry: entry[0])
         return [entry for entry in itertools.islice(ordered, limit) if entry[0] <= mark]
 
-    def done(self, sequences: Iterable[int]) -> None:
+    def done(self, batch: Iterable[tuple[int, Event]]) -> None:
+        """The board has these, or will not have them. One dropped while it was on its way was not lost."""
         with self._lock:
-            for sequence in sequences:
-                for rank in self._ranks():
-                    self._remove(rank, sequence)
+            for sequence, event in batch:
+                held = [self._remove(rank, sequence) for rank in self._ranks()]
+                if not any(held) and event["type"] != "heartbeat":
+                    self.dropped -= event.get("count", 1)
 
     def holds_up_to(self, mark: int) -> bool:
         with self._lock:

@@ -22,6 +22,8 @@ log = logging.getLogger("breakerboard")
 
 NEVER = float("inf")
 
+Batch = list[tuple[int, Event]]
+
 
 class Host(Protocol):
     """What the poster asks of the reporter."""
@@ -132,15 +134,14 @@ class Poster:
         self._unsent = True
         mark = self._buffer.mark()  # what comes while this goes out adds up for the next round
         while batch := self._buffer.take(self._limit, mark):
-            sequences = [sequence for sequence, _ in batch]
             events = [redacted(event, self._redact) for _, event in batch]
             answer = self._ask("/api/v1/events", {"events": events}, read_s)
             if answer is None:
                 return False
             if answer.ok:
-                self._accepted(answer, sequences, events)
+                self._accepted(answer, batch)
             elif answer.status in (400, 413, 422):
-                self._refused(answer, sequences)
+                self._refused(answer, batch)
             else:
                 self._later(f"the board answered {answer.status}", answer)
                 return False
@@ -149,34 +150,34 @@ class Poster:
         self._unsent = False
         return True
 
-    def _accepted(self, answer: Answer, sequences: list[int], events: list[Event]) -> None:
-        self._buffer.done(sequences)
+    def _accepted(self, answer: Answer, batch: Batch) -> None:
+        self._buffer.done(batch)
         self._fine()
         refused = answer.listed("rejected")
         if not refused:
-            self._host.beats_taken([event for event in events if event["type"] == "heartbeat"])
+            self._host.beats_taken([event for _, event in batch if event["type"] == "heartbeat"])
         duplicates = answer.body.get("duplicates", 0)
         self.counts["refused"] += len(refused)
         self.counts["duplicates"] += duplicates
-        self.counts["sent"] += len(sequences) - len(refused)
+        self.counts["sent"] += len(batch) - len(refused)
         self._limit = min(self._settings.batch, self._limit * 2)
         if refused:
-            log.warning("The board refused %d of %d events, the first: %s", len(refused), len(sequences), refused[0])
+            log.warning("The board refused %d of %d events, the first: %s", len(refused), len(batch), refused[0])
         if commands := answer.listed("commands"):
             self._host.take_commands(commands)
 
-    def _refused(self, answer: Answer, sequences: list[int]) -> None:
+    def _refused(self, answer: Answer, batch: Batch) -> None:
         """Drop what is named; where nothing is, find it by halving."""
         named = {entry.get("index") for entry in answer.listed("rejected") if isinstance(entry, dict)}
-        lost = [sequence for index, sequence in enumerate(sequences) if index in named]
-        if not lost and len(sequences) == 1:
-            lost = sequences
+        lost = [entry for index, entry in enumerate(batch) if index in named]
+        if not lost and len(batch) == 1:
+            lost = batch
         if lost:
             log.warning("The board refused %d events (%d): %s", len(lost), answer.status, answer.body.get("detail"))
             self.counts["refused"] += len(lost)
             self._buffer.done(lost)
         else:
-            self._limit = max(1, len(sequences) // 2)
+            self._limit = max(1, len(batch) // 2)
 
     def _post_results(self, count: int) -> bool:
         for _ in range(count):

@@ -22,11 +22,7 @@ class Call:
         self.depth: int = 0 if self.outer is None else self.outer.depth + 1
         self.started: float | None = None  # None: not let through, yet or at all
         self.handled = sys.exc_info()[1]  # the error that the host is dealing with while it calls
-        self.block = False  # a `with` block, whose outcome comes after the call returned
-        self.hollow = False  # made a coroutine, and did not run it
-
-    def begin(self) -> None:
-        self.started = time.perf_counter()
+        self.block = self.hollow = False  # a `with` block, whose outcome comes later; a coroutine made, not run
 
     def elapsed_ms(self) -> float | None:
         return None if self.started is None else (time.perf_counter() - self.started) * 1000
@@ -35,8 +31,8 @@ class Call:
 innermost: ContextVar[Call | None] = ContextVar("breakerboard_call", default=None)
 
 
-def enter(owner: object) -> Call:
-    call = Call(owner, innermost.get())
+def enter(owner: object, outer: Call | None) -> Call:
+    call = Call(owner, outer)
     innermost.set(call)
     return call
 

@@ -13,6 +13,7 @@ import contextlib
 import inspect
 import sys
 import threading
+import time
 from functools import wraps
 from importlib.metadata import version
 from types import GeneratorType
@@ -39,15 +40,20 @@ def guarded(hook: Callable[..., None]) -> Callable[..., None]:
     """Nothing that goes wrong behind this door comes out into the host's call."""
 
     @wraps(hook)
-    def safe(self: PybreakerAdapter, *args: Any, **kwargs: Any) -> None:
+    def safe(self: PybreakerAdapter, *about: Any) -> None:
         try:
             if self.active:
-                hook(self, *args, **kwargs)
+                hook(self, *about)
         except Exception:
             with contextlib.suppress(Exception):
                 self.guard_failed()
 
     return safe
+
+
+def makes_coroutine(func: Callable[..., Any]) -> bool:
+    code = getattr(func, "__code__", None)  # a plain function or method: quicker than to ask `inspect`
+    return inspect.iscoroutinefunction(func) if code is None else bool(code.co_flags & inspect.CO_COROUTINE)
 
 
 class PybreakerAdapter(PybreakerOrders):
@@ -95,11 +101,10 @@ class PybreakerAdapter(PybreakerOrders):
         call = current(self)
         if call is None or call.started is not None:
             return
-        call.hollow = inspect.iscoroutinefunction(func)
-        if call.hollow and not self._warned:
-            self._warned = True
+        if makes_coroutine(func):
+            call.hollow = True
             self._warn(func)
-        call.begin()
+        call.started = time.perf_counter()
 
     @guarded
     def call_failed(self, error: BaseException) -> None:
@@ -169,7 +174,7 @@ class PybreakerAdapter(PybreakerOrders):
             outer = innermost.get()
             if outer is not None and outer.owner is self and outer.started is None:
                 return call(func, *args, **kwargs)  # going half-open, the library calls again from within
-            here = enter(self)
+            here = enter(self, outer)
             try:
                 result = call(func, *args, **kwargs)
                 here.block = type(result) is GeneratorType and getattr(func, "__qualname__", "") == BLOCK
@@ -185,6 +190,9 @@ class PybreakerAdapter(PybreakerOrders):
         return watched
 
     def _warn(self, func: Callable[..., Any]) -> None:
+        if self._warned:
+            return
+        self._warned = True
         log.warning(
             "pybreaker guards the coroutine function %s, but sees only that a coroutine is made: its failures never "
             "open the breaker %r, and nothing is reported of them. Guard the plain call inside it, or use aiobreaker.",
