@@ -154,11 +154,9 @@ def _ssl_context() -> ssl.SSLContext:
 def _told(error: Exception, backend: "_Backend", deadline_s: float) -> DeliveryError:
     """What an exception means, in words that are ours: a library's may hold the URL."""
     arrived = backend.sent
-    late = time.monotonic() >= backend.deadline
-    if isinstance(error, httpcore.TimeoutException) and (late or arrived):
-        return DeliveryError(f"no answer within {deadline_s:.0f} s", arrived=arrived, address=backend.address)
     if isinstance(error, httpcore.TimeoutException):
-        return DeliveryError(f"no connection within {CONNECT_S:.0f} s", address=backend.address)
+        what = f"no answer within {deadline_s:.0f} s" if arrived else "no connection in time"
+        return DeliveryError(what, arrived=arrived, address=backend.address)
     if isinstance(error, httpcore.ConnectError):
         return DeliveryError(_why_not_connected(error), address=backend.address)
     if isinstance(error, httpcore.NetworkError):

@@ -3,10 +3,18 @@
 import contextlib
 import gzip
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.servers import wait_for
 
@@ -104,9 +112,13 @@ def endless_head(connection: socket.socket, stop: threading.Event) -> None:
 
 
 @contextlib.contextmanager
-def receiver() -> Iterator[Receiver]:
-    """One that listens, until the end of the block."""
+def receiver(chain: Path | None = None) -> Iterator[Receiver]:
+    """One that listens, until the end of the block; over TLS where it has a certificate and key in one file."""
     server = socket.create_server(("127.0.0.1", 0))
+    context = None
+    if chain is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain)
     one = Receiver(port=server.getsockname()[1])
     threads: list[threading.Thread] = []
 
@@ -116,7 +128,7 @@ def receiver() -> Iterator[Receiver]:
                 connection, _ = server.accept()
             except OSError:
                 return
-            thread = threading.Thread(target=_serve_one, args=(one, connection), daemon=True)
+            thread = threading.Thread(target=_serve_one, args=(one, connection, context), daemon=True)
             threads.append(thread)
             thread.start()
 
@@ -132,9 +144,34 @@ def receiver() -> Iterator[Receiver]:
             thread.join(5)
 
 
-def _serve_one(one: Receiver, connection: socket.socket) -> None:
+def certificate(directory: Path, name: str, days: int) -> Path:
+    """A self-signed certificate for `name` that is good for so many days, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(who)
+        .issuer_name(who)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=30))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    path = directory / "chain.pem"
+    path.write_bytes(
+        built.public_bytes(pem)
+        + key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return path
+
+
+def _serve_one(one: Receiver, connection: socket.socket, context: ssl.SSLContext | None) -> None:
     one.connections += 1
-    with connection, contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), context.wrap_socket(connection, True) if context else connection as connection:
         request = _read(connection)
         if request is None:
             return
