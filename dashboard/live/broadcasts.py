@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
 from django.dispatch import receiver
 
+from alerts.signals import alerts_changed
 from breakers.signals import Changes, access_changed, breakers_changed
 from dashboard.live.bus import Sender
 from dashboard.live.credentials import fingerprint
@@ -22,6 +23,13 @@ def tell_changes(changes: Changes, **_: object) -> None:
     """The board is at another version."""
     hub.wake()
     sender.say_version(changes.version)
+
+
+@receiver(alerts_changed)
+def tell_alerts(version: int, **_: object) -> None:
+    """Alerts changed."""
+    hub.wake()
+    sender.say_version(version)
 
 
 @receiver(access_changed)

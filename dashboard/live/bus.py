@@ -103,7 +103,8 @@ class Listener:
         )
         line = client.pubsub()
         try:
-            await asyncio.wait_for(line.subscribe(CHANNEL), SILENCE)
+            async with asyncio.timeout(SILENCE):
+                await line.subscribe(CHANNEL)
             asked = False
             while True:
                 message = await line.get_message(timeout=SILENCE)
@@ -111,7 +112,8 @@ class Listener:
                     # A frozen server keeps its connections: only an answer proves that it lives.
                     if asked:
                         raise TimeoutError("Redis does not answer")
-                    await asyncio.wait_for(line.ping(), SILENCE)
+                    async with asyncio.timeout(SILENCE):
+                        await line.ping()
                     asked = True
                     continue
                 asked = False
@@ -119,10 +121,10 @@ class Listener:
                 if message["type"] == "message":
                     self._heard(message["data"].decode())
         finally:
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(line.aclose(), SILENCE)  # type: ignore[no-untyped-call]
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(client.aclose(), SILENCE)
+            with contextlib.suppress(redis.RedisError, OSError, TimeoutError):
+                async with asyncio.timeout(SILENCE):
+                    await line.aclose()
+                    await client.aclose()
 
     def _turn(self, ok: bool) -> None:
         if ok is not self.ok:

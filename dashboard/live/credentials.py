@@ -111,7 +111,7 @@ def ended(identities: Collection[Identity], now: datetime) -> dict[Identity, boo
         if one.token_id is not None:
             good, role = one.token in tokens, Role.named(tokens.get(one.token, ""))
         else:
-            user = users.get(one.user_id)
+            user = users.get(one.user_id or 0)
             good = bool(user and user.is_active and one.session_key in sessions and _same_password(user, one))
             role = role_of(user) if user else Role.NONE
         if not good or role < Role.VIEWER:

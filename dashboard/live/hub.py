@@ -6,8 +6,9 @@ The first change goes out at once; after it, at most one look at the board in 10
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -15,9 +16,10 @@ from django.db import DatabaseError
 from msgspec import UNSET
 
 from breakers.errors import NotFound
-from breakers.queries import CardFilter, parse_filter
+from breakers.queries import CardFilter
 from dashboard.live import snapshot
 from dashboard.live.bus import Listener
+from dashboard.live.filters import AlertFilter, Filter, filter_of
 from dashboard.live.messages import Subscribe
 from dashboard.live.opening import Opener
 from dashboard.live.reading import Reader
@@ -45,7 +47,7 @@ class Hub:
         self.clock = clock
         self.sockets: set[Socket] = set()
         self.place: Place | None = None
-        self._views: dict[tuple[Topic, object], View] = {}
+        self._views: dict[tuple[Topic, Filter], View] = {}
         self._recount: set[CardFilter] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -69,9 +71,10 @@ class Hub:
         if self._loop is None:
             return
         self._loop = None
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.wait(list(self._tasks), timeout=1)
         for socket in list(self.sockets):
             self.leave(socket)
         self._views, self.place = {}, None
@@ -98,7 +101,7 @@ class Hub:
 
     def subscribe(self, socket: Socket, topic: Topic, wish: Subscribe) -> None:
         """Join the view, with its frames held; read, send, and release those that are newer. Errors: Invalid (the filter)."""
-        where: object = parse_filter(wish.filter or "") if topic.kind == "wall" else wish.filter or ""
+        where = filter_of(topic, wish.filter or "")
         self.unsubscribe(socket, topic)
         view = self._views.setdefault((topic, where), View(topic, where))
         cursor = parse_cursor(wish.cursor)
@@ -137,7 +140,9 @@ class Hub:
         rest = SAFETY
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), rest)
+                # Not wait_for: Python 3.11's loses a cancellation that comes together with the result.
+                async with asyncio.timeout(rest):
+                    await self._woken.wait()
             self._woken.clear()
             try:
                 await self._look()
@@ -186,6 +191,7 @@ class Hub:
                 changed_here = matching(view.where, cards) + gone
                 view.publish(before, after, changed_here, UNSET if counts is None else counts)
             elif after != before and (view.topic.kind == "alerts" or view.topic.breaker in changed):
+                view.place = view.place or before
                 self._refresh_soon(view)
             elif view.topic.kind == "breaker":
                 # Not changed: no event of it came up to here.
@@ -204,7 +210,9 @@ class Hub:
                 view.dirty = False
                 began = asyncio.get_running_loop().time()
                 try:
-                    await self._publish_page(view)
+                    await (
+                        self._publish_alerts(view) if isinstance(view.where, AlertFilter) else self._publish_page(view)
+                    )
                 except Exception:
                     log.exception("a page could not be read; trying again", topic=view.topic.name)
                     view.dirty = True
@@ -213,6 +221,19 @@ class Hub:
                 await asyncio.sleep(max(TICK, REST * took))
         finally:
             view.refreshing = False
+
+    async def _publish_alerts(self, view: View) -> None:
+        if not isinstance(view.where, AlertFilter):
+            return
+        before = view.place or (await self.baseline()).cursor
+        changes = await self.reader.read(snapshot.alert_changes, before, view.where)
+        view.place = after = changes.place.cursor
+        if changes.cards is None:
+            view.start_again()
+            return
+        changed = matching(view.where, news(changes.cards)) + [removed(id, after.version) for id in changes.removed]
+        if changed:
+            view.publish(before, after, changed, changes.counts.get(view.where, UNSET))
 
     async def _publish_page(self, view: View) -> None:
         here = await self.baseline()
@@ -247,8 +268,8 @@ class Hub:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(call, *args)
 
-    def _spawn(self, work: object) -> None:
-        task = asyncio.create_task(work)  # type: ignore[arg-type]
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

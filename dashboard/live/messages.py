@@ -26,7 +26,15 @@ class WallData(msgspec.Struct, frozen=True):
     """The wall's picture. `next`: the HTTP cursor of the cards beyond the limit."""
 
     counts: dict[str, int]
-    items: list[Card]
+    items: list[object]  # Card
+    next: str | None
+
+
+class AlertsData(msgspec.Struct, frozen=True):
+    """The newest alerts. `counts`: of all that are not resolved, whatever the filter."""
+
+    counts: dict[str, int]
+    items: list[object]  # AlertView
     next: str | None
 
 
@@ -114,7 +122,7 @@ class Pause(Wish, frozen=True, tag="pause"):
 Event = dict[str, str]
 
 _encoder = msgspec.json.Encoder()
-_wishes = msgspec.json.Decoder(Subscribe | Unsubscribe | Pause)
+_wishes: msgspec.json.Decoder[Subscribe | Unsubscribe | Pause] = msgspec.json.Decoder(Subscribe | Unsubscribe | Pause)
 
 
 def event(frame: Frame) -> Event:

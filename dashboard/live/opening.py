@@ -9,6 +9,7 @@ from msgspec import UNSET
 from breakers.errors import NotFound
 from breakers.queries import CardFilter
 from dashboard.live import snapshot
+from dashboard.live.filters import AlertFilter, Filter
 from dashboard.live.messages import Error, Event, Snapshot, event
 from dashboard.live.snapshot import Place
 from dashboard.live.topics import Cursor, Topic
@@ -21,7 +22,7 @@ FRESH = 2.0  # s that a snapshot is handed to others, of a board that did not mo
 AGAIN = 1.0  # s between tries while the database can't be read
 log = structlog.get_logger(__name__)
 
-Key = tuple[Topic, object, int]
+Key = tuple[Topic, Filter, int]
 
 
 class Opener:
@@ -73,14 +74,18 @@ class Opener:
 
     async def _changes(self, view: View, cursor: Cursor) -> tuple[Cursor, list[Change], Counts] | None:
         """What changed since a cursor; None where a snapshot tells it better."""
-        if not isinstance(view.where, CardFilter):
+        read, where = self._hub.reader.read, view.where
+        if isinstance(where, CardFilter):
+            changes = await read(snapshot.changes, cursor, {where}, self._hub.clock())
+        elif isinstance(where, AlertFilter):
+            changes = await read(snapshot.alert_changes, cursor, where)
+        else:
             return None
-        changes = await self._hub.reader.read(snapshot.changes, cursor, {view.where}, self._hub.clock())
         if changes.cards is None:
             return None
         after = changes.place.cursor
         gone = [removed(id, after.version) for id in changes.removed]
-        return after, matching(view.where, news(changes.cards)) + gone, changes.counts.get(view.where, UNSET)
+        return after, matching(where, news(changes.cards)) + gone, changes.counts.get(where, UNSET)
 
     async def _snapshot(self, view: View, limit: int, at_least: Cursor) -> tuple[Event, Cursor]:
         """The snapshot's frame and its place: one that is just built where it is new enough, else a new one."""
@@ -99,6 +104,8 @@ class Opener:
         read, now = self._hub.reader.read, self._hub.clock()
         if isinstance(view.where, CardFilter):
             return await read(snapshot.wall, view.where, limit, now)
+        if isinstance(view.where, AlertFilter):
+            return await read(snapshot.alerts, view.where, limit)
         return await read(snapshot.breaker, view.topic.breaker, None, now)
 
     def _forget_old(self, now: float) -> None:

@@ -3,18 +3,19 @@
 Every read looks at the board's version first and at the rows after it: what it returns is at least that new.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-import msgspec
-
+from alerts import queries as alert_queries
+from alerts.shapes import AlertView
 from breakers import queries
 from breakers.errors import NotFound
 from breakers.models import Board, Event
 from breakers.queries import CardFilter
 from breakers.queries.shapes import Card
-from dashboard.live.messages import MOST_CARDS, BreakerData, WallData
+from dashboard.live.filters import AlertFilter
+from dashboard.live.messages import MOST_CARDS, AlertsData, BreakerData, WallData
 from dashboard.live.topics import Cursor
 
 # A resume with more changes than this gets a snapshot.
@@ -22,6 +23,9 @@ MOST_CHANGES = 500
 BUCKET = timedelta(seconds=10)
 FIRST_STRETCH = timedelta(minutes=15)
 LAST_STRETCH = timedelta(minutes=1)
+
+
+Counts = dict[CardFilter | AlertFilter, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed on the board since a version. `cards` None: too much, or too long ago, to tell one by one."""
+    """What changed since a version. `cards` (or alerts) None: too much, or too long ago, to tell one by one."""
 
     place: Place
-    cards: list[Card] | None
+    cards: Sequence[Card | AlertView] | None
     removed: list[str] = field(default_factory=list)
-    counts: dict[CardFilter, dict[str, int]] = field(default_factory=dict)
+    counts: Counts = field(default_factory=dict)
 
 
 def place() -> Place:
@@ -63,7 +67,7 @@ def changes(since: Cursor, filters: Iterable[CardFilter], now: datetime, *, limi
     return Changes(here, cards, removed, counts(filters, now) if cards or removed else {})
 
 
-def counts(filters: Iterable[CardFilter], now: datetime) -> dict[CardFilter, dict[str, int]]:
+def counts(filters: Iterable[CardFilter], now: datetime) -> Counts:
     """How many breakers of each filter are in each state."""
     return {where: queries.counts(where, now) for where in filters}
 
@@ -71,8 +75,27 @@ def counts(filters: Iterable[CardFilter], now: datetime) -> dict[CardFilter, dic
 def wall(where: CardFilter, limit: int, now: datetime) -> tuple[Place, WallData]:
     """The wall's picture: the first `limit` cards in its order, and the counts of all."""
     here = place()
-    page = queries.for_wall(where, now, limit=min(limit, MOST_CARDS))
-    return here, WallData(queries.counts(where, now), msgspec.convert(page.items, list[Card]), page.next)
+    counted, page = queries.wall(where, now, limit=min(limit, MOST_CARDS))
+    return here, WallData(counted, page.items, page.next)
+
+
+def alerts(where: AlertFilter, limit: int) -> tuple[Place, AlertsData]:
+    """The newest alerts, and how many are not resolved."""
+    here = place()
+    page = alert_queries.alerts_page(where.statuses, where.services, limit=min(limit, MOST_CARDS))
+    return here, AlertsData(alert_queries.open_count(), page.items, page.next)
+
+
+def alert_changes(since: Cursor, where: AlertFilter) -> Changes:
+    """The changed alerts since a cursor."""
+    here = place()
+    if since.epoch != here.cursor.epoch or since.version > here.cursor.version:
+        return Changes(here, None)
+    changed = alert_queries.alerts_changed_since(since.version, MOST_CHANGES)
+    if changed is None:
+        return Changes(here, None)
+    _, found, removed = changed
+    return Changes(here, found, removed, {where: alert_queries.open_count()} if found or removed else {})
 
 
 def breaker(breaker_id: str, seen: int | None, now: datetime) -> tuple[Place, BreakerData]:

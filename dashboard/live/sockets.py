@@ -94,7 +94,8 @@ class Socket:
             self._sending.cancel()
         closing = {"type": "websocket.close", "code": code}
         try:
-            await asyncio.wait_for(self._send(closing), CLOSING_TIME)  # type: ignore[arg-type]
+            async with asyncio.timeout(CLOSING_TIME):
+                await self._send(closing)  # type: ignore[arg-type]
         except Exception:
             log.debug("a socket that could not be closed in time", exc_info=True)
             self._abort()

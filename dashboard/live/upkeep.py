@@ -75,16 +75,17 @@ class Upkeep:
             return
         concerned = [socket for socket in self._hub.sockets if tuple(map(str, socket.identity.owner)) == (kind, name)]
         if concerned:
-            check = asyncio.create_task(self._check(concerned))
+            check = asyncio.create_task(self.check(concerned))
             self._goodbyes.add(check)
             check.add_done_callback(self._goodbyes.discard)
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP)
-            await self._check(list(self._hub.sockets))
+            await self.check(list(self._hub.sockets))
 
-    async def _check(self, sockets: Iterable[Socket]) -> None:
+    async def check(self, sockets: Iterable[Socket]) -> None:
+        """Close those whose credential is no longer good (4401) or lost its role (4403)."""
         identities = {socket.identity for socket in sockets}
         if not identities:
             return

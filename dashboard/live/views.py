@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from breakers.queries import CardFilter
+from alerts.shapes import AlertView
 from breakers.queries.shapes import Card
+from dashboard.live.filters import Filter
 from dashboard.live.messages import MOST_CARDS, BreakerData, Delta, Event, Removed, event, raw
 from dashboard.live.sockets import Socket
 from dashboard.live.topics import Cursor, Topic
@@ -39,14 +41,16 @@ def removed(id: str, version: int) -> Change:
     return Change(id, version, Removed(id, version))
 
 
-def news(cards: Iterable[Card]) -> list[tuple[Card, Change]]:
-    """Changed cards, each serialised once for all views."""
+def news(cards: Iterable[Card | AlertView]) -> list[tuple[Card | AlertView, Change]]:
+    """Changed cards or alerts, each serialised once for all views."""
     return [(card, Change(card.id, card.version, raw(card))) for card in cards]
 
 
-def matching(where: CardFilter, cards: Iterable[tuple[Card, Change]]) -> list[Change]:
+def matching(where: Filter, cards: Iterable[tuple[Any, Change]]) -> list[Change]:
     """What changed cards mean behind a filter: one that does not match leaves, whoever still shows it."""
-    return [change if where.matches(card) else removed(card.id, card.version) for card, change in cards]
+    return [
+        change if where is None or where.matches(card) else removed(card.id, card.version) for card, change in cards
+    ]
 
 
 def deltas(
@@ -63,7 +67,7 @@ def deltas(
 class View:
     """Who looks at one topic through one filter."""
 
-    def __init__(self, topic: Topic, where: object) -> None:
+    def __init__(self, topic: Topic, where: Filter) -> None:
         self.topic = topic
         self.where = where
         self.subscriptions: set[Subscription] = set()

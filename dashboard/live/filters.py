@@ -1,0 +1,55 @@
+"""Filters: which cards or alerts a subscription wants, as a query string."""
+
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from alerts.queries import STATUSES
+from alerts.shapes import AlertView
+from breakers.errors import Invalid
+from breakers.queries import CardFilter, parse_filter
+from dashboard.live.topics import Topic
+
+FIELDS = ("status", "service")
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Which alerts; empty means all."""
+
+    statuses: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+
+    def matches(self, alert: AlertView) -> bool:
+        """Whether the alert is one of those asked for."""
+        return (not self.statuses or alert.status in self.statuses) and (
+            not self.services or alert.service in self.services
+        )
+
+
+Filter = CardFilter | AlertFilter | None
+
+
+def filter_of(topic: Topic, text: str) -> Filter:
+    """The filter of a subscription: of the wall as in a URL, of alerts `status=firing,acknowledged&service=…`.
+
+    Errors: Invalid.
+    """
+    if topic.kind == "wall":
+        return parse_filter(text)
+    if topic.kind == "alerts":
+        return _alert_filter(text)
+    if text:
+        raise Invalid(("filter", f"a breaker has no filter; this one is '{text[:100]}'"))
+    return None
+
+
+def _alert_filter(text: str) -> AlertFilter:
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(FIELDS, ())
+    for key, value in parse_qsl(text.lstrip("?")):
+        if key not in found:
+            raise Invalid(("filter", f"unknown filter '{key}'; expected one of {', '.join(FIELDS)}"))
+        found[key] += tuple(part.strip() for part in value.split(",") if part.strip())
+    for status in found["status"]:
+        if status not in STATUSES:
+            raise Invalid(("status", f"unknown status '{status}'; expected one of {', '.join(STATUSES)}"))
+    return AlertFilter(found["status"], found["service"])
