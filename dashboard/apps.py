@@ -10,5 +10,5 @@ class DashboardConfig(AppConfig):
 
     def ready(self) -> None:
         """Hear the facts of the apps below, and register our checks."""
-        from dashboard import checks  # noqa: F401  (registers its checks)
+        from dashboard import celery, checks  # noqa: F401  (make the app that nudges are sent by, register the checks)
         from dashboard.live import broadcasts  # noqa: F401  (connects its receivers)

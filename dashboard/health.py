@@ -40,17 +40,17 @@ async def livez(request: HttpRequest) -> JsonResponse:
 async def readyz(request: HttpRequest) -> JsonResponse:
     """Each part with `ok`, and what is known of it."""
     if request.GET.get("for") == "ingest":
-        parts = {"database": await _asked(_in_thread(_writers, _database_is_writable))}
+        parts = {"database": await asked(_in_thread(_writers, _database_is_writable))}
     else:
-        pulses, broker, database = await asyncio.gather(
-            _asked(_in_thread(_readers, _pulses)),
-            _asked(_broker()),
-            _asked(_in_thread(_writers, _database_is_writable)),
+        pulses, redis_server, database = await asyncio.gather(
+            asked(_in_thread(_readers, _pulses)),
+            asked(broker()),
+            asked(_in_thread(_writers, _database_is_writable)),
         )
         unknown = {"ok": False, "detail": "not known while the database does not answer"}
         parts = {
             "database": database,
-            "redis": broker,
+            "redis": redis_server,
             "worker": pulses.get("worker", unknown),
             "beat": pulses.get("beat", unknown),
         }
@@ -92,7 +92,7 @@ def _database_is_writable() -> Told:
     return told
 
 
-async def _broker() -> Told:
+async def broker() -> Told:
     """Ask Redis, on a connection of its own: a pool may hold one that is frozen."""
     started = time.monotonic()
     client = redis.asyncio.Redis.from_url(
@@ -119,7 +119,8 @@ def _with_connection(ask: Callable[[], Told]) -> Told:
         raise
 
 
-async def _asked(answer: Awaitable[Told]) -> Told:
+async def asked(answer: Awaitable[Told]) -> Told:
+    """The answer, or why there is none in time."""
     try:
         return await asyncio.wait_for(answer, ANSWER_WITHIN)
     except TimeoutError:

@@ -35,10 +35,11 @@ LEVELS = {
     "apprise": logging.WARNING,
     "celery.app.trace": logging.WARNING,
     "celery.beat": logging.WARNING,
+    "celery.worker.strategy": logging.WARNING,
     "kombu": logging.WARNING,
 }
 # These bring handlers of their own, which would print a second time and without our hand on it.
-TAMED = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "celery", "celery.task", "celery.redirected")
+TAMED = ("uvicorn", "uvicorn.error", "uvicorn.asgi", "celery", "celery.task", "celery.redirected")
 
 
 def configure(log_format: str) -> None:
@@ -66,6 +67,7 @@ def configure(log_format: str) -> None:
         logger.propagate = True
     for name, level in LEVELS.items():
         logging.getLogger(name).setLevel(level)
+    logging.getLogger("django.request").addFilter(_is_a_mistake)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -78,7 +80,7 @@ def configure(log_format: str) -> None:
     )
     if not sys.warnoptions:
         # Celery discourages root; containers are root.
-        warnings.filterwarnings("ignore", message="(?s).*superuser privileges", category=RuntimeWarning)
+        warnings.filterwarnings("ignore", message="(?s).*superuser privileges")
         logging.captureWarnings(True)
 
 
@@ -92,6 +94,11 @@ def redact(text: str) -> str:
 def escape(text: str) -> str:
     """The text on one line, whatever it holds: control characters become escapes."""
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _is_a_mistake(record: logging.LogRecord) -> bool:
+    """503 is an answer that we give on purpose, and each second while a part is away."""
+    return getattr(record, "status_code", None) != 503
 
 
 def _hide_named(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -3,16 +3,22 @@
 It carries nudges, not truth: all of it may be lost at any time.
 """
 
+import asyncio
+import contextlib
 import os
 import re
 import shutil
 import stat
-from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+import redis.asyncio
 
 LINE = re.compile(r"^\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ ([.*#-]) (.*)$")
-LEVELS = {".": "debug", "-": "debug", "*": "info", "#": "warning"}
+LEVELS = {".": "debug", "-": "debug", "*": "debug", "#": "warning"}
+# Warnings that no one here needs to act on: advice on big servers, and its good-bye.
+ADVICE = re.compile(r"WARNING Memory overcommit|Valkey is now ready to exit")
 
 
 def command(socket: Path, files: Path) -> list[str]:
@@ -49,18 +55,52 @@ def prepare(socket: Path, files: Path) -> None:
     socket.unlink(missing_ok=True)
 
 
-def forget(files: Path, now: datetime) -> None:
-    """Put aside files that the server can't read, so that it starts empty; of older ones none is kept."""
-    for old in files.parent.glob(f"{files.name}-unreadable-*"):
-        shutil.rmtree(old, ignore_errors=True)
-    files.rename(files.with_name(f"{files.name}-unreadable-{now:%Y%m%dT%H%M%S}"))
-    files.mkdir(mode=0o700)
+class Embedded:
+    """The server of this board: what is done before each start, whether it answers, and how it is told to stop."""
+
+    def __init__(self, socket: Path, files: Path) -> None:
+        self._socket = socket
+        self._files = files
+        self._url = f"unix://{quote(str(socket))}"
+        self._answered: bool | None = None
+
+    def before(self) -> None:
+        """Make it able to start: after a start that came to nothing without its files, which it may have failed to read."""
+        if self._answered is False and self._files.exists():
+            aside = self._files.with_name(f"{self._files.name}-unreadable")
+            shutil.rmtree(aside, ignore_errors=True)
+            self._files.rename(aside)
+        prepare(self._socket, self._files)
+        self._answered = False
+
+    async def answers(self) -> bool:
+        """Whether it answers within a second."""
+        try:
+            await self._tell("ping")
+        except (redis.RedisError, OSError, TimeoutError):
+            return False
+        self._answered = True
+        return True
+
+    async def stop(self) -> None:
+        """Ask it to write its files and end."""
+        with contextlib.suppress(redis.RedisError, OSError, TimeoutError):
+            await self._tell("shutdown")
+
+    async def _tell(self, word: str) -> None:
+        client = redis.asyncio.Redis.from_url(self._url, socket_timeout=1, socket_connect_timeout=1)
+        try:
+            await asyncio.wait_for(getattr(client, word)(), 1)
+        finally:
+            await client.aclose()
 
 
 def told(line: str) -> dict[str, Any]:
     """A line of its log as an event of ours."""
     found = LINE.match(line)
-    return {"level": LEVELS[found[1]], "event": found[2]} if found else {"level": "info", "event": line}
+    if found is None:
+        return {"level": "info", "event": line}
+    return {"level": "debug" if ADVICE.match(found[2]) else LEVELS[found[1]], "event": found[2]}
 
 
 def _binary() -> Path:

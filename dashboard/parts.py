@@ -1,0 +1,81 @@
+"""Parts: what the board consists of, as command lines."""
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.conf import settings
+
+from dashboard import valkey
+from dashboard.celery import QUEUES
+from dashboard.supervising import Part
+
+THREADS = {"evaluate": 2, "deliver": 8}
+UVICORN = (
+    "--loop uvloop --http httptools --ws websockets-sansio --ws-per-message-deflate false --ws-max-size 16384"
+    " --ws-ping-interval 20 --ws-ping-timeout 20 --timeout-graceful-shutdown 5 --timeout-keep-alive 30"
+    " --backlog 2048 --no-access-log --no-server-header"
+)
+# No neighbours to wait for, and no messages to them: twenty times faster after the broker was away.
+ALONE = ("--without-mingle", "--without-gossip", "--without-heartbeat")
+
+
+def valkey_part(server: valkey.Embedded, socket: Path, files: Path, lock: int) -> Part:
+    """The embedded server. Signals to the whole group do not end it: the workers still need it."""
+    return Part(
+        "valkey",
+        valkey.command(socket, files),
+        _environ(),
+        told=valkey.told,
+        stop=server.stop,
+        deaf=True,
+        before=server.before,
+        kept_open=(lock,),
+    )
+
+
+def web_part(host: str, port: int, lock: int) -> Part:
+    """Pages, API, sockets, and the edge that takes events."""
+    command = [sys.executable, "-m", "uvicorn", "dashboard.asgi:application", "--host", host, "--port", str(port)]
+    return Part("web", [*command, *UVICORN.split()], _environ(), kept_open=(lock,))
+
+
+def worker_parts(lock: int) -> list[Part]:
+    """A worker a queue: what waits for others' servers never holds up what computes."""
+    return [
+        Part(
+            queue,
+            _celery("worker", "-Q", queue, "-P", "threads", "-c", str(THREADS[queue]), "-n", f"{queue}@%h", *ALONE),
+            _environ(),
+            kept_open=(lock,),
+        )
+        for queue in QUEUES
+    ]
+
+
+def beat_part(lock: int) -> Part:
+    """The clock."""
+    return Part("beat", _celery("beat"), _environ(), kept_open=(lock,))
+
+
+def other_part(text: str, lock: int) -> Part:
+    """A `NAME=COMMAND` of the command line."""
+    name, _, command = text.partition("=")
+    return Part(name, shlex.split(command), _environ(), kept_open=(lock,))
+
+
+def _celery(*words: str) -> Sequence[str]:
+    # No pid and no schedule file: nothing that a killed board could leave behind.
+    return [sys.executable, "-m", "celery", "--quiet", "-A", "dashboard.celery", *words, "--loglevel", "INFO"]
+
+
+def _environ() -> dict[str, str]:
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "dashboard.settings"),
+        "LOG_FORMAT": "json",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(settings.BASE_DIR), os.environ.get("PYTHONPATH", "")])),
+    }

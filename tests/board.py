@@ -1,0 +1,204 @@
+"""A whole board to test against: `manage.py up` on a free port, with a directory and an environment of its own.
+
+    with Board() as board:
+        key = board.service("orders")
+        httpx.post(f"{board.url}/api/v1/events", headers={"Authorization": f"Bearer {key}"}, json=…)
+
+It is ready when `with` is entered. What it printed is `board.output()`.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import psutil
+
+from tests.servers import free_port, wait_for
+
+ROOT = Path(__file__).resolve().parent.parent
+# Compressing the files for browsers takes seconds, once.
+STATIC_CACHE = Path(tempfile.gettempdir()) / f"breakerboard-tests-static-{os.getuid()}"
+LINK = re.compile(r"https?://\S+/welcome/\S+/")
+
+
+class Board:
+    """A running tree. `environ` adds to, or with None takes from, the environment."""
+
+    def __init__(
+        self, *, port: int | None = None, data_dir: Path | None = None, ready_within: float = 60, **environ: str | None
+    ) -> None:
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._own_dir = data_dir is None
+        self.data_dir = data_dir or Path(tempfile.mkdtemp(prefix="bb-", dir="/tmp"))
+        self._ready_within = ready_within
+        kept = {k: v for k, v in os.environ.items() if k not in {"REDIS_URL", "DATABASE_URL", "SITE_URL", "MAKELEVEL"}}
+        given = {
+            "DATA_DIR": str(self.data_dir),
+            "PORT": str(self.port),
+            "DJANGO_SETTINGS_MODULE": "dashboard.settings",
+            **environ,
+        }
+        self.environ = {k: v for k, v in {**kept, **given}.items() if v is not None}
+        self._log = self.data_dir.with_name(self.data_dir.name + ".log")
+        self._started_from = 0
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.kill9()
+        if error is not None:
+            print(self.output()[-8_000:])
+        if self._own_dir:
+            shutil.rmtree(self.data_dir, ignore_errors=True)
+        self._log.unlink(missing_ok=True)
+
+    def start(self, *, ready: bool = True) -> Self:
+        """Start the tree in a process group of its own, and wait until it is ready."""
+        if STATIC_CACHE.is_dir() and not (self.data_dir / "static").exists():
+            shutil.copytree(STATIC_CACHE, self.data_dir / "static")
+        self._started_from = len(self.output())
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "up"],
+                cwd=ROOT,
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                process_group=0,
+            )
+        if ready:
+            self.wait_ready()
+            self._keep_static_files()
+        return self
+
+    def wait_ready(self) -> None:
+        """Until `/readyz` answers 200 and the tree has said so."""
+        wait_for(self._is_ready, self._ready_within, f"{self.url}/readyz to answer 200", every=0.1)
+        wait_for(
+            lambda: "Breakerboard is ready" in self.output()[self._started_from :], 10, "the address to be printed"
+        )
+
+    def readyz(self) -> dict[str, Any]:
+        """What `/readyz` tells; empty where nothing answers."""
+        with contextlib.suppress(httpx.HTTPError, ValueError):
+            told: dict[str, Any] = httpx.get(f"{self.url}/readyz", timeout=5).json()
+            return told
+        return {}
+
+    def service(self, name: str) -> str:
+        """A new ingest key for the service of that name, made where missing."""
+        return str(self.manage("service", "add", name, "--new-key", "--json")["key"])
+
+    def token(self, role: str = "admin", name: str | None = None) -> str:
+        """A token of the operators' API."""
+        name = name or f"{role}-{time.monotonic_ns()}"
+        return str(self.manage("token", "add", name, "--role", role, "--replace", "--json")["token"])
+
+    def person(self, name: str, role: str) -> str:
+        """The first sign-in link of a person."""
+        return str(self.manage("user", "add", name, "--role", role, "--new-link", "--json")["link"])
+
+    def first_link(self) -> str:
+        """The link for the first admin that was printed last."""
+        return LINK.findall(self.output())[-1]
+
+    def manage(self, *words: str) -> Any:
+        """Run a command of `manage.py` beside the board; the JSON of its last line."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        if done.returncode:
+            raise RuntimeError(f"manage.py {' '.join(words)} ended with {done.returncode}: {done.stderr}")
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def output(self) -> str:
+        """All that the tree has printed."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def processes(self) -> list[psutil.Process]:
+        """The tree: `up` first, then its children."""
+        if self.process is None:
+            return []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            top = psutil.Process(self.process.pid)
+            return [top, *top.children(recursive=True)]
+        return []
+
+    def part(self, name: str) -> psutil.Process:
+        """The running process of a part: web, evaluate, deliver, beat or valkey."""
+        marks = {
+            "web": "uvicorn",
+            "evaluate": "evaluate@",
+            "deliver": "deliver@",
+            "beat": "beat",
+            "valkey": "valkey-server",
+        }
+        return wait_for(lambda: self._part(marks[name]), 40, f"{name} to run")
+
+    def stop(self, number: int = signal.SIGTERM, *, group: bool = False) -> int:
+        """Tell it to stop, alone or the whole group; its exit status."""
+        assert self.process is not None
+        (os.killpg if group else os.kill)(self.process.pid, number)
+        return self.process.wait(15)
+
+    def kill9(self) -> None:
+        """End the whole group without a word. What was frozen goes too."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(15)
+
+    def restart(self) -> Self:
+        """Kill it without a word, and start it again on the same directory."""
+        self.kill9()
+        return self.start()
+
+    def _is_ready(self) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            raise RuntimeError(f"the board ended with {self.process.returncode}: {self.output()[-4_000:]}")
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        return False
+
+    def _part(self, mark: str) -> psutil.Process | None:
+        for process in self.processes()[1:]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if any(mark in word for word in process.cmdline()):
+                    return process
+        return None
+
+    def _keep_static_files(self) -> None:
+        made, kept = self.data_dir / "static", STATIC_CACHE
+        if (kept / ".mark").is_file() and (kept / ".mark").read_text() == (made / ".mark").read_text():
+            return
+        fresh = kept.with_name(f"{kept.name}-{os.getpid()}-{time.monotonic_ns()}")
+        shutil.copytree(made, fresh)
+        shutil.rmtree(kept, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            fresh.rename(kept)
+        shutil.rmtree(fresh, ignore_errors=True)
