@@ -248,3 +248,29 @@ def test_a_store_that_moves_without_a_hook_is_told_by_the_heartbeat(board, repor
     try_call(breaker, works)  # the library notices, and tells what is known already
     assert reporter.flush()
     assert ("closed", "open") not in board.changes()
+
+
+class SharedStorage(pybreaker.CircuitMemoryStorage):
+    """As Redis is: one state for several breakers, each in a process of its own."""
+
+    @property
+    def name(self):
+        return "store"
+
+
+def test_a_shared_store_shows_one_state_everywhere(board, make_reporter):
+    storage = SharedStorage("closed")
+    reporters = [make_reporter(instance=f"orders-{n}") for n in (1, 2, 3)]
+    first, second, late = [pybreaker.CircuitBreaker(fail_max=3, state_storage=storage) for _ in range(3)]
+    reporters[0].attach(first, name="tracking")
+    reporters[1].attach(second, name="tracking")
+    try_call(first, fails, 3)
+    try_call(second, works)  # notices
+    reporters[2].attach(late, name="tracking")
+    assert all(reporter.flush() for reporter in reporters)
+    assert {event["instance"]: event["scope"] for event in board.of("state_change")} == {
+        "orders-1": "shared",
+        "orders-2": "shared",
+    }
+    board.until(lambda: [b for b in board.of("heartbeat") if (b["instance"], b["state"]) == ("orders-3", "open")])
+    assert set(board.changes()) == {("closed", "open")}

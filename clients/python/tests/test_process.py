@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+PIPED = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
 BEGIN = """
 import os, sys, time, pybreaker

@@ -15,52 +15,18 @@ import itertools
 import os
 import threading
 import time
-from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable
 from heapq import merge
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
+from breakerboard.aggregate import MOST_COUNT, Aggregate, Key
 from breakerboard.events import Event, Subject, clean, message_of, stamp
 from breakerboard.settings import Settings
 
-BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 60_000)
-MOST_COUNT = 1_000_000
 MOST_KEYS = 64  # kinds of outcome of one breaker in one second; more errors than that share one
 
-Key = tuple[str, Optional[str], bool]  # type of event, of error, and whether it was timed
 Rank = OrderedDict[int, Event]  # by sequence, oldest first
-
-
-class Aggregate:
-    __slots__ = ("at", "count", "durations", "max_ms", "message", "second", "sum_ms")
-
-    def __init__(self, at: float, second: int, message: str | None, timed: bool) -> None:
-        self.at = at
-        self.second = second
-        self.message = message
-        self.count = 0
-        self.sum_ms = 0.0
-        self.max_ms = 0.0
-        self.durations = [0] * (len(BOUNDS_MS) + 1) if timed else None
-
-    def add(self, count: int, duration_ms: float | None) -> None:
-        self.count += count
-        if duration_ms is not None and self.durations is not None:
-            self.sum_ms += duration_ms
-            self.max_ms = max(self.max_ms, duration_ms)
-            self.durations[bisect_left(BOUNDS_MS, duration_ms)] += 1
-
-    def event(self, key: Key) -> Event:
-        kind, error_type, _ = key
-        event: Event = {"type": kind, "count": self.count}
-        if self.durations is not None:
-            event["duration_ms"] = round(self.sum_ms / self.count, 3)
-            event["duration_max_ms"] = round(self.max_ms, 3)
-            event["durations"] = self.durations
-        if error_type is not None:
-            event["error"] = {"type": error_type, "message": self.message or ""}
-        return event
 
 
 class Buffer:
@@ -108,6 +74,8 @@ class Buffer:
             if aggregate is None or aggregate.second != second or aggregate.count + count > MOST_COUNT:
                 if aggregate is not None:
                     self._seal(subject, key, aggregate)
+                if message is None and known is not None:
+                    message = known.message  # put into an event between the look above and the lock
                 lane[key] = aggregate = Aggregate(at, second, message, key[2])
             aggregate.add(count, duration_ms)
             sooner = self.due is None and self._bring_forward(self._settings.second_s)

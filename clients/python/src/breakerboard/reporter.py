@@ -18,8 +18,9 @@ from typing import Any, Callable
 from breakerboard import process
 from breakerboard.adapters import adapter_for
 from breakerboard.adapters.base import Adapter
+from breakerboard.aggregate import MOST_COUNT
 from breakerboard.board import Board
-from breakerboard.buffer import MOST_COUNT, Buffer
+from breakerboard.buffer import Buffer
 from breakerboard.crew import Crew
 from breakerboard.events import Subject, name_problem
 from breakerboard.settings import Settings
