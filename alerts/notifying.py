@@ -23,11 +23,13 @@ from alerts.errors import DeliveryError
 from alerts.models import Alert, Attempt, Destination, Notification
 from alerts.models.notification import State
 from alerts.signals import alerts_changed
-from breakers import bulk, nudging
+from breakers import bulk
 
 # Three times the deadline and the commits around it.
 LEASE = timedelta(seconds=60)
 MOST_LEASES = 4
+# How long one nudge goes on with what else waits for the destination: a task must end well before it is given out again.
+STAYS_S = 30.0
 
 log = structlog.get_logger(__name__)
 
@@ -54,10 +56,16 @@ class Result:
 
 
 def deliver(notification_id: int, clock: Callable[[], datetime]) -> None:
-    """Send it, if it is due and nobody else does. Errors are its own: they are written down, not raised."""
+    """Send it, if it is due and nobody else does; then what else waits for its destination.
+
+    How sending fails is written down, not raised.
+    """
+    until = time.monotonic() + STAYS_S
     claim = claim_one(notification_id, clock())
-    if claim is not None:
+    while claim is not None:
         finish(claim, attempt(claim), clock())
+        following = outbox.next_of(claim.destination, clock()) if time.monotonic() < until else None
+        claim = None if following is None else claim_one(following, clock())
 
 
 def claim_one(notification_id: int, at: datetime) -> Claim | None:
@@ -131,7 +139,7 @@ def finish(claim: Claim, result: Result, at: datetime) -> bool:
         row.save(update_fields=["state", "reason", "due_at", "claimed_until", "finished_at"])
         _note(claim, result, next_due_at)
         _follow(destination, result, at)
-        _announce(row.alert_id, at)
+        _announce(row.alert_id)
         return True
 
 
@@ -197,7 +205,7 @@ def _drop(claim: Claim, reason: str, at: datetime) -> None:
     with bulk.writing():
         rows = Notification.objects.filter(pk=claim.notification_id, state=State.DUE, attempt=claim.attempt)
         if rows.update(state=State.DROPPED, reason=reason, claimed_until=None, finished_at=at):
-            _announce(Notification.objects.values_list("alert_id", flat=True).get(pk=claim.notification_id), at)
+            _announce(Notification.objects.values_list("alert_id", flat=True).get(pk=claim.notification_id))
 
 
 def _breaker(destination: Destination) -> backoff.Breaker:
@@ -235,15 +243,12 @@ def _come_forward(destination: Destination, at: datetime) -> None:
         Notification.objects.filter(pk=pk, due_at__gt=due_at).update(due_at=due_at)
 
 
-def _announce(alert_id: int, at: datetime) -> None:
-    """The alert's page shows its notifications, so this is a change of the alert; and what waited for this one may go now."""
+def _announce(alert_id: int) -> None:
+    """The alert's page shows its notifications, so this is a change of the alert."""
     version = bulk.next_version()
     Alert.objects.filter(pk=alert_id).update(version=version)
 
     def after() -> None:
         alerts_changed.send_robust(sender=Alert, version=version, ids=frozenset({alert_id}))
-        waiting = outbox.claimable(at).filter(alert=alert_id)
-        for pk in waiting.values_list("pk", flat=True):
-            nudging.nudge("alerts.tasks.deliver", pk)
 
     bulk.after_commit(after)

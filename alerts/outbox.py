@@ -82,6 +82,12 @@ def due(at: datetime) -> list[int]:
     return [pk for _, pk in sorted(ranked)[:DUE_AT_ONCE]]
 
 
+def next_of(destination: Destination, at: datetime) -> int | None:
+    """The id of what has waited longest for this destination; None where nothing can go now."""
+    waiting = claimable(at).filter(destination=destination).order_by("due_at", "pk")
+    return waiting.values_list("pk", flat=True).first()
+
+
 def new_webhook_id() -> str:
     """A name for a notification: in order of time and never twice (UUIDv7)."""
     ms = time.time_ns() // 1_000_000
