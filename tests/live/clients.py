@@ -92,6 +92,13 @@ class Client:
                 return False
         return True
 
+    async def heard(self) -> list[dict[str, Any]]:
+        """All frames but pings that are here now."""
+        frames = []
+        while not await self._line.receive_nothing(0.01):
+            frames.append(json.loads((await self._line.receive_output(LIMIT))["text"]))
+        return [frame for frame in frames if frame["op"] != "ping"]
+
     async def subscribe(self, topic: str = "wall", **more: Any) -> dict[str, Any]:
         """Subscribe, and return what answers."""
         await self.send(op="subscribe", topic=topic, **more)

@@ -174,7 +174,7 @@ async def test_a_replaced_token_closes_its_sockets(connect: Any) -> None:
 
 
 async def test_the_sweep_finds_what_nobody_told(connect: Any) -> None:
-    user, session = await threaded(signs_in)()
+    _, session = await threaded(signs_in)()
     ada = await connect(token=None, session=session.session_key, origin=OURS)
     grace = await connect()
     await threaded(session.delete)()
