@@ -79,6 +79,8 @@ def test_no_stable_name_is_said_at_the_start(reporter):
         reporter.attach(pybreaker.CircuitBreaker(), name="x" * 201)
     with pytest.raises(ValueError, match="A dependency's name"):
         reporter.attach(pybreaker.CircuitBreaker(), name="x", dependency="a\0b")
+    with pytest.raises(ValueError, match="A label"):
+        reporter.attach(pybreaker.CircuitBreaker(), name="x", labels={"runbook": "x" * 201})
     with pytest.raises(ValueError, match="33"):
         reporter.attach(pybreaker.CircuitBreaker(), name="x", labels={str(n): "" for n in range(33)})
 

@@ -85,13 +85,16 @@ class Reporter:
             raise ValueError(problem)
         if len(labels or {}) > MOST_LABELS:
             raise ValueError(f"A breaker has at most {MOST_LABELS} labels, {name!r} was given {len(labels or {})}.")
+        about = {str(key): str(value) for key, value in (labels or {}).items()}
+        for text in (*about, *filter(None, about.values())):
+            if problem := name_problem("A label, and its value,", text):
+                raise ValueError(problem)
         make = adapter_for(breaker)
         if self._crew is None:
             return
         with self._attaching:
             if name in self._adapters:
                 raise ValueError(f"A breaker {name!r} is attached already; detach({name!r}) it first.")
-            about = {str(key): str(value) for key, value in (labels or {}).items()}
             adapter = make(breaker, Subject(name, dependency), about, self._buffer, self._settings)
             self._adapters[name] = adapter
             try:
