@@ -5,6 +5,7 @@ Statements go to the driver itself: Django's cursor would rewrite each of them a
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -17,8 +18,9 @@ WRITERS_LOCK = 0x62_6F_61_72_64
 Row = Sequence[Any]
 
 
+@cache
 def is_postgresql() -> bool:
-    """Whether the store is PostgreSQL; else it is SQLite."""
+    """Whether the store is PostgreSQL; else it is SQLite. A process never changes its store."""
     return connection.vendor == "postgresql"
 
 

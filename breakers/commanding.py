@@ -16,6 +16,7 @@ from breakers.domain.silence import SECOND
 from breakers.domain.states import State
 from breakers.domain.verdicts import DEFAULT_THRESHOLD, WATCHED, Traffic, confirms, overall, verdict, worst
 from breakers.errors import Conflict, Invalid, NotFound
+from breakers.ids import known_id
 from breakers.models import Breaker, Command, Delivery, Event, Instance
 from breakers.models.command import ACTIONS, OVERRIDES
 from breakers.models.fields import to_us
@@ -363,16 +364,10 @@ def _live(breaker: Breaker) -> list[Instance]:
 
 
 def _known(breaker_id: str) -> Breaker:
-    breaker = (
-        Breaker.objects.select_related("service").filter(pk=int(breaker_id)).first() if _is_id(breaker_id) else None
-    )
+    breaker = Breaker.objects.select_related("service").filter(pk=known_id(breaker_id)).first()
     if breaker is None:
         raise NotFound(f"no breaker '{breaker_id}'")
     return breaker
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def _uuid(text: str) -> str:

@@ -3,12 +3,12 @@
 Part of the recording: called inside its transaction, never alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from breakers.domain.headlines import GONE, counted, folded
+from breakers.domain.headlines import GONE, counted, folded, headline, headline
 from breakers.domain.silence import SECOND, judged
 from breakers.domain.states import State
 from breakers.models import Outage, Transition
@@ -42,9 +42,20 @@ def apply(working: WorkingSet, breaker: BreakerRow, steps: Sequence[Step], liste
     newest = max((copy.since for copy in instances if id(copy) not in moved), default=0)
     disordered = any(step.late for step in steps) or any(step.at < newest for step in present)
     if disordered or (present and min(step.at for step in present) < breaker.since):
-        changed = _drawn_again(breaker, min(step.at for step in steps), working.now, steps)
+        changed = _drawn_again(breaker, instances, min(step.at for step in steps), working.now)
     else:
         changed = _drawn_on(breaker, instances, present, working.now)
+    refresh(breaker, instances, listening_since, working.now)
+    return changed
+
+
+def judge_anew(working: WorkingSet, breaker: BreakerRow, listening_since: int) -> bool:
+    """The headline by the breaker's rule as it is now, from this moment on; whether it changed. What was stays drawn."""
+    instances = working.of_breaker(breaker.id)
+    state = str(headline(counted(copy.counted_state for copy in instances), breaker.headline))
+    changed = state != breaker.state
+    if changed:
+        _write_changes(breaker, [(working.now, breaker.state, state)], {}, working.now)
     refresh(breaker, instances, listening_since, working.now)
     return changed
 
@@ -80,6 +91,12 @@ def _write_steps(breaker: BreakerRow, steps: Iterable[Step], now: int) -> None:
     )
 
 
+def arrive_earlier(copy: InstanceRow, at: int) -> None:
+    """It was there before we heard of it: what it tells first is older than the event that it arrived with."""
+    Transition.objects.filter(instance_id=copy.id, from_state=GONE).update(at=from_us(at))
+    copy.since = at
+
+
 def _drawn_on(breaker: BreakerRow, instances: Iterable[InstanceRow], steps: Sequence[Step], now: int) -> bool:
     """The headline's changes at the end of what was drawn."""
     ordered = sorted(steps, key=lambda step: (step.at, step.sequence))
@@ -87,9 +104,15 @@ def _drawn_on(breaker: BreakerRow, instances: Iterable[InstanceRow], steps: Sequ
     for step in reversed(ordered):
         before[step.instance.id] = step.from_state
     changes = folded(before, [(s.at, s.instance.id, s.to_state) for s in ordered], breaker.headline, breaker.state)
-    by_moment = {(step.at, step.to_state): step for step in reversed(ordered)}
+    _write_changes(breaker, changes, {(step.at, step.to_state): step for step in reversed(ordered)}, now)
+    return bool(changes)
+
+
+def _write_changes(
+    breaker: BreakerRow, changes: Sequence[tuple[int, str, str]], causes: Mapping[tuple[int, str], Step], now: int
+) -> None:
     for at, from_state, to_state in changes:
-        cause = by_moment.get((at, to_state))
+        cause = causes.get((at, to_state))
         Transition.objects.create(
             breaker_id=breaker.id,
             from_state=from_state,
@@ -104,7 +127,6 @@ def _drawn_on(breaker: BreakerRow, instances: Iterable[InstanceRow], steps: Sequ
         breaker.state, breaker.since = to_state, at
     if changes:
         _extend_strip(breaker, [[at, to_state] for at, _, to_state in changes], now)
-    return bool(changes)
 
 
 def _follow_outage(breaker: BreakerRow, at: int, from_state: str, to_state: str, cause: Step | None) -> None:
@@ -133,7 +155,7 @@ def _extend_strip(breaker: BreakerRow, marks: list[list[Any]], now: int) -> None
     breaker.strip = as_json(strip[first:])
 
 
-def _drawn_again(breaker: BreakerRow, start: int, now: int, steps: Sequence[Step]) -> bool:
+def _drawn_again(breaker: BreakerRow, instances: Iterable[InstanceRow], start: int, now: int) -> bool:
     """The headline's history from `start` on, folded anew from the instances' rows. Rows that stay right are kept."""
     of_breaker = Transition.objects.filter(breaker_id=breaker.id)
     headlines = of_breaker.filter(instance_name=None)
@@ -153,7 +175,12 @@ def _drawn_again(breaker: BreakerRow, start: int, now: int, steps: Sequence[Step
     last = headlines.filter(at__lt=first).order_by("-at", "-id").first()
     changes = folded(known, pieces, breaker.headline, last.to_state if last else State.UNKNOWN)
     before = breaker.state
-    _replace_headlines(breaker, headlines.filter(at__gte=first), changes, causes, now)
+    present = headline(counted(copy.counted_state for copy in instances), breaker.headline)
+    drawn = changes[-1][2] if changes else last.to_state if last else State.UNKNOWN
+    if drawn != present:
+        # Whatever history says, what the instances said last is what is shown.
+        changes.append((now, drawn, present))
+    _replace_headlines(breaker, headlines.filter(at__gte=first), changes, causes, before, now)
     if changes:
         breaker.since, _, breaker.state = changes[-1]
     elif last:
@@ -173,6 +200,7 @@ def _replace_headlines(
     existing: Any,
     changes: Sequence[tuple[int, str, str]],
     causes: dict[tuple[int, str], Transition],
+    before: str,
     now: int,
 ) -> None:
     kept = {(to_us(row.at), row.from_state, row.to_state): row.pk for row in existing}
@@ -192,7 +220,7 @@ def _replace_headlines(
             gap=cause.gap if cause else False,
             reason=cause.reason if cause else None,
             # The newest one is the present, however late it was told.
-            late=index < len(changes) - 1 or to_state == breaker.state,
+            late=index < len(changes) - 1 or to_state == before,
         )
 
 

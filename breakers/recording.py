@@ -197,14 +197,20 @@ class _Recording:
         if breaker.last_event_at is None or report.at_us > breaker.last_event_at:
             breaker.last_event_at = report.at_us
         if report.type == "stopped":
-            if newest and copy.left_at is None:
-                self._step(breaker, copy, headlining.GONE, report.at_us, event_id)
-                copy.left_at, copy.stopped = report.at_us, True
+            if newest:
+                # A second `stopped` is a step too: what is told late of the time before it must stay before it.
+                left = headlining.GONE if copy.left_at is not None else copy.state
+                self._steps.setdefault(breaker.id, []).append(
+                    Step(copy, left, headlining.GONE, report.at_us, event_id, report.sequence)
+                )
+                copy.since = report.at_us
+                copy.left_at, copy.stopped, copy.changed = report.at_us, True, True
             return
         if copy.left_at is not None and (newest or not copy.stopped):
             copy.left_at, copy.stopped = None, False
             back = copy.reported_state or State.UNKNOWN
-            self._step(breaker, copy, back, max(report.at_us, copy.since), event_id, from_state=headlining.GONE)
+            at = max(report.at_us, copy.since)
+            self._step(breaker, copy, back, at, event_id, from_state=headlining.GONE, sequence=report.sequence)
         elif copy.left_at is None and copy.state in SILENT and report.state is None:
             known = copy.reported_state or State.UNKNOWN
             if copy.state != known:
@@ -251,6 +257,8 @@ class _Recording:
         change = observe(
             State(copy.reported_state) if copy.reported_state else None, report.state, report.from_state, told=told
         )
+        if copy.reported_state is None and report.at_us < copy.since:
+            headlining.arrive_earlier(copy, report.at_us)
         copy.state_at, copy.state_sequence = report.at_us, report.sequence
         copy.changed = True
         if report.state == State.OPEN and report.next_probe_us is not None:
@@ -328,15 +336,18 @@ class _Recording:
         steps = self._steps.setdefault(breaker.id, [])
         before = from_state or copy.state
         arrival = steps[-1] if steps else None
-        if arrival is not None and arrival.instance is copy and arrival.event_id is None:
+        if (
+            to_state != headlining.GONE
+            and arrival is not None
+            and arrival.instance is copy
+            and arrival.event_id is None
+        ):
             # It arrived with this very event, in this state.
             steps.pop()
             before = arrival.from_state
         if before != to_state:
             steps.append(Step(copy, before, to_state, at, event_id, sequence, gap, reason=reason))
-        if to_state != headlining.GONE:
-            copy.state = to_state
-        copy.since, copy.changed = at, True
+        copy.state, copy.since, copy.changed = to_state, at, True
 
     def _count(self, breaker: BreakerRow, copy: InstanceRow, report: Report) -> None:
         second = report.at_us // SECOND

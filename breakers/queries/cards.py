@@ -19,6 +19,7 @@ from breakers.domain.headlines import counted, headline
 from breakers.domain.silence import SECOND, judged
 from breakers.domain.states import SEVERITY, State
 from breakers.errors import Invalid, NotFound
+from breakers.ids import known_id
 from breakers.models.fields import to_us
 from breakers.queries.shapes import Card, Page, Span, Wanted
 from breakers.times import rfc3339
@@ -149,13 +150,6 @@ def board() -> tuple[str, int]:
     return epoch, version
 
 
-def known_id(text: str) -> int:
-    """The number of an id. Errors: NotFound for one that can't be any."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 18) or (len(text) > 1 and text[0] == "0"):
-        raise NotFound(f"no breaker '{text}'")
-    return int(text)
-
-
 def _matching(where: CardFilter, now: datetime) -> list[Card]:
     condition, params = [], []
     if where.services:
@@ -259,7 +253,7 @@ def _make_cursor(card: Card) -> str:
 def _read_cursor(text: str) -> list[Any]:
     try:
         after = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=list)
-    except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
+    except (msgspec.MsgspecError, binascii.Error, ValueError, RecursionError) as error:
         raise Invalid(("cursor", f"the cursor '{text[:60]}' is none of ours")) from error
     if [type(part) for part in after] != [int, str, int, str, str, int]:
         raise Invalid(("cursor", f"the cursor '{text[:60]}' is none of ours"))

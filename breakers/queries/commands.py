@@ -4,8 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from breakers.errors import Invalid, NotFound
+from breakers.ids import known_id
 from breakers.models import Audit, Command, Delivery
-from breakers.queries.cards import known_id
 from breakers.queries.shapes import AuditView, CommandView, DeliveryView, Page
 from breakers.times import rfc3339
 

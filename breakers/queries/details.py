@@ -9,9 +9,10 @@ from django.db.models import Count, Max
 from breakers.domain.silence import SECOND, judged
 from breakers.domain.states import State
 from breakers.errors import Invalid, NotFound
+from breakers.ids import known_id
 from breakers.models import Board, Breaker, Event, Instance, Outage, Transition
 from breakers.models.fields import from_us, to_us
-from breakers.queries.cards import card, known_id
+from breakers.queries.cards import card
 from breakers.queries.shapes import Details, ErrorGroup, EventView, InstanceView, Page, PathCount, Why
 from breakers.times import rfc3339
 
@@ -236,6 +237,6 @@ def _outage(row: Outage) -> dict[str, object]:
 
 def _read_cursor(text: str) -> tuple[int, int]:
     at, _, event_id = text.partition(".")
-    if not (at.isascii() and at.isdigit() and event_id.isascii() and event_id.isdigit() and len(text) < 40):
+    if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in (at, event_id)):
         raise Invalid(("cursor", f"the cursor '{text[:60]}' is none of ours"))
     return int(at), int(event_id)

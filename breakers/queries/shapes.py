@@ -195,6 +195,27 @@ class AuditView(msgspec.Struct, frozen=True):
     after: object
 
 
+class KeyView(msgspec.Struct, frozen=True):
+    """An ingest key, by its public id. `revoked_at` null: it is good."""
+
+    id: str
+    label: str
+    created_at: str
+    last_used_at: str | None
+    revoked_at: str | None
+
+
+class ServiceView(msgspec.Struct, frozen=True):
+    """A service. `breakers` counts its breakers by state; `keys` are told to admins alone, null for others."""
+
+    name: str
+    paused: bool
+    signatures: str
+    created_at: str
+    breakers: dict[str, int]
+    keys: list[KeyView] | None
+
+
 class Page(msgspec.Struct, frozen=True):
     """One page of a list; `next` is the cursor of the following one."""
 

@@ -12,9 +12,10 @@ from breakers.domain.reports import moment_us
 from breakers.domain.rollups import FINEST_S, Width, percentile, suiting
 from breakers.domain.silence import SECOND
 from breakers.errors import Invalid
+from breakers.ids import known_id
 from breakers.models.fields import to_us
 from breakers.models.rollup import COUNTERS, OUTCOMES
-from breakers.queries.cards import card, known_id
+from breakers.queries.cards import card
 from breakers.queries.shapes import Lane, Span, Timeline
 from breakers.times import rfc3339
 

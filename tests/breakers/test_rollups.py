@@ -1,0 +1,95 @@
+"""Buckets: nothing is counted twice or lost, whatever width a chart asks for."""
+
+from datetime import timedelta
+
+import pytest
+
+from breakers import bulk, pruning, queries
+from breakers.domain.rollups import percentile, suiting
+from breakers.models import Event
+from tests.breakers.conftest import MORNING, Scenario
+
+pytestmark = pytest.mark.storage
+
+
+def total(scenario: Scenario, days: float, points: int = 300) -> int:
+    end = scenario.now + timedelta(seconds=1)
+    shown = queries.timeline(scenario.card().id, end - timedelta(days=days), end, scenario.now, points=points)
+    assert len(shown.buckets) <= points
+    return sum(int(str(bucket["failure"])) for bucket in shown.buckets)
+
+
+def test_folding_neither_loses_nor_doubles(scenario: Scenario) -> None:
+    for minute in range(0, 30, 3):
+        scenario.at(f"08:{minute:02}")
+        scenario.posts({"type": "failure", "breaker": "payments", "count": 2})
+        pruning.fold(scenario.now)
+    pruning.fold(scenario.at("08:40"))
+    pruning.fold(scenario.at("08:40"))
+    assert [total(scenario, days) for days in (0.03, 0.5, 1, 7, 90)] == [20, 20, 20, 20, 20]
+
+
+def test_an_event_told_after_its_time_was_folded_still_counts_in_every_width(scenario: Scenario) -> None:
+    scenario.posts({"type": "failure", "breaker": "payments", "count": 2})
+    pruning.fold(scenario.at("08:40"))
+    scenario.posts({"type": "failure", "breaker": "payments", "count": 3, "occurred_at": "2026-11-23T08:01:00Z"})
+    pruning.fold(scenario.at("08:50"))
+    assert [total(scenario, days) for days in (0.1, 1, 7, 90)] == [5, 5, 5, 5]
+
+
+def test_buckets_are_contiguous_and_cover_the_range(scenario: Scenario) -> None:
+    scenario.posts({"type": "success", "breaker": "payments"})
+    for seconds, points in (
+        (900, 300),
+        (3_600, 300),
+        (86_400, 1_000),
+        (7 * 86_400, 400),
+        (400 * 86_400, 1_000),
+        (60, 1),
+    ):
+        start = MORNING - timedelta(seconds=seconds)
+        shown = queries.timeline(scenario.card().id, start, MORNING, MORNING, points=points)
+        times = [str(bucket["at"]) for bucket in shown.buckets]
+        assert len(times) <= points
+        assert times == sorted(times)
+        assert times[0] <= start.isoformat().replace("+00:00", ".000Z")
+
+
+def test_a_width_that_is_no_longer_kept_is_not_asked_for() -> None:
+    now = 1_800_000_000
+    assert suiting(now - 3_600, now, 1_000, now) == (10, 10)
+    assert suiting(now - 5 * 86_400, now - 5 * 86_400 + 3_600, 1_000, now) == (60, 60)
+    assert suiting(now - 80 * 86_400, now - 80 * 86_400 + 3_600, 1_000, now) == (900, 900)
+
+
+def test_percentiles_lie_in_their_bin() -> None:
+    bins = [0] * 16
+    bins[3], bins[6] = 90, 10  # up to 10 ms, up to 100 ms
+    assert percentile(bins, 0.5, 80) == 7.8
+    assert percentile(bins, 0.99, 80) == 80
+    assert percentile([0] * 16, 0.5, 0) is None
+
+
+def test_what_is_too_old_goes_and_the_rest_stays(scenario: Scenario) -> None:
+    scenario.posts({"type": "failure", "breaker": "payments", "count": 2})
+    pruning.fold(scenario.at("08:40"))
+    later = MORNING + timedelta(days=31)
+    scenario.now = later
+    scenario.posts({"type": "failure", "breaker": "payments", "count": 3})
+    gone = pruning.prune(later, pause=0)
+    assert (gone["events"], gone["rollup_10s"], gone["rollup_60"], gone["rollup_900"]) == (1, 1, 1, 0)
+    assert Event.objects.get().count == 3
+    assert total(scenario, 60) == 5
+
+
+def test_the_audit_trail_only_grows(scenario: Scenario) -> None:
+    from django.db import DatabaseError, transaction
+
+    from breakers import auditing
+
+    for reason in ("one", "two"):
+        auditing.write(scenario.ada, "test", "breaker", 1, "x", reason=reason, at=scenario.now)
+    assert auditing.first_broken() is None
+    for sql in ("UPDATE breakers_audit SET reason = 'none'", "DELETE FROM breakers_audit"):
+        with pytest.raises(DatabaseError, match="the audit trail only grows"), transaction.atomic():
+            bulk.run(sql)

@@ -1,0 +1,118 @@
+"""What the clock alone does: stale, unknown, gone; and never green when no one speaks."""
+
+import pytest
+
+from breakers import queries, silencing
+from breakers.models import Board
+from breakers.queries import CardFilter
+from breakers.recording import listen
+from tests.breakers.conftest import MORNING, Scenario
+
+pytestmark = pytest.mark.storage
+
+
+def test_two_intervals_and_five_seconds_make_it_stale(scenario: Scenario) -> None:
+    scenario.beats("closed", interval_s=10)
+    scenario.at(24.9)
+    assert (silencing.sweep(scenario.now), scenario.card().state) == (0, "closed")
+    scenario.at(25)
+    assert (silencing.sweep(scenario.now), scenario.card().state) == (1, "stale")
+    card = scenario.card()
+    assert (card.reported_state, card.since, card.instances) == ("closed", "2026-11-23T08:00:25.000Z", {"stale": 1})
+
+
+def test_a_read_sees_silence_before_the_sweep(scenario: Scenario) -> None:
+    scenario.beats("closed", interval_s=10)
+    scenario.at(30)
+    assert scenario.card().state == "stale"
+    assert queries.counts(CardFilter(), scenario.now) == {"stale": 1}
+    scenario.at(150)
+    assert scenario.card().state == "unknown"
+    assert queries.details(scenario.card().id, scenario.now).instances[0].state == "unknown"
+
+
+def test_a_heartbeat_keeps_it_fresh_and_ends_silence(scenario: Scenario) -> None:
+    scenario.beats("closed", interval_s=10)
+    scenario.at(20)
+    scenario.beats("closed", interval_s=10)
+    scenario.at(40)
+    assert (silencing.sweep(scenario.now), scenario.card().state) == (0, "closed")
+    scenario.at(46)
+    assert (silencing.sweep(scenario.now), scenario.card().state) == (1, "stale")
+    scenario.at(50)
+    scenario.beats("closed", interval_s=10)
+    assert scenario.card().state == "closed"
+    assert scenario.headline()[1:] == ["08:00:45 closed → stale", "08:00:50 stale → closed"]
+
+
+def test_a_failure_is_a_sign_of_life_too(scenario: Scenario) -> None:
+    scenario.beats("open", interval_s=10)
+    scenario.at(30)
+    silencing.sweep(scenario.now)
+    scenario.posts({"type": "failure", "breaker": "payments", "instance": "a"})
+    assert scenario.card().state == "open"
+
+
+def test_a_duplicate_is_no_sign_of_life(scenario: Scenario) -> None:
+    scenario.beats("closed", interval_s=10, id="one")
+    scenario.at(20)
+    scenario.beats("closed", interval_s=10, id="one")
+    scenario.at(26)
+    assert scenario.card().state == "stale"
+
+
+def test_one_that_posts_on_change_only_never_goes_stale(scenario: Scenario) -> None:
+    scenario.moves("closed")
+    scenario.at(86_000)
+    assert (silencing.sweep(scenario.now), scenario.card().state) == (0, "closed")
+
+
+def test_a_replaced_instance_leaves_when_unknown(scenario: Scenario) -> None:
+    scenario.beats("closed", instance="old", interval_s=10)
+    scenario.at(5)
+    scenario.beats("closed", instance="new", interval_s=60)
+    scenario.at(101)
+    silencing.sweep(scenario.now)
+    assert scenario.card().instances == {"closed": 1}
+
+
+def test_without_a_successor_it_leaves_an_hour_later(scenario: Scenario) -> None:
+    scenario.beats("closed", interval_s=10)
+    scenario.at(200)
+    silencing.sweep(scenario.now)
+    assert scenario.card().instances == {"unknown": 1}
+    scenario.at(100 + 3_600)
+    silencing.sweep(scenario.now)
+    assert (scenario.card().instances, scenario.card().state) == ({}, "unknown")
+
+
+def test_our_own_downtime_is_nobodys_silence(scenario: Scenario) -> None:
+    listen(MORNING)
+    scenario.beats("closed", interval_s=10)
+    scenario.at(600)
+    listen(scenario.now)
+    assert (silencing.sweep(scenario.now), scenario.card().state) == (0, "closed")
+    scenario.at(626)
+    for second in (605, 610, 615, 620, 625):
+        listen(scenario.at(second))
+    assert (silencing.sweep(scenario.at(626)), scenario.card().state) == (1, "stale")
+    assert Board.objects.get().listening_since == scenario.at(600)
+
+
+def test_few_silent_ones_do_not_hide_the_rest(scenario: Scenario) -> None:
+    for name in "abc":
+        scenario.beats("closed", instance=name, interval_s=10)
+    scenario.at(20)
+    scenario.beats("closed", instance="a", interval_s=10)
+    scenario.beats("closed", instance="b", interval_s=10)
+    scenario.at(26)
+    silencing.sweep(scenario.now)
+    card = scenario.card()
+    assert (card.state, card.instances) == ("closed", {"stale": 1, "closed": 2})
+
+
+def test_numbers_of_the_last_minute_pass(scenario: Scenario) -> None:
+    scenario.posts({"type": "failure", "breaker": "payments", "count": 5})
+    assert (silencing.tally(scenario.at(30)), scenario.card().calls_1m) == (0, 5)
+    assert (silencing.tally(scenario.at(75)), scenario.card().calls_1m) == (1, 0)
+    assert scenario.card().failure_rate_1m is None
