@@ -19,7 +19,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # s before a dead part is started again
 HEALTHY_AFTER = 60.0  # s: then it begins with the first pause again
 # A part that ends this soon after its start this often, and never lived longer, can't start.
 TOO_SOON, MOST_FAILURES = 10.0, 5
-STOP_WITHIN = 8.0  # s from the signal to SIGKILL
+STOP_WITHIN = 7.0  # s from the signal to SIGKILL
 STOP_DEAF_WITHIN = 1.0  # s more, for what ends last
 PR_SET_PDEATHSIG = 1
 LONGEST_LINE = 65_536
@@ -157,17 +157,21 @@ class Child:
         process = self._process
         if process is None or process.returncode is not None:
             return
-        with contextlib.suppress(ProcessLookupError, OSError):
-            if self.part.stop is not None:
-                await asyncio.wait_for(self.part.stop(), min(1.0, seconds) or 0.01)
-            else:
-                process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._ask_to_end(process)
+                await process.wait()
         except TimeoutError:
             self._say({"level": "warning", "event": f"{self.name} did not end within {seconds:.1f} s and is killed"})
             self.kill()
             await process.wait()
+
+    async def _ask_to_end(self, process: asyncio.subprocess.Process) -> None:
+        if self.part.stop is not None:
+            await self.part.stop()
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
 
 
 async def stop_all(children: Sequence[Child]) -> None:

@@ -188,7 +188,7 @@ class Board:
     def _part(self, mark: str) -> psutil.Process | None:
         for process in self.processes()[1:]:
             with contextlib.suppress(psutil.NoSuchProcess):
-                if any(mark in word for word in process.cmdline()):
+                if any(word.startswith(mark) or word.endswith(f"/{mark}") for word in process.cmdline()):
                     return process
         return None
 
