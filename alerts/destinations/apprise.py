@@ -2,15 +2,18 @@
 
 import re
 import threading
+from typing import TYPE_CHECKING
 
-import apprise
 import msgspec
-from apprise.result import AppriseResultStatus
 
 from alerts.destinations.base import DEADLINE_S, Message, Notice, Receipt, Target
 from alerts.domain.wording import plain
 from alerts.errors import DeliveryError
 from alerts.shapes import moment
+
+# Imported where it is sent: 13 MB, and whatever its state, an alert must be raised and its notification written down.
+if TYPE_CHECKING:
+    import apprise
 
 STATUS = re.compile(r"\berror\s*=\s*(\d{3})\b")
 # Refusals that trying again won't change, and those that a person may mend in a quarter of an hour.
@@ -46,11 +49,15 @@ def compose(notice: Notice) -> bytes:
 
 def known(url: str) -> bool:
     """Whether Apprise can make something of the URL."""
+    import apprise
+
     return isinstance(apprise.Apprise.instantiate(url, suppress_exceptions=True), apprise.NotifyBase)
 
 
 def send(target: Target, message: Message) -> Receipt:
     """Notify. Errors: DeliveryError, its sentence ours: Apprise's own may hold the URL."""
+    import apprise
+
     service = apprise.Apprise()
     if not service.add(target.url):
         raise DeliveryError("Apprise can't make anything of the URL", permanent=True)
@@ -58,7 +65,7 @@ def send(target: Target, message: Message) -> Receipt:
     result = _bounded(service, text)
     if result:
         return Receipt()
-    if result.status == AppriseResultStatus.TIMEOUT:
+    if result.status == apprise.AppriseResultStatus.TIMEOUT:
         raise DeliveryError(f"no answer within {DEADLINE_S:.0f} s", arrived=True)
     said = STATUS.search(" ".join(str(entry) for entry in result.logs()))
     code = int(said[1]) if said else None
@@ -72,7 +79,7 @@ def send(target: Target, message: Message) -> Receipt:
     )
 
 
-def _bounded(service: apprise.Apprise, text: Text) -> apprise.AppriseResult:
+def _bounded(service: "apprise.Apprise", text: Text) -> "apprise.AppriseResult":
     if not _hanging.acquire(blocking=False):
         raise DeliveryError(f"{MOST_HANGING} earlier calls by Apprise still hang: not tried")
     done = threading.Event()
@@ -84,7 +91,7 @@ def _bounded(service: apprise.Apprise, text: Text) -> apprise.AppriseResult:
                 service.notify(
                     title=text.title,
                     body=text.body,
-                    body_format=apprise.NotifyFormat.TEXT,
+                    body_format="text",
                     timeout=DEADLINE_S,
                 )
             )

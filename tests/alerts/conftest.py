@@ -39,7 +39,7 @@ class Scenario:
 
     def breaker(self, path: str = "orders/delivery-tracking", **columns: Any) -> Breaker:
         """The breaker `service/name`, made at its first mention."""
-        service, name = path.split("/")
+        service, _, name = path.partition("/")
         row, _ = Service.objects.get_or_create(name=service, defaults={"created_at": self.now})
         defaults = {
             "dependency": "tracking-api",
