@@ -184,6 +184,6 @@ def _json(values: Sequence[Any]) -> str:
     return msgspec.json.encode(list(values)).decode()
 
 
-def after_commit(hook: Callable[[], None]) -> None:
+def after_commit(hook: Callable[[], object]) -> None:
     """Call `hook` once the surrounding transaction is durable; its errors are logged, never raised."""
     transaction.on_commit(hook, robust=True)

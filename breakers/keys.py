@@ -242,7 +242,7 @@ def _add_key(actor: Actor, service: Service, label: str, at: datetime) -> AddedK
 
 def _announce(token: ApiToken, reason: str) -> None:
     token_id = token.pk
-    bulk.after_commit(lambda: access_changed.send_robust(sender=ApiToken, token_id=token_id, reason=reason) and None)
+    bulk.after_commit(lambda: access_changed.send_robust(sender=ApiToken, token_id=token_id, reason=reason))
 
 
 def _new_secret(prefix: str) -> tuple[str, str, str]:

@@ -29,7 +29,9 @@ class _Memory(pybreaker.CircuitMemoryStorage):
     @property
     def opened_at(self) -> datetime | None:
         """When it opened, as the wall clock would have it now."""
-        return self._opened and datetime.now(UTC) - timedelta(seconds=time.monotonic() - self._opened)
+        if self._opened is None:
+            return None
+        return datetime.now(UTC) - timedelta(seconds=time.monotonic() - self._opened)
 
     @opened_at.setter
     def opened_at(self, value: datetime) -> None:

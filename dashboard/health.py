@@ -69,7 +69,7 @@ def _pulses() -> Told:
     told: Told = {}
     for part, age in pulse_ages(datetime.now(UTC)).items():
         ok = age is not None and age < PULSE_DEAD_AFTER
-        one = {"ok": ok, "age_s": None if age is None else round(max(age, 0.0), 1)}
+        one: Told = {"ok": ok, "age_s": None if age is None else round(max(age, 0.0), 1)}
         if part.startswith("worker:"):
             one["queue"] = part.partition(":")[2]
         name = PARTS[part]
@@ -99,7 +99,7 @@ async def broker() -> Told:
         settings.REDIS_URL, socket_timeout=ANSWER_WITHIN, socket_connect_timeout=ANSWER_WITHIN
     )
     try:
-        await client.ping()  # type: ignore[misc]
+        await client.ping()
     finally:
         await client.aclose()
     return {"ok": True, "ms": round((time.monotonic() - started) * 1000, 1)}

@@ -61,7 +61,7 @@ class Child:
         self._read = read
         self._process: asyncio.subprocess.Process | None = None
         self._started_at = 0.0
-        self._stopping = False
+        self._stop = asyncio.Event()
         self._asked_to_restart = False
         self._last_lines: deque[str] = deque(maxlen=5)
 
@@ -86,9 +86,9 @@ class Child:
         Errors: CannotStart.
         """
         pause, failures, lived = FIRST_PAUSE, 0, False
-        while not self._stopping:
+        while not self._stop.is_set():
             status = await self._live()
-            if self._stopping:
+            if self._stop.is_set():
                 return
             age = time.monotonic() - self._started_at
             self.restarts += 1
@@ -104,7 +104,8 @@ class Child:
                 )
             pause = FIRST_PAUSE if age >= HEALTHY_AFTER else pause
             self._say({"level": "warning", "event": f"{self.name} {ended(status)}", "again_in_s": pause})
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def restart(self, reason: str) -> None:
@@ -117,7 +118,7 @@ class Child:
 
     async def stop(self, deadline: float) -> None:
         """End it for good; kill it when the monotonic clock passes `deadline`."""
-        self._stopping = True
+        self._stop.set()
         await self._end(max(0.0, deadline - time.monotonic()))
 
     def kill(self) -> None:

@@ -4,9 +4,10 @@ Raw SQL computes with the numbers; Python reads and writes aware datetimes.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from django.db.models.expressions import Combinable
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -22,7 +23,23 @@ def from_us(us: int) -> datetime:
     return EPOCH + timedelta(microseconds=us)
 
 
-class MomentField(models.BigIntegerField):  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    SET = TypeVar("SET", contravariant=True)
+    GET = TypeVar("GET", covariant=True)
+
+    class MomentBase(models.BigIntegerField[SET, GET]):
+        """What django-stubs reads of a field: what may be set, what is got, what is looked up."""
+
+        _pyi_private_set_type: datetime | Combinable  # type: ignore[assignment]
+        _pyi_private_get_type: datetime  # type: ignore[assignment]
+        _pyi_lookup_exact_type: datetime  # type: ignore[assignment]
+else:
+    MomentBase = models.BigIntegerField
+
+
+class MomentField(MomentBase):  # type: ignore[type-arg]
     """A datetime for Python, a bigint of microseconds for the database."""
 
     def from_db_value(self, value: int | None, expression: object, connection: object) -> datetime | None:

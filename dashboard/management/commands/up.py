@@ -140,7 +140,7 @@ class Tree:
             told = await watch.readiness()
             if loop.time() > end:
                 ill = {name: part for name, part in (told or {}).items() if isinstance(part, dict) and not part["ok"]}
-                self._log("not ready yet", level="warning", **(ill or {"web": "no answer"}))
+                self._log("not ready yet", level="warning", **(ill or {"web": {"ok": False}}))
                 end = loop.time() + READY_WITHIN
         self._print_address(await asyncio.to_thread(_first_link))
         for part in self._also:
