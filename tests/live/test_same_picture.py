@@ -1,10 +1,7 @@
 """apply(old snapshot, frames) == new snapshot, for every writer of the board: here, and in the browser's code."""
 
 import json
-import os
 import random
-import shutil
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,9 +21,9 @@ from breakers.models import Board, Breaker, Service, Tombstone
 from breakers.models.fields import to_us
 from dashboard.live.hub import hub
 from tests.live.clients import Client, until
+from tests.live.node import run_node_tests
 from tests.live.picture import picture_of
 
-ROOT = Path(__file__).resolve().parents[2]
 VIEWS = [
     ("wall", {}),
     ("wall", {"filter": "state=open,half_open,stale"}),
@@ -161,23 +158,9 @@ async def test_frames_lead_to_the_new_snapshot(
         (tmp_path / f"{topic}-{number}.json").write_text(
             json.dumps({"frames": frames, "mixed": [frames[0], *mixed], "after": new})
         )
-    await threaded(_in_javascript)(tmp_path)
+    await threaded(run_node_tests)("picture.test.js", FRAMES=str(tmp_path))
 
 
 def _all_told(version: int) -> bool:
     subscriptions = [one for socket in hub.sockets for one in socket.subscriptions.values()]
     return all(hub.sent_up_to(one).version >= version for one in subscriptions)
-
-
-def _in_javascript(directory: Path) -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed: the browser's half was not tried")
-    run = subprocess.run(
-        [node, "--test", str(ROOT / "tests" / "js" / "picture.test.js")],
-        env={**os.environ, "FRAMES": str(directory)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr

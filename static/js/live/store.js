@@ -220,8 +220,12 @@ export class Store {
     query.set("limit", String(wall?.options.limit ?? 200))
     try {
       const answer = await this.#fetch(`/api/v1/breakers?${query}`, { headers: { accept: "application/json" } })
-      if (answer.status === 401) return this.#ended()
-      if (!answer.ok || !this.#polling) return
+      if (!this.#polling) return
+      if (answer.status === 401) {
+        this.#socket.close()
+        this.#ended()
+      }
+      if (!answer.ok) return
       const data = await answer.json()
       this.connection.lastFrameAt = Date.now()
       // Counts are known only where all cards are.
