@@ -77,7 +77,7 @@ def layout(timeline: Timeline) -> dict[str, object]:
     quiet = {"fixedrange": True, "zeroline": False, "showline": False}
     return {
         "height": 380,
-        "margin": {"l": 56, "r": 12, "t": 32, "b": 32},
+        "margin": {"l": 56, "r": 12, "t": 32, "b": 44},
         "barmode": "overlay",
         "bargap": 0,
         "hovermode": "x unified",
@@ -93,7 +93,7 @@ def layout(timeline: Timeline) -> dict[str, object]:
             "hoverformat": "%b %e, %H:%M:%S UTC",
         },
         "yaxis": {**quiet, "domain": [0, 0.5], "rangemode": "tozero", "title": {"text": "calls", "standoff": 4}},
-        "yaxis2": {**quiet, "domain": [0.58, 0.8], "range": [0, 105], "ticksuffix": " %", "tickvals": [0, 50, 100]},
+        "yaxis2": {**quiet, "domain": [0.58, 0.8], "range": [0, 105], "tickvals": [0, 50, 100], "ticktext": ["0 %", "50 %", "100 %"]},
         "yaxis3": {**quiet, "domain": [0.89, 1], "range": [0, 1], "showgrid": False, "tickvals": [0.5], "ticktext": ["state"]},
     }
 
@@ -124,7 +124,7 @@ def _outcomes(timeline: Timeline) -> list[Trace]:
             "meta": {"role": role, "field": field, "opacity": 0.3 if field == "success" else 0.85},
             "stackgroup": "outcomes",
             "line": {"shape": "hv", "width": 0},
-            "fillpattern": {"shape": texture, "size": 5, "solidity": 0.35},
+            "fillpattern": {"shape": texture, "size": 6, "solidity": 0.3, "fillmode": "overlay"},
             "hovertemplate": "%{y:,}",
             **_steps(timeline, [_of(bucket, field) for bucket in timeline.buckets]),
         }
@@ -135,7 +135,9 @@ def _outcomes(timeline: Timeline) -> list[Trace]:
 def _rate(timeline: Timeline, threshold: float | None) -> list[Trace]:
     line: Trace = {
         "type": "scatter",
-        "mode": "lines",
+        # Points too: a bucket with calls between two without would be a line of no length.
+        "mode": "lines+markers",
+        "marker": {"size": 3},
         "name": "Failure rate",
         "yaxis": "y2",
         "meta": {"role": "ink", "field": "rate"},

@@ -73,7 +73,7 @@ def breaker(request: HttpRequest, breaker_id: str) -> HttpResponse:
         "doors": doors(details),
         "form": OrderForm("reset"),
         "reach": reach(details),
-        "siblings": siblings(details, now),
+        "siblings": siblings(details.card, now),
     }
     return render(request, "breaker.html", context)
 
@@ -110,7 +110,7 @@ def timeline_file(request: HttpRequest, breaker_id: str) -> HttpResponse:
 @for_viewers
 @require_safe
 def news_json(request: HttpRequest, breaker_id: str) -> HttpResponse:
-    """What the socket does not carry: the last events, why it opened, and the alerts."""
+    """What the socket does not carry: the last events, why it opened, the alerts, and the neighbours in trouble."""
     now = now_of(request)
     why = queries.why_opened(breaker_id, now)
     answer = {
@@ -118,6 +118,7 @@ def news_json(request: HttpRequest, breaker_id: str) -> HttpResponse:
         "why": why,
         "reason": reason_sentence(why) if why else "",
         "alerts": alerts.queries.for_breaker(breaker_id, limit=MOST_ALERTS),
+        "siblings": siblings(queries.card(breaker_id, now), now),
     }
     return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
 

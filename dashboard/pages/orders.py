@@ -102,12 +102,12 @@ def reach(details: Details) -> Reach:
     return Reach(live, {action: names for action, names in missing.items() if names})
 
 
-def siblings(details: Details, now: datetime) -> list[Card]:
+def siblings(card: Card, now: datetime) -> list[Card]:
     """Other breakers on the same dependency that are not closed: the cause may still be there."""
-    same = queries.CardFilter(dependencies=(details.card.dependency,))
+    same = queries.CardFilter(dependencies=(card.dependency,))
     _, page = queries.wall(same, now, limit=MOST_SIBLINGS + 1)
     others = [item for item in page.items if isinstance(item, Card)]
-    return [card for card in others if card.id != details.card.id and card.state != "closed"][:MOST_SIBLINGS]
+    return [other for other in others if other.id != card.id and other.state != "closed"][:MOST_SIBLINGS]
 
 
 @for_viewers
@@ -146,7 +146,7 @@ def _show(request: HttpRequest, breaker_id: str, form: OrderForm, status: int) -
         "card": details.card,
         "form": form,
         "reach": reach(details),
-        "siblings": siblings(details, now),
+        "siblings": siblings(details.card, now),
         "shut": actor_of(request).role < Role.OPERATOR,
     }
     return render(request, "order.html", context, status=status)
@@ -156,9 +156,10 @@ def _entered(request: HttpRequest) -> OrderForm:
     given = request.POST if request.method == "POST" else request.GET
     minutes = given.get("minutes", "")
     known = {verb.action for verb in VERBS}
-    action = given.get("action", "reset")
+    action = given.get("action", "")
     return OrderForm(
-        action=action if request.method == "POST" or action in known else "reset",
+        # Posted without one, it is refused below, not guessed.
+        action=action[:40] if request.method == "POST" or action in known else "reset",
         preset=given.get("preset", "")[:200],
         reason=given.get("reason", "").replace("\x00", "").strip()[:2000],
         minutes=int(minutes) if minutes.isascii() and minutes.isdigit() and len(minutes) < 6 else 30,

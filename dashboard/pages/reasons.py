@@ -22,7 +22,7 @@ def reason_sentence(why: Why) -> str:
         case metric:
             said = _crossed(f"{metric.replace('_', ' ').capitalize()}:", why, "")
     window = "" if why.window_ms is None else f", over {age(why.window_ms / 1000)}"
-    least = "" if why.min_calls is None else f", of at least {why.min_calls} calls"
+    least = "" if why.min_calls is None else f", of at least {short(why.min_calls)} calls"
     return f"{said}{window}{least}."
 
 

@@ -78,10 +78,16 @@ def missing_words(reach: Any, action: str) -> str:
     lacking = reach.missing.get(action, [])
     if not lacking:
         return ""
-    if len(lacking) == len(reach.live):
+    if nobody_can(reach, action):
         return "No instance says that it can do this."
     named = ", ".join(lacking[:3]) + (f" and {len(lacking) - 3} more" if len(lacking) > 3 else "")
     return f"Not offered by {named}."
+
+
+@register.simple_tag
+def nobody_can(reach: Any, action: str) -> bool:
+    """Whether every instance that an order would reach said that it can't apply it."""
+    return bool(reach.live) and len(reach.missing.get(action, [])) == len(reach.live)
 
 
 @register.simple_tag(takes_context=True)

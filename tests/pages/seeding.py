@@ -1,6 +1,6 @@
 """Boards to look at: a wall of any size, and one breaker with a story, told through the recording as services tell it.
 
-    DATA_DIR=… python -m tests.pages.seeding 60
+DATA_DIR=… python -m tests.pages.seeding 60
 """
 
 import os
@@ -10,7 +10,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 MINUTE = timedelta(minutes=1)
-SERVICES = ("checkout", "orders", "payments", "search", "shipping", "catalog", "identity", "pricing", "inventory", "notify")
+SERVICES = (
+    "checkout",
+    "orders",
+    "payments",
+    "search",
+    "shipping",
+    "catalog",
+    "identity",
+    "pricing",
+    "inventory",
+    "notify",
+)
 NAMES = ("card-authorise", "delivery-tracking", "fraud-check", "geo-resolve", "stock-reserve", "tax-quote")
 DEPENDENCIES = ("payments-db", "tracking-api", "search-es", "mail-relay", "cdn-purge", "tax-rules")
 # The troubled ones, whatever the size of the board.
@@ -48,7 +59,11 @@ def seed_wall(count: int, now: datetime, *, troubles: bool = True, seed: int = 7
                 calls_1m=calls,
                 failures_1m=int(calls * (dice.uniform(0.3, 0.9) if bad else dice.uniform(0, 0.02))),
                 rejected_1m=dice.randrange(2_000) if state in ("open", "forced_open") else 0,
-                wanted_action="force_open" if state == "forced_open" else "force_closed" if state == "forced_closed" else None,
+                wanted_action="force_open"
+                if state == "forced_open"
+                else "force_closed"
+                if state == "forced_closed"
+                else None,
                 wanted_until=now + 25 * MINUTE if state.startswith("forced") else None,
                 wanted_by="ana" if state.startswith("forced") else None,
             )
@@ -71,11 +86,26 @@ def seed_story(now: datetime) -> str:
         events: list[dict[str, Any]] = []
         for pod in ("orders-7f9c", "orders-81aa", "orders-c0de"):
             events.append(
-                {"type": "success", "breaker": "delivery-tracking", "instance": pod, "count": dice.randrange(40, 90), "duration_ms": 41.2}
+                {
+                    "type": "success",
+                    "breaker": "delivery-tracking",
+                    "instance": pod,
+                    "count": dice.randrange(40, 90),
+                    "duration_ms": 41.2,
+                }
             )
-            events.append({"type": "heartbeat", "breaker": "delivery-tracking", "instance": pod, "state": "closed", "interval_s": 60,
-                           "library": "pybreaker", "library_version": "1.4.1",
-                           "commands": ["probe", "reset", "force_open", "release"] if pod != "orders-c0de" else ["reset"]})
+            events.append(
+                {
+                    "type": "heartbeat",
+                    "breaker": "delivery-tracking",
+                    "instance": pod,
+                    "state": "closed",
+                    "interval_s": 60,
+                    "library": "pybreaker",
+                    "library_version": "1.4.1",
+                    "commands": ["probe", "reset", "force_open", "release"] if pod != "orders-c0de" else ["reset"],
+                }
+            )
             if sick:
                 events.append(
                     {
@@ -100,10 +130,94 @@ def seed_story(now: datetime) -> str:
             events = [event for event in events if event["type"] != "success" or event["instance"] == "orders-c0de"]
             events.append({"type": "rejected", "breaker": "delivery-tracking", "instance": "orders-7f9c", "count": 300})
             events.append(_change("orders-7f9c", "open", "half_open", at))
-            events.append(_change("orders-7f9c", "half_open", "open", at + timedelta(seconds=2), probe=now + timedelta(seconds=40)))
-            events.append({"type": "heartbeat", "breaker": "delivery-tracking", "instance": "orders-81aa", "state": "open", "interval_s": 60})
+            events.append(
+                _change(
+                    "orders-7f9c", "half_open", "open", at + timedelta(seconds=2), probe=now + timedelta(seconds=40)
+                )
+            )
+            events.append(
+                {
+                    "type": "heartbeat",
+                    "breaker": "delivery-tracking",
+                    "instance": "orders-81aa",
+                    "state": "open",
+                    "interval_s": 60,
+                }
+            )
         _post(service.pk, events, at + timedelta(seconds=5))
     return str(Breaker.objects.get(service=service, name="delivery-tracking").pk)
+
+
+def seed_alerts(breaker_id: str, now: datetime) -> None:
+    """An alert that fires and was told with a failed try, one in Grace's hands, one that is over."""
+    from alerts.models import Alert, AlertLog, Destination, Notification, Rule
+    from alerts.models.notification import Attempt
+    from breakers.models import Breaker
+
+    rule = Rule.objects.get(name="opened")
+    told = Destination.objects.create(
+        kind="webhook",
+        name="ops-hook",
+        source="board",
+        masked_url="https://hooks.example/•••",
+        created_at=now,
+        failures=3,
+        open_until=now + MINUTE,
+        last_error="answered 503",
+    )
+    main = Breaker.objects.select_related("service").get(pk=breaker_id)
+    others = Breaker.objects.select_related("service").exclude(pk=breaker_id).order_by("pk")[:2]
+    for number, (breaker, status) in enumerate(
+        zip([main, *others], ("firing", "acknowledged", "resolved"), strict=False)
+    ):
+        started = now - (4 + 60 * number) * MINUTE
+        alert = Alert.objects.create(
+            rule=rule,
+            severity="critical",
+            status=status,
+            version=number + 1,
+            breaker=breaker,
+            service=breaker.service.name,
+            breaker_name=breaker.name,
+            dependency=breaker.dependency,
+            summary=f"{breaker.name} opened in {breaker.service.name} (2 of 3 instances)",
+            started_at=started,
+            detected_at=started,
+            trips=1 + 13 * (number == 0),
+            acknowledged_by="grace" if status == "acknowledged" else None,
+            acknowledged_at=started + MINUTE if status == "acknowledged" else None,
+            acknowledged_comment="rolling back the release" if status == "acknowledged" else "",
+            resolved_at=started + 9 * MINUTE if status == "resolved" else None,
+        )
+        AlertLog.objects.create(
+            alert=alert, at=started, from_status=None, to_status="firing", who="opened", evidence={"state": "open"}
+        )
+        note = Notification.objects.create(
+            alert=alert,
+            destination=told,
+            kind="opened",
+            sequence=1,
+            body=b"{}",
+            webhook_id=f"msg_{number}",
+            created_at=started,
+            state="dead" if number == 0 else "sent",
+            due_at=started,
+            give_up_at=now,
+            attempt=2,
+            finished_at=started + MINUTE,
+            reason="answered 503 for 24 hours" if number == 0 else "",
+        )
+        for each in (1, 2):
+            Attempt.objects.create(
+                notification=note,
+                number=each,
+                started_at=started + each * timedelta(seconds=20),
+                took_ms=120 * each,
+                status_code=503 if number == 0 or each == 1 else 204,
+                outcome="refused" if number == 0 or each == 1 else "accepted",
+                error="answered 503" if number == 0 or each == 1 else "",
+                answer="try later",
+            )
 
 
 def people() -> None:
@@ -122,7 +236,13 @@ def people() -> None:
 def _opening(pod: str, at: datetime) -> dict[str, Any]:
     return _change(pod, "closed", "open", at) | {
         "reason": {"metric": "failure_rate", "value": 62, "threshold": 50, "window_ms": 10_000, "min_calls": 10},
-        "config": {"failure_rate_threshold": 50, "minimum_calls": 10, "reset_timeout_ms": 30_000, "success_threshold": 5, "window_ms": 10_000},
+        "config": {
+            "failure_rate_threshold": 50,
+            "minimum_calls": 10,
+            "reset_timeout_ms": 30_000,
+            "success_threshold": 5,
+            "window_ms": 10_000,
+        },
         "labels": {"team": "logistics", "runbook": "https://wiki.example/tracking"},
     }
 
@@ -169,4 +289,6 @@ if __name__ == "__main__":
     moment = datetime.now(UTC)
     people()
     seed_wall(int(sys.argv[1]) if len(sys.argv) > 1 else 60, moment)
-    print(seed_story(moment))
+    story = seed_story(moment)
+    seed_alerts(story, moment)
+    print(story)

@@ -1,0 +1,21 @@
+// The alert pages: they do not move under your hands; when something changed they say so, and offer the new list.
+
+import { store } from "./live/store.js"
+
+const notice = document.getElementById("alerts-moved")
+const only = notice?.dataset.alert
+let known = null
+
+const versions = (alerts) => new Map(alerts.map((alert) => [alert.id, alert.version]))
+
+store.subscribe("alerts", ({ kind, data }) => {
+  if (kind === "error" || !notice) return
+  const alerts = kind === "snapshot" ? data.items : data
+  if (known === null) {
+    known = versions(alerts)
+    return
+  }
+  const news = alerts.filter((alert) => known.get(alert.id) !== alert.version && (!only || alert.id === only))
+  for (const alert of alerts) known.set(alert.id, alert.version)
+  if (news.length) notice.hidden = false
+})

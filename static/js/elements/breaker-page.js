@@ -1,0 +1,203 @@
+// <breaker-page>: one breaker's page. The socket tells where it stands; events and reasons are asked for when there are new ones.
+
+import "./command-steps.js"
+import "./failure-timeline.js"
+import "./state-diagram.js"
+import { showKnown, showSiblings, startOrders } from "./order-dialog.js"
+import { Announcer } from "../helpers/announcer.js"
+import { now, set, showAge, write } from "../helpers/clock.js"
+import { face } from "../helpers/face.js"
+import { glyph, make, timeAt, timeSince } from "../helpers/making.js"
+import { eventDetail, eventWord, verbWord } from "../helpers/said.js"
+import { age, DASH, percent, whole, word } from "../helpers/words.js"
+import { store } from "../live/store.js"
+
+const NEWS_EVERY = 2_000 // ms
+
+class BreakerPage extends HTMLElement {
+  #announcer = new Announcer(document.getElementById("announcer"))
+  #known = false
+  #newsAt = -Infinity
+  #newsTimer = null
+  #told = ""
+
+  connectedCallback() {
+    store.subscribe(`breaker:${this.dataset.id}`, (message) => this.#heard(message))
+    const timeline = this.querySelector("failure-timeline")
+    for (const tab of this.querySelectorAll("[data-range]:not(failure-timeline)")) {
+      tab.addEventListener("click", (event) => this.#choose(event, tab, timeline))
+    }
+    startOrders(() => this.#askNews())
+  }
+
+  #choose(event, tab, timeline) {
+    event.preventDefault()
+    for (const other of this.querySelectorAll("nav [data-range]")) other.removeAttribute("aria-current")
+    tab.setAttribute("aria-current", "true")
+    timeline.range = tab.dataset.range
+    this.querySelector(".download").href = `${timeline.dataset.file}?range=${tab.dataset.range}`
+    history.replaceState(null, "", `?range=${tab.dataset.range}`)
+  }
+
+  #heard({ kind, data }) {
+    if (kind === "error") return
+    for (const page of kind === "snapshot" ? [data] : data) this.#show(page, kind)
+  }
+
+  #show(page, kind) {
+    if (page.removed) return location.reload()
+    const { card } = page
+    this.#drawHead(card)
+    showKnown(card)
+    this.querySelector("state-diagram").show(page)
+    this.querySelector("command-steps").show(page.commands)
+    this.#fillInstances(page.instances)
+    if (kind === "delta" || this.#known) {
+      this.querySelector("failure-timeline").stale()
+      this.#askNews()
+    }
+    this.#known = true
+  }
+
+  #drawHead(card) {
+    const shown = face(card, now())
+    const head = this.querySelector(".breaker-head")
+    if (head.dataset.state !== card.state) {
+      this.#announcer.changed(card.name, card.state)
+      document.title = `${shown.word}: ${card.name} · Breakerboard`
+    }
+    set(head, "data-state", card.state)
+    set(head.querySelector("use"), "href", `#s-${card.state}`)
+    write(head.querySelector(".word"), shown.word)
+    const [before, time, after] = head.querySelector(".second").children
+    write(before, shown.second.before)
+    showAge(time, shown.second.at)
+    write(after, shown.second.after)
+    const told = card.reported_state
+    this.#fact("seen", told && told !== card.state ? `${shown.word}, last told ${word(told)}` : shown.word)
+    this.#fact("wanted", ...wanted(card.wanted))
+    if (card.last_event_at) this.#fact("heard", timeSince(card.last_event_at), " ago")
+    this.#fact("failing", percent(card.failure_rate_1m))
+    this.#fact("calls", whole(card.calls_1m))
+    this.#fact("refused", whole(card.rejected_1m))
+  }
+
+  #fact(name, ...parts) {
+    const place = this.querySelector(`[data-fact="${name}"]`)
+    if (parts.length === 1 && typeof parts[0] === "string") write(place, parts[0])
+    else place.replaceChildren(...parts)
+  }
+
+  #fillInstances(instances) {
+    const told = JSON.stringify(instances)
+    if (told === this.#told || !instances.length) return
+    this.#told = told
+    this.querySelector("#instances tbody").replaceChildren(...instances.map(instanceOf))
+  }
+
+  #askNews() {
+    const wait = this.#newsAt + NEWS_EVERY - performance.now()
+    this.#newsTimer ??= setTimeout(() => this.#fetchNews(), Math.max(0, wait))
+  }
+
+  async #fetchNews() {
+    this.#newsTimer = null
+    this.#newsAt = performance.now()
+    if (document.hidden) return
+    const answer = await fetch(this.dataset.news).catch(() => null)
+    if (!answer?.ok) return
+    const news = await answer.json()
+    const events = this.querySelector("#events tbody")
+    if (news.events.length && !events.matches(":hover")) events.replaceChildren(...news.events.map(eventOf))
+    if (news.why) fillWhy(this.querySelector("#why"), news)
+    fillAlerts(this.querySelector("#breaker-alerts"), news.alerts)
+    showSiblings(news.siblings)
+  }
+}
+
+const wanted = (order) => {
+  if (!order) return ["automatic"]
+  const by = order.by ? ` by ${order.by}` : ""
+  return [`${verbWord(order.action)}${by}`, ...(order.until ? [" until ", timeAt(order.until)] : [])]
+}
+
+const instanceOf = (copy) => {
+  const cell = (...children) => make("td", {}, ...children)
+  const left = copy.left_at
+  const silence = copy.interval_s
+    ? null
+    : make("span", { class: "caption" }, "posts on change only: silence can't be told from calm")
+  const abilities = copy.commands === null ? "all" : copy.commands.map((action) => verbWord(action).toLowerCase()).join(", ")
+  return make(
+    "tr",
+    { class: left ? "left" : null },
+    cell(make("span", { class: "state-cell", "data-state": copy.state }, glyph(copy.state), make("b", {}, word(copy.state)))),
+    make(
+      "th",
+      { scope: "row", class: "wrap" },
+      copy.name,
+      copy.odd ? make("span", { class: "odd" }, "odd one out") : null,
+    ),
+    left ? cell("left ", timeSince(left), " ago") : cell(timeSince(copy.since)),
+    cell(timeSince(copy.last_heard_at), " ago ", silence),
+    cell([copy.library ?? DASH, copy.library_version].filter(Boolean).join(" ")),
+    make("td", { class: "wrap" }, copy.last_error_type ?? DASH),
+    cell(abilities || "nothing"),
+  )
+}
+
+const eventOf = (event) =>
+  make(
+    "tr",
+    {},
+    make("td", {}, timeAt(event.occurred_at)),
+    make("td", {}, event.count > 1 ? `${eventWord(event.type)} × ${whole(event.count)}` : eventWord(event.type)),
+    make("td", { class: "wrap" }, event.instance),
+    make("td", { class: "wrap" }, eventDetail(event)),
+  )
+
+// A first opening has no card to fill yet: then the page is drawn anew.
+const fillWhy = (box, { why, reason }) => {
+  const place = (name) => box.querySelector(`[data-why="${name}"]`)
+  if (!place("reason")) return location.reload()
+  write(box.querySelector("h2"), why.ended_at ? "Why it opened last" : "Why it opened")
+  write(place("reason"), reason)
+  place("opened").replaceChildren(timeAt(why.opened_at))
+  if (why.ended_at) write(place("lasted"), age((Date.parse(why.ended_at) - Date.parse(why.opened_at)) / 1000))
+  else place("lasted").replaceChildren(timeSince(why.opened_at), " so far")
+  write(place("first"), why.first_instance ?? DASH)
+  write(place("probes"), whole(why.failed_probes))
+  if (why.errors.length) place("errors").replaceChildren(...why.errors.map(errorOf))
+}
+
+const errorOf = (error) =>
+  make(
+    "li",
+    {},
+    make(
+      "p",
+      {},
+      make("b", {}, error.type),
+      " ",
+      make("span", { class: "caption" }, `${whole(error.count)} ×, last `, timeAt(error.last_at)),
+    ),
+    error.sample && make("p", { class: "caption wrap" }, error.sample.slice(0, 240)),
+  )
+
+const fillAlerts = (box, alerts) => {
+  if (!alerts.length) return
+  const lines = alerts.map((alert) =>
+    make(
+      "a",
+      { class: "alert-line", href: `/alerts/${encodeURIComponent(alert.id)}/` },
+      make("b", {}, alert.status[0].toUpperCase() + alert.status.slice(1)),
+      " ",
+      make("span", {}, alert.summary),
+      " ",
+      make("span", { class: "caption" }, timeSince(alert.started_at), " ago"),
+    ),
+  )
+  box.replaceChildren(...lines)
+}
+
+customElements.define("breaker-page", BreakerPage)

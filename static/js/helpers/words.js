@@ -1,0 +1,78 @@
+// Words: how states, ages and numbers read on screen. The twin of dashboard/pages/words.py; a test holds them together.
+
+export const WORDS = {
+  closed: "Closed",
+  half_open: "Half-open",
+  open: "Open",
+  forced_open: "Forced open",
+  forced_closed: "Forced closed",
+  disabled: "Disabled",
+  stale: "Stale",
+  unknown: "Unknown",
+  gone: "Gone",
+}
+
+// Worst first: the order of the headline.
+export const SEVERITY = ["open", "forced_open", "half_open", "unknown", "stale", "disabled", "forced_closed", "closed"]
+export const DASH = "–"
+
+export const word = (state) => WORDS[state] ?? state
+
+export const sum = (counts) => Object.values(counts).reduce((total, count) => total + count, 0)
+
+/** The wall in one sentence. */
+export const sentence = (counts) => {
+  const total = sum(counts)
+  const of = (...states) => states.reduce((n, state) => n + (counts[state] ?? 0), 0)
+  const named = [
+    [of("open"), "open"],
+    [of("half_open"), "testing"],
+    [of("forced_open", "forced_closed"), "forced"],
+    [of("disabled"), "disabled"],
+    [of("stale"), "stale"],
+    [of("unknown"), "unknown"],
+  ]
+  const parts = named.filter(([count]) => count).map(([count, name]) => `${whole(count)} ${name}`)
+  if (!total) return "No breakers yet."
+  if (!parts.length) return total === 1 ? "The one breaker is closed." : `All ${whole(total)} closed.`
+  return `${parts.join(", ")}, of ${whole(total)}.`
+}
+
+/** A span of time in its two largest units: `42 s`, `4 m 12 s`, `3 h 5 m`, `2 d 4 h`. */
+export const age = (seconds) => {
+  const s = Math.max(0, Math.trunc(seconds))
+  const two = (large, unit, small, rest) => (small ? `${large} ${unit} ${small} ${rest}` : `${large} ${unit}`)
+  if (s < 60) return `${s} s`
+  if (s < 3600) return two(Math.floor(s / 60), "m", s % 60, "s")
+  if (s < 86_400) return two(Math.floor(s / 3600), "h", Math.floor((s % 3600) / 60), "m")
+  return two(Math.floor(s / 86_400), "d", Math.floor((s % 86_400) / 3600), "h")
+}
+
+const grouped = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",")
+
+export const whole = (number) => grouped(Math.floor(number + 0.5))
+
+export const tenths = (number) => {
+  const n = Math.floor(number * 10 + 0.5)
+  return `${grouped(Math.floor(n / 10))}.${n % 10}`
+}
+
+export const short = (number) => tenths(number).replace(/\.0$/, "")
+
+export const percent = (rate) => (rate === null || rate === undefined ? DASH : `${tenths(rate)} %`)
+
+export const perSecond = (aMinute) => {
+  if (aMinute === 0) return "0/s"
+  return aMinute >= 600 ? `${whole(aMinute / 60)}/s` : `${tenths(aMinute / 60)}/s`
+}
+
+/** The time of day in UTC, to the minute; to the second, with its date where that is not today's. */
+export const clock = (iso) => new Date(iso).toISOString().slice(11, 16)
+
+export const stamp = (iso, now) => {
+  const text = new Date(iso).toISOString()
+  const time = text.slice(11, 19)
+  return text.slice(0, 10) === new Date(now).toISOString().slice(0, 10) ? time : `${text.slice(0, 10)} ${time}`
+}
+
+export const full = (iso) => `${new Date(iso).toISOString().slice(0, 19).replace("T", " ")} UTC`
