@@ -87,7 +87,7 @@ def known_keys(service_id: int, keys: Sequence[bytes]) -> set[bytes]:
         size = 1 << (len(some) - 1).bit_length()
         padded = [*some, *([some[0]] * (size - len(some)))]
         marks = ",".join("?" * size)
-        sql = f"SELECT key FROM breakers_event WHERE service_id = ? AND key IN ({marks})"  # noqa: S608
+        sql = f"SELECT key FROM breakers_event WHERE service_id = ? AND key IN ({marks})"
         found.update(row[0] for row in _execute(sql, [service_id, *padded]).fetchall())
     return found
 
@@ -126,8 +126,8 @@ def update(table: str, columns: Mapping[str, str]) -> Statement:
     *names, key = columns
     return Statement(
         columns,
-        f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in names)} WHERE {key} = ?",  # noqa: S608
-        f"UPDATE {table} AS t SET {', '.join(f'{name} = v.{name}' for name in names)} FROM {{rows}} WHERE t.{key} = v.{key}",  # noqa: S608
+        f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in names)} WHERE {key} = ?",
+        f"UPDATE {table} AS t SET {', '.join(f'{name} = v.{name}' for name in names)} FROM {{rows}} WHERE t.{key} = v.{key}",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from breakers.domain.headlines import GONE, counted, folded, headline, headline
+from breakers.domain.headlines import GONE, counted, folded, headline
 from breakers.domain.silence import SECOND, judged
 from breakers.domain.states import State
 from breakers.models import Outage, Transition

@@ -12,8 +12,8 @@ import msgspec
 
 from breakers import bulk, commanding, headlining
 from breakers.domain.reports import Refusal, Report
-from breakers.domain.states import SILENT, Change, State, observe
 from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND
+from breakers.domain.states import SILENT, Change, State, observe
 from breakers.headlining import Step
 from breakers.models import Board
 from breakers.models.fields import from_us, to_us

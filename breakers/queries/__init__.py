@@ -21,8 +21,8 @@ from breakers.queries.timeline import timeline
 
 __all__ = [
     "CardFilter",
-    "board",
     "audit_trail",
+    "board",
     "card",
     "cards_of",
     "changed_since",

@@ -234,12 +234,11 @@ def _spans(strip: list[tuple[int, str]], now: int) -> list[Span]:
     """The strip as spans; those that ended before the last 15 minutes are left out."""
     first = now - STRIP_S * SECOND
     ends = [at for at, _ in strip[1:]]
-    spans = [
+    return [
         Span(state, rfc3339(at), rfc3339(end))
         for (at, state), end in zip(strip, [*ends, None], strict=True)
         if end is None or end > first
     ]
-    return spans
 
 
 def _rank(card: Card) -> tuple[int, str, int, str, str, int]:

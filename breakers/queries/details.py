@@ -93,7 +93,7 @@ def events(
     if cursor:
         at, event_id = _read_cursor(cursor)
         # In the order of the index (day, at); ids tell equal times apart.
-        rows = rows.filter(day__lte=at // DAY).extra(where=["(at, id) < (%s, %s)"], params=[at, event_id])  # noqa: S610
+        rows = rows.filter(day__lte=at // DAY).extra(where=["(at, id) < (%s, %s)"], params=[at, event_id])
     page = list(rows.order_by("-day", "-at", "-id")[: limit + 1])
     names = dict(Instance.objects.filter(pk__in={row.instance_id for row in page}).values_list("pk", "name"))
     last = page[limit - 1] if len(page) > limit else None

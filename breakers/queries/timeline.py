@@ -128,15 +128,14 @@ def _lanes(breaker_id: int, start: datetime, end: datetime) -> list[Lane]:
     marks: dict[str, list[tuple[int, str]]] = {}
     for name, at, state in rows:
         marks.setdefault(name, []).append((at, state))
-    before = {
-        name: state
-        for name, state in bulk.select(
+    before = dict(
+        bulk.select(
             "SELECT instance_name, to_state FROM breakers_transition t WHERE breaker_id = %s AND instance_name IS NOT NULL"
             " AND at < %s AND NOT EXISTS (SELECT 1 FROM breakers_transition l WHERE l.breaker_id = t.breaker_id"
             " AND l.instance_name = t.instance_name AND l.at < %s AND (l.at, l.sequence, l.id) > (t.at, t.sequence, t.id))",
             [breaker_id, to_us(start), to_us(start)],
         )
-    }
+    )
     names = sorted({*marks, *(name for name, state in before.items() if state != GONE)})
     return [Lane(name, _spans(before.get(name, GONE), marks.get(name, []), to_us(start), to_us(end))) for name in names]
 
