@@ -47,7 +47,7 @@ def configure(log_format: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         ProcessorFormatter(
-            foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder(), _drop_twins],
             processors=[
                 ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
@@ -101,6 +101,11 @@ def _is_a_mistake(record: logging.LogRecord) -> bool:
     return getattr(record, "status_code", None) != 503
 
 
+def _drop_twins(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Other handlers leave the message on the record, uvicorn a coloured one."""
+    return {name: value for name, value in event.items() if name not in {"message", "asctime", "color_message"}}
+
+
 def _hide_named(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     """Hide values whose name says that they are secret."""
     return {name: HIDDEN if value and SECRET_NAMES.search(name) else value for name, value in event.items()}
@@ -123,7 +128,7 @@ def _rendered(log_format: str) -> Processor:
 
 def render(event: Mapping[str, Any], log_format: str) -> str:
     """One event as the text of its line."""
-    told = {name: value for name, value in event.items() if name != "color_message"}
+    told = dict(event)
     if log_format == "json":
         return redact(json.dumps(told, default=str))
     clock = str(told.pop("at", ""))[11:23]

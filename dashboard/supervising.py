@@ -135,7 +135,7 @@ class Child:
         except OSError as error:
             self._last_lines.append(str(error))
             return NO_PROCESS
-        assert process.stdout is not None  # noqa: S101 (a pipe was asked for)
+        assert process.stdout is not None
         async for line in _lines(process.stdout):
             event = self._read(line, self.part)
             self._last_lines.append(str(event.get("event", "")))
