@@ -7,8 +7,9 @@ from datetime import datetime
 
 from breakers import auditing, bulk, headlining
 from breakers.access import Actor, Role, require
+from breakers.domain.headlines import GONE
 from breakers.errors import Invalid, NotFound
-from breakers.headlining import GONE, Step
+from breakers.headlining import Step
 from breakers.ids import known_id
 from breakers.models import Breaker
 from breakers.models.breaker import HEADLINES

@@ -1,14 +1,18 @@
 """Every address of the site."""
 
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
-from dashboard import health
+from dashboard import health, metrics
+from dashboard.api.problems import unknown
 from dashboard.pages import alerts, audit, breaker, orders, sign_in, wall
 from dashboard.pages.welcome import welcome
 
 urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
+    path("api/v1/", include("dashboard.api.urls")),
+    path("api/v1", unknown),
     path("welcome/<str:token>/", welcome, name="welcome"),
     path("sign-in/", sign_in.sign_in, name="sign-in"),
     path("sign-out/", sign_in.sign_out, name="sign-out"),
