@@ -4,6 +4,7 @@ An opening shows something of everything within the first minutes; then a round 
 Each act ends by itself in the dependency. Where a person has asked for something else, chaos gives way.
 """
 
+import json
 import logging
 import os
 import threading
@@ -54,7 +55,7 @@ def tell(dependency: str, act: Act) -> None:
         with urlopen(Request(url, method="POST"), timeout=5):  # noqa: S310 (the starter's own address)
             pass
     except HTTPError as refused:
-        log.info("%s is left alone: %s", dependency, refused.read().decode(errors="replace").strip())
+        log.info("chaos leaves %s alone: %s", dependency, json.load(refused)["detail"])
     except OSError as error:
         log.warning("the control of %s does not answer: %s", dependency, error)
 

@@ -14,7 +14,11 @@ PR_SET_PDEATHSIG = 1
 
 
 class JsonLines(logging.Formatter):
-    """One object a line, which the board's log understands. `extra={"about": {…}}` adds fields."""
+    """One object a line, which the board's log understands. `extra={"about": {…}}` adds fields to one line."""
+
+    def __init__(self, always: dict[str, str]) -> None:
+        super().__init__()
+        self._always = always
 
     def format(self, record: logging.LogRecord) -> str:
         """The record on one line."""
@@ -22,6 +26,7 @@ class JsonLines(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "event": record.getMessage(),
+            **self._always,
             **getattr(record, "about", {}),
         }
         if record.exc_info:
@@ -29,10 +34,10 @@ class JsonLines(logging.Formatter):
         return json.dumps(told)
 
 
-def log_to_stdout() -> None:
-    """Send what this process logs to standard output."""
+def log_to_stdout(**always: str) -> None:
+    """Send what this process logs to standard output, each line with these fields."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonLines(always))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 

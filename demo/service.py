@@ -132,7 +132,7 @@ def serve(call: GuardedCall, per_second: float, end: End) -> None:
 
 def main(name: str, instance: str) -> None:
     """Run one instance until told to stop."""
-    log_to_stdout()
+    log_to_stdout(instance=instance)
     end = End()
     service = shop.SERVICES[name]
     reporter = Reporter(instance=instance)  # its address and key: BREAKERBOARD_URL, BREAKERBOARD_KEY
@@ -142,7 +142,8 @@ def main(name: str, instance: str) -> None:
         # A thread each: a slow dependency holds up nobody but its own callers.
         threading.Thread(target=serve, args=(call, guard.per_second, end), name=guard.name, daemon=True).start()
     end.wait_for_it()
-    reporter.close()
+    logging.disable(logging.WARNING)  # the board may stop in the same moment
+    reporter.close()  # tells the board that this instance stops on purpose
 
 
 if __name__ == "__main__":
