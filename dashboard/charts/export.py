@@ -10,7 +10,10 @@ def timeline_html(card: Card, timeline: Timeline) -> str:
 
     chart = graph_objects.Figure(painted(figure(timeline, card.failure_rate_threshold)))
     chart.update_layout(
-        title={"text": _plain(f"{card.service} / {card.name}"), "subtitle": {"text": f"{timeline.from_} to {timeline.to}"}},
+        title={
+            "text": _plain(f"{card.service} / {card.name}"),
+            "subtitle": {"text": f"{timeline.from_} to {timeline.to}"},
+        },
         template="plotly_white",
         height=560,
         margin={"t": 120},

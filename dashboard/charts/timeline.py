@@ -4,9 +4,9 @@ Series go as `x0`, `dx` and whole numbers: a tenth of what points with times wou
 its colour in `meta`; the browser paints by the theme, the export by PALETTE.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from breakers.domain.states import SEVERITY
 from breakers.queries.shapes import Span, Timeline
@@ -59,17 +59,8 @@ def figure(timeline: Timeline, threshold: float | None) -> Figure:
 
 def painted(plain: Figure) -> Figure:
     """The figure with the colours of PALETTE, for those who have no stylesheet."""
-    colour: Callable[[object], str] = lambda role: PALETTE[str(role)]  # noqa: E731
-    data = []
-    for trace in plain["data"]:  # type: ignore[attr-defined]
-        role = trace["meta"]["role"]
-        paint = {"marker": {"color": colour(role)}} if trace["type"] == "bar" else {
-            "line": {**trace["line"], "color": colour(role)}
-        }
-        if "fillpattern" in trace:
-            paint["fillcolor"] = colour(role)
-        data.append({**trace, **paint})
-    return {**plain, "data": data}
+    traces: Any = plain["data"]
+    return {**plain, "data": [_painted(trace) for trace in traces]}
 
 
 def layout(timeline: Timeline) -> dict[str, object]:
@@ -93,8 +84,21 @@ def layout(timeline: Timeline) -> dict[str, object]:
             "hoverformat": "%b %e, %H:%M:%S UTC",
         },
         "yaxis": {**quiet, "domain": [0, 0.5], "rangemode": "tozero", "title": {"text": "calls", "standoff": 4}},
-        "yaxis2": {**quiet, "domain": [0.58, 0.8], "range": [0, 105], "tickvals": [0, 50, 100], "ticktext": ["0 %", "50 %", "100 %"]},
-        "yaxis3": {**quiet, "domain": [0.89, 1], "range": [0, 1], "showgrid": False, "tickvals": [0.5], "ticktext": ["state"]},
+        "yaxis2": {
+            **quiet,
+            "domain": [0.58, 0.8],
+            "range": [0, 105],
+            "tickvals": [0, 50, 100],
+            "ticktext": ["0 %", "50 %", "100 %"],
+        },
+        "yaxis3": {
+            **quiet,
+            "domain": [0.89, 1],
+            "range": [0, 1],
+            "showgrid": False,
+            "tickvals": [0.5],
+            "ticktext": ["state"],
+        },
     }
 
 
@@ -113,6 +117,16 @@ def summary(timeline: Timeline) -> str:
     openings = sum(span.state == "open" for span in timeline.spans)
     times = "1 opening" if openings == 1 else f"{openings} openings"
     return f"{times}, {whole(calls)} calls, {whole(failures)} of them failed, {whole(refused)} refused."
+
+
+def _painted(trace: dict[str, Any]) -> Trace:
+    colour = PALETTE[trace["meta"]["role"]]
+    paint: Trace = {"marker": {**trace.get("marker", {}), "color": colour}}
+    if trace["type"] == "scatter":
+        paint["line"] = {**trace["line"], "color": colour}
+    if "fillpattern" in trace:
+        paint["fillcolor"] = colour
+    return {**trace, **paint}
 
 
 def _outcomes(timeline: Timeline) -> list[Trace]:

@@ -10,6 +10,7 @@ from breakers.access import Role
 from dashboard.pages.actors import actor_of
 from dashboard.pages.words import Tally, tally
 
+
 class Page:
     """The frame around a page. The counts are read when the bar is drawn, and not for those who may not see them."""
 

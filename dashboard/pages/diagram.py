@@ -30,12 +30,8 @@ class Drawn:
 
 ARROWS = {
     ("closed", "open"): Drawn("M212 76H532", "M532 69v14l14-7z", 372, 61, 99, "middle"),
-    ("open", "half_open"): Drawn(
-        "M640 120V218a12 12 0 0 1-12 12H486", "M486 223v14l-14-7z", 650, 178, 196, "start"
-    ),
-    ("half_open", "closed"): Drawn(
-        "M290 230H132a12 12 0 0 1-12-12V134", "M113 134h14l-7-14z", 134, 178, 196, "start"
-    ),
+    ("open", "half_open"): Drawn("M640 120V218a12 12 0 0 1-12 12H486", "M486 223v14l-14-7z", 650, 178, 196, "start"),
+    ("half_open", "closed"): Drawn("M290 230H132a12 12 0 0 1-12-12V134", "M113 134h14l-7-14z", 134, 178, 196, "start"),
     ("half_open", "open"): Drawn("M440 200 554 128", "M557.7 133.9 550.3 122.1 565.8 120.5z", 470, 148, 166, "end"),
 }
 
@@ -162,7 +158,7 @@ def _ring(since: str, probe: str | None, now: datetime) -> Ring | None:
     start, end = moment(since), moment(probe)
     whole = (end - start).total_seconds()
     left = (end - now).total_seconds()
-    over = 100 if whole <= 0 else round(min(max(1 - left / whole, 0), 1) * 100)
+    over = 100 if whole <= 0 else int(min(max(1 - left / whole, 0), 1) * 100 + 0.5)
     return Ring(since, probe, over, f"probe in {age(left)}" if left > 0 else "due, awaits a call")
 
 

@@ -43,9 +43,27 @@ VERBS = (
     Verb("probe", "Allow a probe", "Goes half-open now: a few calls try the dependency, the rest are still refused."),
     Verb("reset", "Reset", "Closes it and clears its counts: all calls pass again, at once."),
     Verb("release", "Release", "Leaves the forced state: the breaker decides by itself again."),
-    Verb("force_open", "Force open", "Refuses every call until the end you set, however healthy the dependency is.", True, True),
-    Verb("force_closed", "Force closed", "Protection off: every call passes until the end you set, whatever fails.", True, True),
-    Verb("disable", "Disable", "Protection off: every call passes and nothing is counted until the end you set.", True, True),
+    Verb(
+        "force_open",
+        "Force open",
+        "Refuses every call until the end you set, however healthy the dependency is.",
+        True,
+        True,
+    ),
+    Verb(
+        "force_closed",
+        "Force closed",
+        "Protection off: every call passes until the end you set, whatever fails.",
+        True,
+        True,
+    ),
+    Verb(
+        "disable",
+        "Disable",
+        "Protection off: every call passes and nothing is counted until the end you set.",
+        True,
+        True,
+    ),
 )
 LEASES = ((15, "15 minutes"), (30, "30 minutes"), (60, "1 hour"), (120, "2 hours"), (240, "4 hours"), (480, "8 hours"))
 

@@ -80,7 +80,9 @@ def evidence_words(evidence: dict[str, object] | None) -> str:
         return ""
     if "watched_s" in evidence or "calls" in evidence:
         return _traffic(evidence)
-    return " · ".join(f"{key.replace('_', ' ')}: {_value(value)}" for key, value in evidence.items() if value not in ("", None))
+    return " · ".join(
+        f"{key.replace('_', ' ')}: {_value(value)}" for key, value in evidence.items() if value not in ("", None)
+    )
 
 
 def steps(delivery: DeliveryView) -> list[Step]:

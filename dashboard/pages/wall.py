@@ -62,15 +62,15 @@ def wall(request: HttpRequest) -> HttpResponse:
     now = now_of(request)
     where = filter_of(request)
     filtered = where != CardFilter()
-    counts, first = queries.wall(where, now, limit=MOST_ROWS)
+    counts = queries.counts(where, now)
     everything = queries.counts(CardFilter(), now) if filtered else counts
     request.board_counts = everything  # type: ignore[attr-defined]  # the bar shows them too
     total = sum(counts.values())
     form = "cards" if total <= MOST_CARDS else "rows" if total <= MOST_ROWS else "problems"
-    shown, page = where, first
-    if form == "problems":
-        shown = where if where.states else replace(where, states=PROBLEMS)
-        page = queries.for_wall(shown, now, limit=PAGE_SIZE, cursor=request.GET.get("cursor") or None)
+    paged = form == "problems"
+    shown = replace(where, states=PROBLEMS) if paged and not where.states else where
+    cursor = request.GET.get("cursor") if paged else None
+    page = queries.for_wall(shown, now, limit=PAGE_SIZE if paged else MOST_ROWS, cursor=cursor or None)
     cards = [item for item in page.items if isinstance(item, Card)]
     troubled = [face(card, now) for card in cards if card.state != "closed"]
     closed = [card for card in cards if card.state == "closed"]
@@ -83,11 +83,11 @@ def wall(request: HttpRequest) -> HttpResponse:
         "troubled": troubled,
         "closed": [face(card, now) for card in closed] if form == "cards" else [],
         "folds": list(_folds(closed, now)) if form != "cards" else [],
-        "by_service": _by_service(where) if form == "problems" else [],
+        "by_service": _by_service(where) if paged else [],
         "blank": BLANK,
         "filtered": filtered,
         "live_filter": _as_query(shown),
-        "live_limit": PAGE_SIZE if form == "problems" else MOST_ROWS,
+        "live_limit": PAGE_SIZE if paged else MOST_ROWS,
         "next": _next_page(request, page.next),
         "q": where.q,
         "states": [Choice(state, word, state in where.states) for state, word in WORDS.items() if state != "gone"],

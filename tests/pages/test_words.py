@@ -1,0 +1,268 @@
+"""Words and faces: right by themselves, and the same in the browser as on the server."""
+
+import json
+import random
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from breakers.domain.states import State
+from breakers.queries.shapes import Card, Details, EventView, PathCount, Span, Wanted
+from dashboard.pages import words
+from dashboard.pages.diagram import diagram
+from dashboard.pages.faces import face
+from dashboard.pages.said import event_detail, evidence_words
+
+ROOT = Path(__file__).parents[2]
+NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+NODE = shutil.which("node")
+# Says what the browser's modules make of each case.
+ASK = """
+import { readFileSync } from "node:fs"
+const { face } = await import(process.argv[1] + "/face.js")
+const { diagram } = await import(process.argv[1] + "/diagram.js")
+const { eventDetail, evidenceWords } = await import(process.argv[1] + "/said.js")
+const words = await import(process.argv[1] + "/words.js")
+const { now, cards, pages, numbers, counts, events, evidence } = JSON.parse(readFileSync(0))
+console.log(JSON.stringify({
+  cards: cards.map((card) => face(card, now)),
+  pages: pages.map((page) => diagram(page, now)),
+  numbers: numbers.map((n) => [words.age(n), words.whole(n), words.tenths(n), words.short(n), words.perSecond(n)]),
+  counts: counts.map(words.sentence),
+  events: events.map(eventDetail),
+  evidence: evidence.map(evidenceWords),
+}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-5, "0 s"), (0, "0 s"), (59.9, "59 s"), (60, "1 m"), (252, "4 m 12 s"), (3_600, "1 h"), (3_660, "1 h 1 m"),
+        (86_400, "1 d"), (100_000, "1 d 3 h"),
+    ],
+)  # fmt: skip
+def test_ages_say_their_two_largest_units(seconds: float, said: str) -> None:
+    assert words.age(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({}, "No breakers yet."),
+        ({"closed": 1}, "The one breaker is closed."),
+        ({"closed": 1_214}, "All 1,214 closed."),
+        (
+            {"open": 2, "half_open": 1, "forced_closed": 1, "stale": 3, "closed": 207},
+            "2 open, 1 testing, 1 forced, 3 stale, of 214.",
+        ),
+    ],
+)
+def test_the_wall_in_one_sentence(counts: dict[str, int], said: str) -> None:
+    assert words.sentence(counts) == said
+
+
+def test_every_state_has_a_word_and_a_glyph() -> None:
+    glyphs = (ROOT / "templates" / "_glyphs.html").read_text()
+    for state in State:
+        assert words.word(state) != state
+        assert f'id="g-{state}"' in glyphs
+        assert f'id="s-{state}"' in glyphs
+
+
+def test_a_short_opening_is_still_seen_on_the_strip() -> None:
+    at = iso(NOW - timedelta(minutes=5))
+    card = a_card(
+        random.Random(1),
+        strip=[Span("closed", iso(NOW - timedelta(hours=1)), at), Span("open", at, at), Span("closed", at)],
+    )
+    last = face(card, NOW).strip[-1]
+    assert (last.state, last.width, last.height) == ("open", 6, 10)
+
+
+@pytest.mark.skipif(NODE is None, reason="needs node")
+def test_the_browser_says_the_same() -> None:
+    dice = random.Random(11)
+    cards = [a_card(dice) for _ in range(400)]
+    pages = [a_page(dice) for _ in range(200)]
+    numbers = [
+        *(dice.uniform(0, 10 ** dice.randrange(1, 7)) for _ in range(300)),
+        *(n / 4 for n in range(80)),
+        *range(0, 700, 3),
+    ]
+    counts = [{state: dice.randrange(3) * dice.randrange(2_000) for state in State} for _ in range(50)] + [
+        {},
+        {"closed": 1},
+    ]
+    events = [an_event(dice) for _ in range(60)]
+    evidence = [{"calls": 212, "failure_rate": 0.5, "watched_s": 60}, {"reopened_after_s": 9, "calls": 3}, None]
+    heard = ask(
+        {
+            "now": NOW.timestamp() * 1000,
+            "cards": cards,
+            "pages": pages,
+            "numbers": numbers,
+            "counts": counts,
+            "events": events,
+            "evidence": evidence,
+        }
+    )
+    for card, told in zip(cards, heard["cards"], strict=True):
+        assert told == as_told(face(card, NOW)), card
+    for page, told in zip(pages, heard["pages"], strict=True):
+        assert told == drawn(page), page
+    said = [[words.age(n), words.whole(n), words.tenths(n), words.short(n), words.per_second(n)] for n in numbers]
+    assert heard["numbers"] == said
+    assert heard["counts"] == [words.sentence(each) for each in counts]
+    assert heard["events"] == [event_detail(event) for event in events]
+    assert heard["evidence"] == [evidence_words(each) for each in evidence]
+
+
+def ask(cases: dict[str, Any]) -> Any:
+    helpers = (ROOT / "static" / "js" / "helpers").as_uri()
+    command = [str(NODE), "--input-type=module", "--experimental-default-type=module", "-e", ASK, helpers]
+    answer = subprocess.run(command, input=msgspec.json.encode(cases), capture_output=True, timeout=60, check=False)
+    assert answer.returncode == 0, answer.stderr.decode()
+    return json.loads(answer.stdout)
+
+
+def as_told(shown: Any) -> dict[str, Any]:
+    """A face in the browser's spelling."""
+    return {
+        **{
+            name: getattr(shown, name)
+            for name in ("id", "version", "state", "word", "name", "service", "dependency", "error")
+        },
+        "second": second(shown.second),
+        "numbers": [{"value": number.value, "caption": number.caption} for number in shown.numbers],
+        "strip": [
+            {"state": bar.state, "x": bar.x, "y": bar.y, "width": bar.width, "height": bar.height}
+            for bar in shown.strip
+        ],
+        "stripLabel": shown.strip_label,
+    }
+
+
+def drawn(page: Details) -> dict[str, Any]:
+    """A diagram in the browser's spelling."""
+    shown = diagram(page, NOW)
+
+    def node(each: Any) -> dict[str, Any]:
+        return {"state": each.state, "word": each.word, "now": each.now, "second": second(each.second)}
+
+    return {
+        "nodes": [node(each) for each in shown.nodes],
+        "extra": node(shown.extra) if shown.extra else None,
+        "arrows": [
+            {
+                "from": arrow.from_state,
+                "to": arrow.to_state,
+                "count": arrow.count,
+                "rule": arrow.rule,
+                "lastAt": arrow.last_at,
+                "newest": arrow.newest,
+            }
+            for arrow in shown.arrows
+        ],
+        "ring": {"percent": shown.ring.percent, "text": shown.ring.text} if shown.ring else None,
+        "description": shown.description,
+    }
+
+
+def second(line: Any) -> dict[str, str]:
+    return {"before": line.before, "at": line.at, "after": line.after}
+
+
+def iso(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def ago(dice: random.Random, most_s: float = 5_000) -> str:
+    return iso(NOW - timedelta(milliseconds=dice.randrange(int(most_s * 1000))))
+
+
+def a_card(dice: random.Random, strip: list[Span] | None = None) -> Card:
+    state = dice.choice(list(State)).value
+    calls = dice.choice([0, 15, 600, dice.randrange(90_000)])
+    marks = sorted(ago(dice, 1_400) for _ in range(dice.randrange(6)))
+    spans = [
+        Span(dice.choice(list(State)).value, one, other)
+        for one, other in zip(["2026-11-23T07:00:00.000Z", *marks], [*marks, None], strict=True)
+    ]
+    return Card(
+        id=str(dice.randrange(999)),
+        version=dice.randrange(999),
+        service="orders",
+        name=dice.choice(["delivery-tracking", "<b>", "ünïcode"]),
+        dependency="tracking-api",
+        state=state,
+        reported_state=dice.choice([None, "closed", "open"]),
+        since=ago(dice, 300_000),
+        headline="any",
+        instances={each.value: dice.randrange(3) for each in dice.sample(list(State), 3)},
+        wanted=dice.choice([None, Wanted("force_open", dice.choice([None, ago(dice)]), dice.choice([None, "ana"]))]),
+        calls_1m=calls,
+        failures_1m=0,
+        rejected_1m=dice.randrange(3_000),
+        failure_rate_1m=dice.choice([None, 0.0, 12.25, dice.uniform(0, 100)]),
+        failure_rate_threshold=dice.choice([None, 50, 33.333]),
+        next_probe_at=dice.choice([None, ago(dice), iso(NOW + timedelta(seconds=dice.randrange(90)))]),
+        last_error_type=dice.choice([None, "ConnectTimeout"]),
+        last_event_at=dice.choice([None, ago(dice)]),
+        strip_15m=spans if strip is None else strip,
+        incident=None,
+        labels={},
+    )
+
+
+def a_page(dice: random.Random) -> Details:
+    steps = [
+        ("closed", "open"),
+        ("open", "half_open"),
+        ("half_open", "closed"),
+        ("half_open", "open"),
+        ("open", "closed"),
+    ]
+    names = [
+        "failure_rate_threshold",
+        "minimum_calls",
+        "failure_threshold",
+        "window_ms",
+        "reset_timeout_ms",
+        "success_threshold",
+    ]
+    values: list[object] = [5, 30_000, 0.5, "x", None, -1, True]
+    return Details(
+        card=a_card(dice),
+        instances=[],
+        paths=[
+            PathCount(*step, dice.randrange(1, 2_000), ago(dice, 80_000))
+            for step in dice.sample(steps, dice.randrange(5))
+        ],
+        config={name: dice.choice(values) for name in dice.sample(names, dice.randrange(7))},
+        opened_reason=None,
+        last_probe_failed_at=None,
+    )
+
+
+def an_event(dice: random.Random) -> EventView:
+    return EventView(
+        id="1",
+        type="failure",
+        instance="a",
+        occurred_at=iso(NOW),
+        received_at=iso(NOW),
+        count=1,
+        duration_ms=dice.choice([None, 12, 1003.25]),
+        to_state=dice.choice([None, "open"]),
+        from_state=dice.choice([None, "closed"]),
+        error=dice.choice([None, {"type": "E", "message": None}, {"type": "E", "message": "m"}]),
+        reason=dice.choice([None, "why", {"text": "t"}, {"metric": "probe"}, {}]),
+        sequence=None,
+        attributes=None,
+    )
