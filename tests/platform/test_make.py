@@ -1,7 +1,6 @@
 """`make run`: what a signal to make alone does."""
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -34,7 +33,6 @@ class MadeBoard(Board):
         return self
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
 @pytest.mark.parametrize(
     "number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=["SIGTERM", "SIGINT", "SIGKILL"]
 )
