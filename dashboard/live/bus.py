@@ -21,6 +21,7 @@ from redis.retry import Retry
 CHANNEL = "bb:live"
 TIME_LIMIT = 0.5  # s, for the sender
 REST = 1.0  # s between tries while Redis is away
+SPACING = 0.05  # s between versions: frames go out each 100 ms at most, so more often would be work for nothing
 SILENCE = 2.0  # s without a word before we ask whether the line still stands
 MOST_WORDS = 1_000
 log = structlog.get_logger(__name__)
@@ -39,8 +40,10 @@ class Sender:
     def say_version(self, version: int) -> None:
         """The board is this far. Only the newest is said."""
         with self._lock:
+            waits = bool(self._version)
             self._version = max(self._version, version)
-            self._wake()
+            if not waits:
+                self._wake()
 
     def say(self, word: str) -> None:
         """Any other word; kept while Redis is away, the oldest dropped where there are too many."""
@@ -74,6 +77,8 @@ class Sender:
                     self._version = max(self._version, version)
                     self._words = [*words, *self._words][-MOST_WORDS:]
                 time.sleep(REST)
+            else:
+                time.sleep(SPACING)
 
 
 class Listener:
