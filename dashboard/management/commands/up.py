@@ -54,7 +54,9 @@ class Command(BaseCommand):
             starting.check_port(settings.ENV.host, settings.ENV.port)
             starting.prepare_database()
             starting.prepare_static_files()
-            asyncio.run(Tree(lock, also).run())
+            # Not asyncio.run: it waits for every thread at its end, and a database that hangs would hold one for ever.
+            asyncio.Runner().run(Tree(lock, also).run())
+            os._exit(0)
         except (starting.CannotRun, CannotStart) as error:
             raise CommandError(f"Breakerboard can't start: {error}") from error
         except KeyboardInterrupt:
