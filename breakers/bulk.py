@@ -52,7 +52,8 @@ def next_version() -> int:
 
 def select(sql: str, params: Sequence[Any] = ()) -> list[Any]:
     """All rows of a statement with `%s` placeholders, on both databases."""
-    return _execute(sql if is_postgresql() else _question_marks(sql), params).fetchall()
+    rows: list[Any] = _execute(sql if is_postgresql() else _question_marks(sql), params).fetchall()
+    return rows
 
 
 def run(sql: str, params: Sequence[Any] = ()) -> int:

@@ -266,7 +266,7 @@ def _traffic(delivery: Delivery, since: datetime) -> Traffic:
         day__gte=first_day,
         breaker_id=delivery.command.breaker_id,
         at__gte=since,
-        instance_id=delivery.instance_id,
+        instance_id=delivery.instance_id or 0,
         type__in=("success", "failure", "timeout"),
     ).aggregate(calls=Sum("count"), failures=Sum("count", filter=Q(type__in=("failure", "timeout"))))
     return Traffic(counted["calls"] or 0, counted["failures"] or 0)

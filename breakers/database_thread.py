@@ -43,5 +43,5 @@ def check_connection() -> None:
     """Drop a connection that broke while it was idle (a restarted server), outside of any transaction."""
     if connection.in_atomic_block:
         return
-    connection.health_check_done = False
+    connection.health_check_done = False  # type: ignore[attr-defined]  # missing in the stubs
     connection.close_if_health_check_failed()

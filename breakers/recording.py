@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from breakers import bulk, commanding, headlining
+from breakers.domain.headlines import GONE
 from breakers.domain.reports import Refusal, Report
 from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND
 from breakers.domain.states import SILENT, Change, State, observe
@@ -175,7 +176,7 @@ class _Recording:
                 detail = f"'{report.instance}' would be one instance too many: the breaker has reached its limit"
                 answer.rejected.append(Refusal(report.index, "too_many_breakers", detail))
                 return
-            self._steps.setdefault(breaker.id, []).append(Step(copy, headlining.GONE, copy.state, report.at_us))
+            self._steps.setdefault(breaker.id, []).append(Step(copy, GONE, copy.state, report.at_us))
         answer.accepted += 1
         event_id = self._next_id
         self._next_id += 1
@@ -199,9 +200,9 @@ class _Recording:
         if report.type == "stopped":
             if newest:
                 # A second `stopped` is a step too: what is told late of the time before it must stay before it.
-                left = headlining.GONE if copy.left_at is not None else copy.state
+                left = GONE if copy.left_at is not None else copy.state
                 self._steps.setdefault(breaker.id, []).append(
-                    Step(copy, left, headlining.GONE, report.at_us, event_id, report.sequence)
+                    Step(copy, left, GONE, report.at_us, event_id, report.sequence)
                 )
                 copy.since = report.at_us
                 copy.left_at, copy.stopped, copy.changed = report.at_us, True, True
@@ -210,7 +211,7 @@ class _Recording:
             copy.left_at, copy.stopped = None, False
             back = copy.reported_state or State.UNKNOWN
             at = max(report.at_us, copy.since)
-            self._step(breaker, copy, back, at, event_id, from_state=headlining.GONE, sequence=report.sequence)
+            self._step(breaker, copy, back, at, event_id, from_state=GONE, sequence=report.sequence)
         elif copy.left_at is None and copy.state in SILENT and report.state is None:
             known = copy.reported_state or State.UNKNOWN
             if copy.state != known:
@@ -336,12 +337,7 @@ class _Recording:
         steps = self._steps.setdefault(breaker.id, [])
         before = from_state or copy.state
         arrival = steps[-1] if steps else None
-        if (
-            to_state != headlining.GONE
-            and arrival is not None
-            and arrival.instance is copy
-            and arrival.event_id is None
-        ):
+        if to_state != GONE and arrival is not None and arrival.instance is copy and arrival.event_id is None:
             # It arrived with this very event, in this state.
             steps.pop()
             before = arrival.from_state

@@ -6,8 +6,9 @@ Part of the recording, called by the sweep. One commit and one fact for all that
 from datetime import datetime
 
 from breakers import bulk, headlining
+from breakers.domain.headlines import GONE
 from breakers.domain.silence import LEAVES_AFTER, SECOND, judged, unknown_at
-from breakers.headlining import GONE, Step
+from breakers.headlining import Step
 from breakers.models.fields import to_us
 from breakers.recording import MINUTE_S
 from breakers.signals import Changes, breakers_changed

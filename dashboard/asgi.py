@@ -8,7 +8,7 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 
-from django.core.asgi import get_asgi_application  # noqa: E402  (settings first)
+from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
