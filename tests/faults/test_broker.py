@@ -1,0 +1,144 @@
+"""The broker dies, freezes, or forgets everything: events are taken as fast as before, alerts are late and not lost."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+import redis
+from websockets.sync.client import ClientConnection, connect
+
+from tests.alerts.conftest import SECRET
+from tests.alerts.receiver import Receiver
+from tests.board import Board
+from tests.faults.posting import Posters, check_each_once, opens
+from tests.servers import wait_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+AWAY_FOR = 8.0  # s
+# No request waits for the broker longer than readyz, which asks it.
+LONGEST_ANSWER = 3.0  # s
+
+
+@pytest.fixture(scope="module")
+def board(told: Receiver) -> Iterator[Board]:
+    """A board with its embedded broker, that tells a receiver."""
+    with Board(ALERT_URLS=told.url, ALERT_WEBHOOK_SECRET=SECRET) as board:
+        yield board
+
+
+@pytest.fixture(scope="module")
+def key(board: Board) -> str:
+    """The key of `orders`."""
+    return board.service("orders")
+
+
+@pytest.fixture(scope="module")
+def token(board: Board) -> str:
+    """A token that may look."""
+    return board.token("viewer")
+
+
+def names(told: Receiver) -> list[str]:
+    """The breakers that the receiver was told of, in that order."""
+    return [json.loads(request.body)["alert"]["breaker"]["name"] for request in told.requests]
+
+
+def healthy(board: Board) -> None:
+    wait_for(lambda: board.readyz().get("status") == "ok", 60, "the board to be ready again", every=0.1)
+
+
+@contextmanager
+def dead(board: Board) -> Iterator[None]:
+    """No broker: each that is started again is killed again."""
+    end = time.monotonic() + AWAY_FOR
+    board.part("valkey").kill()
+    yield
+    while time.monotonic() < end:
+        board.part("valkey").kill()
+        time.sleep(0.05)
+
+
+@contextmanager
+def frozen(board: Board) -> Iterator[None]:
+    """The broker keeps its connections and says nothing."""
+    broker = board.part("valkey")
+    end = time.monotonic() + AWAY_FOR
+    broker.suspend()
+    try:
+        yield
+        time.sleep(max(0.0, end - time.monotonic()))
+    finally:
+        broker.resume()
+
+
+def hears(socket: ClientConnection, bus: str, seconds: float) -> None:
+    """The socket is told how the bus is."""
+    end = time.monotonic() + seconds
+    while True:
+        frame: dict[str, Any] = json.loads(socket.recv(timeout=max(0.01, end - time.monotonic())))
+        if frame["op"] == "ping" and frame["bus"] == bus:
+            return
+
+
+@pytest.mark.parametrize("away", [dead, frozen])
+def test_without_a_broker(board: Board, told: Receiver, key: str, token: str, away: Any) -> None:
+    healthy(board)
+    # A part that dies soon after its start, again and again, would end the board.
+    wait_for(lambda: time.time() - board.part("valkey").create_time() > 11, 15, "the broker to be settled")
+    service = f"posts-{away.__name__}"
+    owed = f"owed-{away.__name__}"
+    headers = {"Authorization": f"Bearer {token}"}
+    with (
+        connect(board.url.replace("http", "ws") + "/ws/live/", additional_headers=headers) as socket,
+        httpx.Client(base_url=board.url, headers=headers, timeout=15) as reader,
+        Posters(board, board.service(service), threads=4, pause=0.03, name=service) as posters,
+    ):
+        socket.send(json.dumps({"op": "subscribe", "topic": "wall"}))
+        hears(socket, "ok", 20)
+        began = time.monotonic()
+        posters.wait_for_taken(300)
+        with away(board):
+            gone = time.monotonic()
+            opens(board, key, owed)
+            hears(socket, "degraded", 20)
+            ready = reader.get("/readyz")
+            assert (ready.status_code, ready.json()["redis"]["ok"], ready.json()["database"]["ok"]) == (
+                503,
+                False,
+                True,
+            )
+            answers = [reader.get(path) for path in ("/sign-in/", "/livez", "/readyz?for=ingest", "/api/v1/breakers")]
+            assert [answer.status_code for answer in answers] == [200] * 4
+            assert max(answer.elapsed.total_seconds() for answer in [ready, *answers]) < LONGEST_ANSWER
+            assert owed in [breaker["name"] for breaker in answers[-1].json()["items"]]
+            posters.wait_for_taken(300)
+            assert owed not in names(told)
+        back = time.monotonic()
+        assert posters.statuses() == {202}
+        assert posters.p99_ms(gone, back) < 1_000
+        assert posters.median_ms(gone, back) < 2 * posters.median_ms(began, gone) + 5
+        wait_for(lambda: owed in names(told), 15, "the alert that was owed")
+        hears(socket, "ok", 30)
+    healthy(board)
+    check_each_once(board, posters, service)
+
+
+def test_a_broker_that_forgets_everything(board: Board, told: Receiver, key: str) -> None:
+    """What was handed to it is found by the sweep."""
+    healthy(board)
+    workers = [board.part("evaluate"), board.part("deliver")]
+    for worker in workers:
+        worker.suspend()
+    opens(board, key, "forgotten")
+    socket = next(word for word in board.part("valkey").cmdline() if word.endswith("valkey.sock"))
+    with redis.Redis(unix_socket_path=socket) as broker:
+        wait_for(lambda: broker.llen("bb:evaluate"), 5, "the nudge to be handed over")
+        broker.flushall()
+    for worker in workers:
+        worker.resume()
+    wait_for(lambda: "forgotten" in names(told), 15, "the alert")
+    assert sorted(names(told)) == sorted(set(names(told)))
