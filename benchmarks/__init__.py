@@ -1,0 +1,1 @@
+"""Benchmarks: the targets of docs/performance, measured beside their floors."""
