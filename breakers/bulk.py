@@ -6,6 +6,7 @@ Statements go to the driver itself: Django's cursor would rewrite each of them a
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -16,6 +17,8 @@ from breakers.errors import StoreUnavailable
 # Any number that no one else on this database uses; one lock for every writer of change numbers.
 WRITERS_LOCK = 0x62_6F_61_72_64
 Row = Sequence[Any]
+# Rows in one statement of SQLite, greatest first.
+SIZES = (64, 32, 16, 8, 4, 2, 1)
 
 
 @cache
@@ -94,10 +97,15 @@ def known_keys(service_id: int, keys: Sequence[bytes]) -> set[bytes]:
 
 
 class Statement:
-    """A bulk statement over rows whose columns have PostgreSQL types; SQLite runs it row by row in the driver."""
+    """A bulk statement over rows whose columns have PostgreSQL types.
+
+    PostgreSQL gets an array a column. SQLite gets chunks of 1, 2, 4 … 64 rows, so that few texts are prepared once each, and
+    so that the interpreter's lock is given away once a chunk and not once a row: others run meanwhile.
+    """
 
     def __init__(self, columns: Mapping[str, str], sqlite: str, postgresql: str) -> None:
-        self._sqlite = sqlite
+        one = f"({', '.join('?' * len(columns))})"
+        self._sqlite = {size: sqlite.replace("{rows}", ", ".join([one] * size)) for size in SIZES}
         self._postgresql = postgresql.replace("{rows}", _unnest(columns))
 
     def __call__(self, rows: Sequence[Row]) -> None:
@@ -106,36 +114,36 @@ class Statement:
             return
         if is_postgresql():
             _execute(self._postgresql, [list(column) for column in zip(*rows, strict=True)])
-        else:
-            with connection.wrap_database_errors:
-                _raw().executemany(self._sqlite, rows)
+            return
+        with connection.wrap_database_errors:
+            cursor = _raw()
+            start = 0
+            for size in SIZES:
+                while len(rows) - start >= size:
+                    cursor.execute(self._sqlite[size], list(chain.from_iterable(rows[start : start + size])))
+                    start += size
 
 
 def insert(table: str, columns: Mapping[str, str]) -> Statement:
     """Insert rows."""
-    names = ", ".join(columns)
-    head = f"INSERT INTO {table} ({names})"
-    return Statement(
-        columns,
-        f"{head} VALUES ({', '.join('?' * len(columns))})",
-        f"{head} SELECT * FROM {{rows}}",
-    )
+    head = f"INSERT INTO {table} ({', '.join(columns)})"
+    return Statement(columns, f"{head} VALUES {{rows}}", f"{head} SELECT * FROM {{rows}}")
 
 
 def update(table: str, columns: Mapping[str, str]) -> Statement:
     """Update rows by `id`, the last column; the others are set."""
     *names, key = columns
+    sets = ", ".join(f"{name} = v.{name}" for name in names)
     return Statement(
         columns,
-        f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in names)} WHERE {key} = ?",
-        f"UPDATE {table} AS t SET {', '.join(f'{name} = v.{name}' for name in names)} FROM {{rows}} WHERE t.{key} = v.{key}",
+        f"WITH v({', '.join(columns)}) AS (VALUES {{rows}}) UPDATE {table} AS t SET {sets} FROM v WHERE t.{key} = v.{key}",
+        f"UPDATE {table} AS t SET {sets} FROM {{rows}} WHERE t.{key} = v.{key}",
     )
 
 
 def add_up(table: str, keys: Mapping[str, str], counters: Mapping[str, str], largest: Sequence[str] = ()) -> Statement:
     """Insert rows, or add their counters to those that are there; `largest` columns keep the greater one."""
     columns = {**keys, **counters}
-    names = ", ".join(columns)
 
     def merged(greatest: str) -> str:
         return ", ".join(
@@ -145,11 +153,11 @@ def add_up(table: str, keys: Mapping[str, str], counters: Mapping[str, str], lar
             for name in counters
         )
 
-    head = f"INSERT INTO {table} ({names})"
+    head = f"INSERT INTO {table} ({', '.join(columns)})"
     conflict = f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET"
     return Statement(
         columns,
-        f"{head} VALUES ({', '.join('?' * len(columns))}) {conflict} {merged('max')}",
+        f"{head} VALUES {{rows}} {conflict} {merged('max')}",
         f"{head} SELECT * FROM {{rows}} {conflict} {merged('greatest')}",
     )
 

@@ -25,7 +25,7 @@ PULSE_EVERY = 5.0  # s
 # Under load, a moment more of gathering makes a batch that costs less a request; a lone request never waits for it.
 BUSY = 8  # requests in the last batch
 FULL = 48  # requests
-GATHERED = 0.003  # s
+GATHERED = 0.005  # s
 # A connection that was idle for longer is looked at before it is used.
 IDLE_AFTER = 1.0  # s
 
