@@ -27,6 +27,7 @@ def beside(board: Board, monkeypatch: pytest.MonkeyPatch) -> Path:
     return board.data_dir / "demo-keys.json"
 
 
+@pytest.mark.slow
 def test_keys_are_made_once_kept_for_their_owner_and_made_anew_when_refused(board: Board, beside: Path) -> None:
     assert joining.board_url() == board.url
     first = joining.keys(board.url, ["orders", "dispatch"])
