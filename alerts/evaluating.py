@@ -22,7 +22,7 @@ from alerts.models.rule import OPENED
 from alerts.signals import alerts_changed
 from breakers import bulk, nudging
 from breakers.errors import StoreUnavailable
-from breakers.models import Breaker, Transition
+from breakers.models import Breaker, Outage, Transition
 
 # Transitions in one transaction: the writers' lock is the intake's too, so it is held for some milliseconds only.
 BATCH = 50
@@ -85,16 +85,15 @@ def _due(now: datetime) -> QuerySet[Alert]:
     return Alert.objects.filter(~_undecided(), check_at__lte=now).select_related("rule", "breaker__service")
 
 
-def _missed_openings() -> QuerySet[Breaker]:
-    """Open breakers without an alert that says so: history was redrawn under them, or the rule was off."""
-    telling = Alert.objects.filter(breaker=OuterRef("pk"), rule__name=OPENED, resolved_at=None)
-    waiting = Transition.objects.filter(breaker=OuterRef("pk"), evaluated_at=None, instance_name=None)
-    return Breaker.objects.filter(
+def _missed_openings() -> QuerySet[Outage]:
+    """Outages under way that no alert tells of: history was redrawn under them, or the rule was off."""
+    telling = Alert.objects.filter(breaker=OuterRef("breaker"), rule__name=OPENED, resolved_at=None)
+    return Outage.objects.filter(
         ~Exists(telling.exclude(status=Status.RECOVERING)),
-        ~Exists(waiting),
+        ~_undecided(),
         Exists(Rule.objects.filter(name=OPENED, enabled=True)),
-        state=OPEN,
-    ).select_related("service")
+        ended_at=None,
+    ).select_related("breaker__service")
 
 
 def _missed_closings() -> QuerySet[Alert]:
@@ -134,12 +133,13 @@ class _Round:
         self._announce()
 
     def of_missed(self) -> None:
-        breakers = list(_missed_openings()[:BATCH])
-        closings = list(_missed_closings()[:BATCH])
-        self._load({breaker.pk for breaker in breakers} | {alert.breaker_id for alert in closings if alert.breaker_id})
-        for breaker in [*breakers, *(alert.breaker for alert in closings if alert.breaker)]:
+        outages = list(_missed_openings()[:BATCH])
+        closed = [alert.breaker for alert in _missed_closings()[:BATCH] if alert.breaker]
+        self._load({row.breaker_id for row in outages} | {breaker.pk for breaker in closed})
+        seen = [(row.breaker, OPEN, row.started_at) for row in outages]
+        for breaker, state, at in [*seen, *((breaker, CLOSED, breaker.since) for breaker in closed)]:
             self._pass_time(breaker.pk, self._now)
-            self._on_headline(breaker, breaker.state, breaker.since, self._now, {"found_by": "sweep"})
+            self._on_headline(breaker, state, at, self._now, {"found_by": "sweep"})
         self._announce()
 
     def _load(self, breaker_ids: Iterable[int]) -> None:

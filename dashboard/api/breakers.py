@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Annotated, Literal
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router
+from ninja import Router
+from ninja.params.functions import Query
 
 import alerts.queries
 from alerts.shapes import AlertView

@@ -4,7 +4,8 @@ import re
 from datetime import datetime
 from typing import Annotated, Any
 
-from ninja import Query, Schema
+from ninja import Schema
+from ninja.params.functions import Query
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, StrictStr, WithJsonSchema
 
 from breakers.domain.reports import moment_us

@@ -30,7 +30,7 @@ def problem_response(status: int, detail: str, **more: object) -> HttpResponse:
     return response
 
 
-def answer_to(request: HttpRequest, error: Exception) -> HttpResponse:
+def answer_to(request: HttpRequest, error: Exception | type[Exception]) -> HttpResponse:
     """The answer that an exception of a view becomes."""
     match error:
         case Invalid() | ValidationError():
@@ -56,11 +56,12 @@ def told(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
     @wraps(view)
     def framed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.method == "HEAD":
-            request.method = "GET"
         if "\0" in request.path:
             return unknown(request)
+        method = request.method
+        request.method = "GET" if method == "HEAD" else method
         response = view(request, *args, **kwargs)
+        request.method = method
         if response.status_code == 405:
             allowed = response["Allow"]
             response = problem_response(405, f"{request.method} is not taken here; expected {allowed}")

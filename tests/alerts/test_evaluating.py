@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 from alerts import evaluating, queries
 from alerts.models import Alert, Destination, Notification, Rule
 from alerts.signals import alerts_changed
-from breakers.models import Board, Transition
+from breakers.models import Board, Outage, Transition
 from tests.alerts.conftest import Scenario, clock
 
 pytestmark = [pytest.mark.storage, pytest.mark.usefixtures("board")]
@@ -229,9 +229,13 @@ def test_what_changed_is_announced_after_the_commit(scenario: Scenario, nudges: 
 
 def test_what_no_transition_told_is_found_by_the_sweep(scenario: Scenario) -> None:
     """History was redrawn: the headline is what it is without a row that says so."""
-    breaker = scenario.at("10:00").breaker(state="open")
+    breaker = scenario.at("10:00").breaker(state="half_open")
+    outage = Outage.objects.create(breaker=breaker, started_at=clock("09:59"))
     scenario.sweeps()
     assert scenario.log() == ["10:00:00 firing"]
+    assert scenario.alert().started_at == clock("09:59")
+    outage.ended_at = scenario.now
+    outage.save()
     breaker.state = "closed"
     breaker.save()
     scenario.at("10:01").sweeps()
@@ -242,6 +246,7 @@ def test_what_no_transition_told_is_found_by_the_sweep(scenario: Scenario) -> No
 def test_a_rule_that_is_off_raises_nothing(scenario: Scenario) -> None:
     Rule.objects.update(enabled=False)
     scenario.at("10:00").then("open")
+    Outage.objects.create(breaker=scenario.breaker(), started_at=scenario.now)
     scenario.at("10:01").sweeps()
     assert not Alert.objects.exists()
     Rule.objects.update(enabled=True)

@@ -82,7 +82,13 @@ def tracking(post: Post) -> str:
     for pod in ("a", "b"):
         post({"type": "heartbeat", "instance": pod, "state": "closed", "interval_s": 60, **common}, ago=30)
     post(
-        {"type": "failure", "instance": "a", "count": 7, "error": {"type": "ConnectTimeout", "message": "no answer"}, **common},
+        {
+            "type": "failure",
+            "instance": "a",
+            "count": 7,
+            "error": {"type": "ConnectTimeout", "message": "no answer"},
+            **common,
+        },
         {"type": "state_change", "instance": "a", "to_state": "open", "reason": "7 failures in 10 s", **common},
         ago=20,
     )

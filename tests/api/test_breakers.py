@@ -142,7 +142,9 @@ def test_events_newest_first_by_pages_and_types(eve: Caller, tracking: str) -> N
     first = eve.get(f"/breakers/{tracking}/events?limit=3")
     rest = eve.get(f"/breakers/{tracking}/events?limit=3&cursor={first['next']}")
     assert first["items"] + rest["items"] == found["items"]
-    assert [event["type"] for event in eve.get(f"/breakers/{tracking}/events?type=failure,timeout")["items"]] == ["failure"]
+    assert [event["type"] for event in eve.get(f"/breakers/{tracking}/events?type=failure,timeout")["items"]] == [
+        "failure"
+    ]
     assert problem(eve.call("GET", f"/breakers/{tracking}/events?type=explosion"), 422)["errors"][0]["field"] == "type"
     for cursor in ("x", "1", "9" * 30 + ".1", "1." + "9" * 19):
         [error] = problem(eve.call("GET", f"/breakers/{tracking}/events?cursor={cursor}"), 422)["errors"]
@@ -167,7 +169,9 @@ def test_a_rule_judges_from_now_on(ada: Caller, eve: Caller, tracking: str) -> N
     assert Audit.objects.filter(verb="breaker.headline").count() == 1
 
 
-@pytest.mark.parametrize("body", [{"headline": "most"}, {"headline": None}, {}, {"headline": "any", "name": "x"}, [], None])
+@pytest.mark.parametrize(
+    "body", [{"headline": "most"}, {"headline": None}, {}, {"headline": "any", "name": "x"}, [], None]
+)
 def test_a_rule_that_is_none(ada: Caller, tracking: str, body: Any) -> None:
     assert problem(ada.call("PATCH", f"/breakers/{tracking}", body), 422)["errors"]
     assert Breaker.objects.get(pk=tracking).headline == "any"
@@ -181,7 +185,9 @@ def test_an_instance_that_is_gone_for_good_leaves_the_counts_until_it_is_heard(
     assert (found["state"], found["instances"]) == ("closed", {"closed": 1})
     assert [copy["left_at"] is not None for copy in found["copies"]] == [True, False]
     assert ada.call("DELETE", f"/breakers/{tracking}/instances/a").status_code == 204
-    assert [line["verb"] for line in eve.get("/audit")["items"] if line["target"]["kind"] == "breaker"] == ["instance.remove"]
+    assert [line["verb"] for line in eve.get("/audit")["items"] if line["target"]["kind"] == "breaker"] == [
+        "instance.remove"
+    ]
     post({"type": "heartbeat", "breaker": "delivery-tracking", "instance": "a", "state": "open"})
     assert eve.get(f"/breakers/{tracking}")["instances"] == {"open": 1, "closed": 1}
 
@@ -194,7 +200,26 @@ def test_an_instance_may_have_any_name(ada: Caller, post: Post, tracking: str) -
 
 @pytest.mark.parametrize(
     "spelling",
-    ["999999", "0", "-1", "+1", "01", "1.0", "1e0", " 1", "1%20", "%D9%A1", "x", "%00", "1%00", "9" * 30, "0x1", "null", "1/", "1%2F"],
+    [
+        "999999",
+        "0",
+        "-1",
+        "+1",
+        "01",
+        "1.0",
+        "1e0",
+        " 1",
+        "1%20",
+        "%D9%A1",
+        "x",
+        "%00",
+        "1%00",
+        "9" * 30,
+        "0x1",
+        "null",
+        "1/",
+        "1%2F",
+    ],
 )
 @pytest.mark.parametrize("rest", ["", "/timeline", "/events"])
 def test_a_breaker_that_is_not_there_in_any_spelling(eve: Caller, tracking: str, spelling: str, rest: str) -> None:
