@@ -5,6 +5,7 @@ Each periodic task means "do what is due": it may run twice, late, or not at all
 """
 
 import os
+import signal
 import ssl
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 
 from celery import Celery
 from celery.beat import Scheduler
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging
 from django.conf import settings
 
 QUEUES = ("evaluate", "deliver")
@@ -121,3 +122,18 @@ class BoardScheduler(Scheduler):
 @setup_logging.connect
 def _use_our_logging(**_: Any) -> None:
     """Celery sets up no logging of its own where this signal is heard."""
+
+
+@beat_init.connect
+def _end_at_the_first_signal(**_: Any) -> None:
+    """Celery's handler ends beat; a second signal (the group's, then `up`'s) would end the ending, with a traceback."""
+    ends = signal.getsignal(signal.SIGTERM)
+
+    def end(number: int, frame: Any) -> None:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_IGN)
+        if callable(ends):
+            ends(number, frame)
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, end)
