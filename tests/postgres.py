@@ -31,6 +31,16 @@ class PostgresServer(Server):
 
     directory: Path
 
+    def stop_at_once(self) -> None:
+        """An immediate shutdown: no checkpoint, every connection broken."""
+        _stop(self.process)
+
+    def start_again(self) -> None:
+        """On the same directory and port."""
+        with (self.directory / "log").open("ab") as log:
+            self.process = subprocess.Popen(self.process.args, stdout=log, stderr=log, cwd=self.directory, **_user())
+        wait_for(lambda: _answers(self), 30, "PostgreSQL to answer again")
+
     def execute(self, sql: str) -> None:
         """Run one statement as the superuser, outside a transaction."""
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -77,7 +87,7 @@ def postgres_server(**settings: str) -> Iterator[PostgresServer]:
             yield server
         finally:
             server.thaw()
-            _stop(process)
+            _stop(server.process)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
