@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from breakers.domain.redacting import redacted, redacted_deep
 from breakers.domain.states import REPORTABLE, State
 
 NAME_LENGTH = 200
@@ -217,7 +218,7 @@ def _report(index: int, event: dict[str, Any], received_us: int) -> Report:
     for field, value in event.items():
         take = _FIELDS.get(field)
         if take is None:
-            _more(report, "attributes", field, _bounded(value))
+            _more(report, "attributes", field, redacted_deep(_bounded(value)))
         elif value is not None:
             try:
                 take(report, value)
@@ -396,12 +397,12 @@ def _error(report: Report, value: Any) -> None:
     if error.get("type") is not None:
         report.error_type = _text(error["type"])[:NAME_LENGTH]
     if error.get("message") is not None:
-        report.error_message = _text(error["message"])
+        report.error_message = redacted(_text(error["message"]))
 
 
 def _reason(report: Report, value: Any) -> None:
     if isinstance(value, str):
-        report.reason = {"text": _cut(value)}
+        report.reason = {"text": redacted(_cut(value))}
         return
     reason = _object(value)
     metric = reason.get("metric")
@@ -411,7 +412,7 @@ def _reason(report: Report, value: Any) -> None:
         if reason.get(field) is not None:
             reason[field] = _number(reason[field])
     if reason.get("text") is not None:
-        reason["text"] = _text(reason["text"])
+        reason["text"] = redacted(_text(reason["text"]))
     report.reason = reason
 
 
@@ -463,7 +464,7 @@ def _labels(report: Report, value: Any) -> None:
 
 
 def _attributes(report: Report, value: Any) -> None:
-    for field, inner in _object(value).items():
+    for field, inner in redacted_deep(_object(value)).items():
         _more(report, "attributes", field, inner)
 
 
