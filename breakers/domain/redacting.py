@@ -27,9 +27,7 @@ def _card(match: re.Match[str]) -> str:
     return "[card number]" if total % 10 == 0 and any(digits) else match[0]
 
 
-SECRET_NAMES = (
-    r"pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|client[_-]?secret|auth"
-)
+NAMED = r"pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|client[_-]?secret|auth"
 
 RULES = (
     Rule(
@@ -42,14 +40,14 @@ RULES = (
     Rule("password in a URL", re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{0,200}):[^\s/@]{1,200}@", re.IGNORECASE), rf"\1:{MASK}@"),
     Rule(
         "named secret",
-        re.compile(rf"\b([\w-]{{0,30}}(?:{SECRET_NAMES})[\"']?\s{{0,3}}[=:]\s{{0,3}}[\"']?)([^\s\"'&,;)\[\]}}]{{3,}})", re.IGNORECASE),
+        re.compile(rf"\b([\w-]{{0,30}}(?:{NAMED})[\"']?\s{{0,3}}[=:]\s{{0,3}}[\"']?)([^\s\"'&,;)\[\]}}]{{3,}})", re.IGNORECASE),
         rf"\1{MASK}",
     ),
     Rule("key of ours", re.compile(r"\b(bb[kt]_[0-9A-Za-z]{8}|whsec)_[0-9A-Za-z+/=]{20,}"), rf"\1_{MASK}"),
     Rule("card number", re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d.-])"), _card),
     Rule("e-mail address", re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"), "[e-mail]"),
 )  # fmt: skip
-_SECRET_NAME = re.compile(rf"(?:^|[_-])(?:{SECRET_NAMES}|authorization|cookie)$", re.IGNORECASE)
+_SECRET_NAME = re.compile(rf"(?:^|[_-])(?:{NAMED}|authorization|cookie)$", re.IGNORECASE)
 # No rule matches a text without one of these.
 _MARKS = re.compile(r"[=:@]|\d[ -]?\d[ -]?\d[ -]?\d|eyJ|earer|asic|EARER|ASIC|bb[kt]_|whsec|-----BEGIN")
 
