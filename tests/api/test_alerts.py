@@ -10,7 +10,7 @@ from alerts.models import Notification
 from alerts.models.notification import State
 from tests.api.conftest import Caller, Post, breaker_id, problem
 
-pytestmark = pytest.mark.usefixtures("tracking")
+pytestmark = [pytest.mark.usefixtures("tracking"), pytest.mark.storage]
 
 
 @pytest.fixture

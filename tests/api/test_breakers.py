@@ -10,6 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from breakers.models import Audit, Breaker
 from tests.api.conftest import Caller, Post, problem
 
+pytestmark = pytest.mark.storage
+
 
 def test_the_worst_comes_first_with_every_field_of_a_card(eve: Caller, tracking: str, tax: str) -> None:
     found = eve.get("/breakers")

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django.fixtures import Settings
 
@@ -9,6 +10,7 @@ from breakers.models import Board, Pulse, Transition
 from breakers.recording import listen
 from tests.api.conftest import Caller, problem
 
+pytestmark = pytest.mark.storage
 Samples = dict[tuple[str, str], float]
 
 

@@ -9,6 +9,8 @@ from breakers import keys
 from breakers.models import Audit, IngestKey, Service
 from tests.api.conftest import Caller, problem
 
+pytestmark = pytest.mark.storage
+
 
 def owner(key: str) -> Any:
     """Whom a key speaks for."""
