@@ -1,8 +1,9 @@
 """The 170 services that Apprise speaks to. Always as plain text: else markup in a breaker's name would be taken at its word."""
 
+import logging
 import re
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -49,15 +50,13 @@ def compose(notice: Notice) -> bytes:
 
 def known(url: str) -> bool:
     """Whether Apprise can make something of the URL."""
-    import apprise
-
+    apprise = _library()
     return isinstance(apprise.Apprise.instantiate(url, suppress_exceptions=True), apprise.NotifyBase)
 
 
 def send(target: Target, message: Message) -> Receipt:
     """Notify. Errors: DeliveryError, its sentence ours: Apprise's own may hold the URL."""
-    import apprise
-
+    apprise = _library()
     service = apprise.Apprise()
     if not service.add(target.url):
         raise DeliveryError("Apprise can't make anything of the URL", permanent=True)
@@ -77,6 +76,14 @@ def send(target: Target, message: Message) -> Receipt:
         permanent=code in FOR_GOOD,
         patience_s=MENDING_S if code in MENDABLE else None,
     )
+
+
+def _library() -> Any:
+    """Apprise, silenced: it writes URLs that it can't read into the log, secrets and all."""
+    import apprise
+
+    logging.getLogger("apprise").propagate = False
+    return apprise
 
 
 def _bounded(service: "apprise.Apprise", text: Text) -> "apprise.AppriseResult":

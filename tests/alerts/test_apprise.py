@@ -2,6 +2,7 @@
 
 import email
 import json
+import logging
 import time
 from collections.abc import Iterator
 from email.message import Message as Mail
@@ -154,7 +155,17 @@ def test_a_call_that_hangs_is_left_behind(hook: Receiver, monkeypatch: pytest.Mo
     assert "s3cret" not in str(caught.value)
 
 
-def test_urls_that_apprise_knows() -> None:
+def test_urls_that_apprise_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", lambda record: logged.append(record.getMessage()))
+    monkeypatch.setattr(logging.root, "handlers", [handler])
     assert apprise.known("json://127.0.0.1/x")
-    assert not apprise.known("nonsense://x")
     assert not apprise.known("json://")
+    assert not apprise.known("nonsense://s3cret")
+    with pytest.raises(apprise.DeliveryError, match="can't make anything of the URL") as caught:
+        apprise.send(Target("apprise", "nonsense://s3cret", "", trusted=True), Message("id", b"{}", DAY))
+    assert caught.value.permanent
+    assert logged == []
+    logging.getLogger("other").error("heard")
+    assert logged == ["heard"]
