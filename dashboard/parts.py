@@ -63,7 +63,7 @@ def beat_part(lock: int) -> Part:
 def other_part(text: str, lock: int) -> Part:
     """A `NAME=COMMAND` of the command line."""
     name, _, command = text.partition("=")
-    return Part(name, shlex.split(command), _environ(), kept_open=(lock,))
+    return Part(name, shlex.split(command), _environ(), guest=True, kept_open=(lock,))
 
 
 def _celery(*words: str) -> Sequence[str]:

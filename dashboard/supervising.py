@@ -20,6 +20,7 @@ HEALTHY_AFTER = 60.0  # s: then it begins with the first pause again
 # A part that ends this soon after its start this often, and never lived longer, can't start.
 TOO_SOON, MOST_FAILURES = 10.0, 5
 STOP_WITHIN = 7.0  # s from the signal to SIGKILL
+STOP_GUESTS_WITHIN = 3.0  # s, of the time for all
 STOP_DEAF_WITHIN = 1.0  # s more, for what ends last
 PR_SET_PDEATHSIG = 1
 LONGEST_LINE = 65_536
@@ -38,6 +39,7 @@ class Part:
     """A process of the tree.
 
     stop: asks it to end; None: SIGTERM. deaf: signals to the whole group don't reach it, it ends after the others.
+    guest: it speaks to the board, and ends before it, so that its last words are heard.
     told: makes an event of a line that is no JSON.
     """
 
@@ -47,6 +49,7 @@ class Part:
     told: Callable[[str], dict[str, Any]] = lambda line: {"level": "info", "event": line}
     stop: Callable[[], Awaitable[None]] | None = None
     deaf: bool = False
+    guest: bool = False
     before: Callable[[], None] = lambda: None
     kept_open: Sequence[int] = field(default=())
 
@@ -176,9 +179,11 @@ class Child:
 
 
 async def stop_all(children: Sequence[Child]) -> None:
-    """Ask all to stop, in this order, and wait for them; those that are deaf to signals end after the others."""
+    """Ask all to stop, in this order, and wait for them; guests end before, those that are deaf to signals after the others."""
     deadline = time.monotonic() + STOP_WITHIN
-    await asyncio.gather(*(child.stop(deadline) for child in children if not child.part.deaf))
+    guests_deadline = time.monotonic() + STOP_GUESTS_WITHIN
+    await asyncio.gather(*(child.stop(guests_deadline) for child in children if child.part.guest))
+    await asyncio.gather(*(child.stop(deadline) for child in children if not (child.part.guest or child.part.deaf)))
     deadline = max(deadline, time.monotonic() + STOP_DEAF_WITHIN)
     await asyncio.gather(*(child.stop(deadline) for child in children if child.part.deaf))
 
