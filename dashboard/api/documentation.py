@@ -68,7 +68,7 @@ def _anything(kind: type) -> dict[str, Any]:
 
 
 def _summary(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(text.replace("`", "").split())
 
 
 def _call(method: str, address: str, call: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _call(method: str, address: str, call: dict[str, Any]) -> dict[str, Any]:
                 "place": parameter["in"],
                 "type": _type(parameter["schema"]),
                 "required": parameter["required"],
-                "about": parameter.get("description", ""),
+                "about": _summary(parameter.get("description", "")),
             }
             for parameter in call["parameters"]
         ],
