@@ -28,6 +28,8 @@ FULL = 48  # requests
 GATHERED = 0.005  # s
 # A connection that was idle for longer is looked at before it is used.
 IDLE_AFTER = 1.0  # s
+# A commit that failed after this long was held up by a lock or a server that does not answer.
+HELD_UP = 1.0  # s
 
 log = structlog.get_logger(__name__)
 Waiting = tuple[Submission, "asyncio.Future[Answer]"]
@@ -111,17 +113,27 @@ class Intake:
             return batch
 
     def _record(self, batch: list[Waiting]) -> None:
+        began = time.monotonic()
         submissions = [submission for submission, _ in batch]
         outcomes: list[Answer | Exception]
         try:
             outcomes = list(record(submissions, self._clock()))
         except StoreUnavailable as error:
             connection.close()
+            batch = [*batch, *self._held_up_since(began)]
             outcomes = [error] * len(batch)
         except Exception:
             log.exception("batch failed", requests=len(batch))
             outcomes = [self._alone(submission) for submission in submissions]
         self._answer([(future, outcome) for (_, future), outcome in zip(batch, outcomes, strict=True)])
+
+    def _held_up_since(self, began: float) -> list[Waiting]:
+        """Who waited out a failed attempt that was held up: they are not made to wait for one more."""
+        if time.monotonic() - began < HELD_UP:
+            return []
+        with self._wake:
+            waiting, self._waiting, self._reports = self._waiting, [], 0
+            return waiting
 
     def _alone(self, submission: Submission) -> Answer | Exception:
         """One request that can't be stored must not take its neighbours with it."""
@@ -139,10 +151,12 @@ class Intake:
             log.warning("the loop ended before its requests were answered", requests=len(outcomes))
 
     def _pulse(self) -> None:
+        began = time.monotonic()
         try:
             listen(self._clock())
         except Exception as error:
             connection.close()
+            self._answer([(future, StoreUnavailable(str(error))) for _, future in self._held_up_since(began)])
             log.warning("pulse not written", error=str(error))
 
 

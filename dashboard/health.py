@@ -21,6 +21,8 @@ from breakers.models import Board, Pulse
 
 ANSWER_WITHIN = 2.0  # s
 PULSE_DEAD_AFTER = 30.0  # s
+# Three times the intake's: on a full disk the lock can still be had, and nothing written.
+STORED_WITHIN = 15.0  # s
 PARTS = {"worker:evaluate": "worker", "worker:deliver": "worker", "beat": "beat"}
 Told = dict[str, Any]
 
@@ -79,15 +81,22 @@ def _pulses() -> Told:
 
 
 def _database_is_writable() -> Told:
-    """Touch the board's row as a writer does, and leave everything as it was."""
+    """Touch the board's row as a writer does, and leave everything as it was; see when the intake last stored its pulse."""
     global _written
     started = time.monotonic()
     if _written is not None and started - _written[0] < ASK_EVERY:
         return _written[1]
     with transaction.atomic():
         Board.objects.update(version=F("version"))
+        stored_at = Board.objects.values_list("intake_pulse_at", flat=True).get()
         transaction.set_rollback(True)
-    told = {"ok": True, "ms": round((time.monotonic() - started) * 1000, 1)}
+    told: Told = {"ok": True, "ms": round((time.monotonic() - started) * 1000, 1)}
+    age = None if stored_at is None else (datetime.now(UTC) - stored_at).total_seconds()
+    if age is None or age >= STORED_WITHIN:
+        told |= {
+            "ok": False,
+            "detail": "nothing was stored yet" if age is None else f"nothing was stored for {age:.0f} s",
+        }
     _written = (time.monotonic(), told)
     return told
 

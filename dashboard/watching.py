@@ -51,8 +51,9 @@ class Watch:
             self._seen("valkey")
         if await asyncio.to_thread(get, self._address, "/livez") is not None:
             self._seen("web")
-        # Without a broker no pulse can arrive: then a worker's silence says nothing about the worker.
-        ages = await asyncio.to_thread(_ages) if broker_answers else None
+        # Without a broker no pulse can arrive, on a full disk none can be written: then a worker's silence says nothing of the worker.
+        database = (await self.readiness() or {}).get("database", {})
+        ages = await asyncio.to_thread(_ages) if broker_answers and database.get("ok") else None
         for name, part in PULSES.items():
             age = 0.0 if ages is None else ages[part]
             if age is not None:
@@ -66,7 +67,8 @@ class Watch:
         return bool((await health.asked(health.broker()))["ok"])
 
     def _seen(self, name: str, seconds_ago: float = 0.0) -> None:
-        self._seen_at[name] = time.monotonic() - seconds_ago
+        # Never back: after a broker or a database that was away, a pulse has its time to come.
+        self._seen_at[name] = max(self._seen_at.get(name, 0.0), time.monotonic() - seconds_ago)
 
     def _judge(self, name: str, child: Child) -> None:
         if name not in WATCHED or child.pid is None:

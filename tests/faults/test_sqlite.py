@@ -1,0 +1,124 @@
+"""SQLite that is locked by someone else, or has no room left: 503, nothing stored by half, and it heals."""
+
+import os
+import resource
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.board import Board
+from tests.faults.posting import Posters, check_each_once
+from tests.faults.store import sqlite_path
+from tests.servers import wait_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+HELD_FOR = 10.0  # s
+BUSY_TIMEOUT = 5.0  # s
+
+
+@pytest.fixture(scope="module")
+def board() -> Iterator[Board]:
+    """A board on SQLite."""
+    with Board() as board:
+        yield board
+
+
+def healthy(board: Board) -> None:
+    wait_for(lambda: board.readyz().get("status") == "ok", 60, "the board to be ready again", every=0.1)
+
+
+def check_refused_and_healed(posters: Posters, healed_at: float) -> None:
+    """Answered with 202, or with 503 and when to come again; after the end of the fault with 202 alone."""
+    assert posters.statuses() == {202, 503}
+    assert {post.retry_after for post in posters.posts if post.status == 503} == {"2"}
+    assert {post.status for post in posters.posts if post.at > healed_at} == {202}
+
+
+def test_locked_by_another_process(board: Board) -> None:
+    """Posts wait as long as a busy database may take, then they are told to come again."""
+    key = board.service("orders")
+    with Posters(board, key, pause=0.05) as posters:
+        posters.wait_for_taken(100)
+        with closing(sqlite3.connect(sqlite_path(board), isolation_level=None, timeout=10)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            time.sleep(HELD_FOR)
+            holder.execute("ROLLBACK")
+        healed_at = time.monotonic()
+        posters.wait_for_taken(200)
+    check_refused_and_healed(posters, healed_at)
+    assert max(post.took for post in posters.posts) < BUSY_TIMEOUT + 2
+    healthy(board)
+    check_each_once(board, posters, "orders")
+
+
+@contextmanager
+def files_that_may_not_grow(board: Board) -> Iterator[None]:
+    """No process of the board may write beyond where its log stands (an input/output error)."""
+    size = Path(f"{sqlite_path(board)}-wal").stat().st_size
+    for process in board.processes():
+        process.rlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    yield
+    for process in board.processes():
+        process.rlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def check_without_room(board: Board, fault: "contextmanager[None]", service: str) -> None:
+    key = board.service(service)
+    healthy(board)
+    with Posters(board, key, pause=0.05, name=service) as posters:
+        posters.wait_for_taken(100)
+        with fault:
+            wait_for(lambda: 503 in posters.statuses(), 30, "a post to be refused")
+            wait_for(lambda: not board.readyz().get("database", {"ok": True})["ok"], 20, "readyz to name the database")
+            refused = len([post for post in posters.posts if post.status == 503])
+            wait_for(
+                lambda: len([post for post in posters.posts if post.status == 503]) > refused + 20, 20, "more of them"
+            )
+        time.sleep(0.5)
+        healed_at = time.monotonic()
+        posters.wait_for_taken(200)
+    check_refused_and_healed(posters, healed_at)
+    healthy(board)
+    check_each_once(board, posters, service)
+    with closing(sqlite3.connect(sqlite_path(board))) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_files_that_may_not_grow(board: Board) -> None:
+    check_without_room(board, files_that_may_not_grow(board), "checkout")
+
+
+@contextmanager
+def tiny_disk(directory: Path) -> Iterator[Path]:
+    """A file system of 12 MB."""
+    mounted = os.spawnlp(os.P_WAIT, "mount", "mount", "-t", "tmpfs", "-o", "size=12m", "none", str(directory))
+    if mounted != 0:
+        pytest.skip("a small file system can't be mounted here")
+    try:
+        yield directory
+    finally:
+        os.spawnlp(os.P_WAIT, "umount", "umount", "-l", str(directory))
+
+
+@contextmanager
+def filled(directory: Path) -> Iterator[None]:
+    """Not a byte is left."""
+    ballast = directory / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while file.write(b"\0" * 4096):
+                pass
+        except OSError:
+            pass
+    yield
+    ballast.unlink()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root mounts a file system")
+def test_no_space_left(tmp_path: Path) -> None:
+    with tiny_disk(tmp_path) as disk, Board(DATABASE_URL=f"sqlite://{disk}/board.sqlite3") as board:
+        check_without_room(board, filled(disk), "orders")
