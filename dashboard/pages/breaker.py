@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 import alerts.queries
 from breakers import queries
-from breakers.queries.shapes import Details, Timeline
+from breakers.queries.shapes import Details, EventView, Timeline
 from dashboard.charts import timeline as chart
 from dashboard.charts.export import timeline_html
 from dashboard.pages.actors import for_viewers
@@ -23,6 +23,8 @@ from dashboard.pages.reasons import reason_sentence
 from dashboard.pages.words import moment
 
 MOST_EVENTS = 20
+EVENTS_LOOKED_AT = 200
+ROUTINE = ("heartbeat", "success")
 MOST_COMMANDS = 10
 MOST_ALERTS = 5
 POINTS = 300
@@ -67,7 +69,7 @@ def breaker(request: HttpRequest, breaker_id: str) -> HttpResponse:
         "range": _range_of(request),
         "summary": chart.summary(line),
         "rows": chart.table(line),
-        "events": queries.events(breaker_id, limit=MOST_EVENTS).items,
+        "events": _events(breaker_id),
         "commands": queries.commands_of(breaker_id, limit=MOST_COMMANDS),
         "alerts": alerts.queries.for_breaker(breaker_id, limit=MOST_ALERTS),
         "doors": doors(details),
@@ -114,13 +116,21 @@ def news_json(request: HttpRequest, breaker_id: str) -> HttpResponse:
     now = now_of(request)
     why = queries.why_opened(breaker_id, now)
     answer = {
-        "events": queries.events(breaker_id, limit=MOST_EVENTS).items,
+        "events": _events(breaker_id),
         "why": why,
         "reason": reason_sentence(why) if why else "",
         "alerts": alerts.queries.for_breaker(breaker_id, limit=MOST_ALERTS),
         "siblings": siblings(queries.card(breaker_id, now), now),
     }
     return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+
+
+def _events(breaker_id: str) -> list[object]:
+    """The last events that say more than "still here"; where there are none, the last ones."""
+    # Looked for among the newest alone: a calm breaker may have millions of the others.
+    newest = queries.events(breaker_id, limit=EVENTS_LOOKED_AT).items
+    telling = [event for event in newest if isinstance(event, EventView) and event.type not in ROUTINE]
+    return (telling or newest)[:MOST_EVENTS]
 
 
 def _timeline(request: HttpRequest, breaker_id: str) -> Timeline:

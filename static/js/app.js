@@ -5,7 +5,7 @@ import "./elements/data-age.js"
 import { startCopying } from "./helpers/copying.js"
 import { startKeys } from "./helpers/keys.js"
 import { startTheme } from "./helpers/theme-switch.js"
-import { startFilter, Wall } from "./wall.js"
+import { startFilter, startTally, Wall } from "./wall.js"
 
 startTheme()
 startKeys()
@@ -15,6 +15,6 @@ const wall = document.getElementById("wall")
 if (wall) {
   new Wall(wall).start()
   startFilter(document.getElementById("filter"))
-}
+} else if (document.body.dataset.topics) startTally()
 if (document.querySelector("breaker-page")) import("./elements/breaker-page.js")
 if (document.querySelector(".alert-row, #alerts-moved")) import("./alerts.js")

@@ -3,12 +3,14 @@
 import { BreakerCard } from "./elements/breaker-card.js"
 import { Announcer } from "./helpers/announcer.js"
 import { onBeat, write } from "./helpers/clock.js"
-import { sentence, SEVERITY, whole } from "./helpers/words.js"
+import { sentence, SEVERITY, sum, whole } from "./helpers/words.js"
 import { store } from "./live/store.js"
 
 const REST = 3_000 // ms without a move of pointer or focus before cards change their places
 const STRIP_EVERY = 5 // beats
-const MOST_SHOWN = { cards: 120, rows: 620, problems: 200 }
+// More than these, and the server draws the wall in its next form.
+const MOST_SHOWN = { cards: 90, rows: 650, problems: Infinity }
+const MOST_PROBLEMS = 300 // rows in the page; the others are counted
 const PAGE_LIMIT = 200
 
 const RANK = new Map(SEVERITY.map((state, rank) => [state, rank]))
@@ -21,6 +23,24 @@ export const before = (one, other) =>
   (one.service < other.service ? -1 : one.service > other.service ? 1 : 0) ||
   (one.name < other.name ? -1 : one.name > other.name ? 1 : 0)
 
+const withClosed = (counts, total) => ({ ...counts, closed: Math.max(0, total - sum(counts)) })
+
+/** The counts in the bar. */
+export const showTally = (counts) => {
+  for (const row of document.getElementById("tally").children) {
+    const count = counts[row.dataset.state] ?? 0
+    write(row.querySelector("b"), whole(count))
+    row.hidden = !count
+  }
+}
+
+/** Keep the bar's counts on pages without a wall: only the troubled ones are heard of. */
+export const startTally = () => {
+  const troubled = SEVERITY.filter((state) => state !== "closed").join(",")
+  const listen = ({ counts, data }) => (counts ?? data?.counts) && showTally(counts ?? data.counts)
+  store.subscribe("wall", listen, { filter: `state=${troubled}`, limit: 1 })
+}
+
 export class Wall {
   #root
   #form
@@ -29,6 +49,7 @@ export class Wall {
   #folds
   #elements = new Map() // id → element
   #known = false
+  #unsettled = false
   #moving = null
   #lastMove = -Infinity
   #beats = 0
@@ -62,17 +83,21 @@ export class Wall {
     if (kind === "error") return
     const cards = kind === "snapshot" ? data.items : data
     if (kind === "snapshot") this.#forget(data)
-    for (const card of cards) this.#show(card)
+    for (const card of cards) this.#unsettled = this.#show(card) || this.#unsettled
     const told = counts ?? data.counts
     if (told) this.#count(told)
     if (kind === "snapshot" && data.next && this.#form !== "problems") this.#fetchRest(data.next)
-    this.#settle()
+    // Rates wobble; places change with the state alone.
+    if (this.#unsettled) this.#settle()
+    this.#unsettled = false
     this.#known = true
   }
 
   // The server's wall has other forms for other numbers: over a border, or out of the empty one, draw anew.
   #outgrown() {
-    return (this.#single && this.#elements.size) || this.#elements.size > MOST_SHOWN[this.#form] * 1.5
+    if (this.#single) return this.#elements.size > 0
+    const homeless = this.#form === "rows" && !this.#folds && this.#root.querySelector('[data-state="closed"]')
+    return homeless || this.#elements.size > MOST_SHOWN[this.#form]
   }
 
   #forget({ items, next }) {
@@ -80,26 +105,27 @@ export class Wall {
     const ids = new Set(items.map((card) => card.id))
     if (this.#form === "problems" && !this.#firstPage) return
     for (const [id, element] of this.#elements) {
-      if (!ids.has(id)) this.#remove(id, element)
+      if (!ids.has(id)) this.#unsettled = this.#remove(id, element)
     }
   }
 
+  /** Show a card; whether places may have changed. */
   #show(card) {
     const element = this.#elements.get(card.id)
-    if (card.removed) return element && this.#remove(card.id, element)
+    if (card.removed) return Boolean(element && this.#remove(card.id, element))
     if (element) {
       if (this.#known && element.dataset.state !== card.state) this.#announcer.changed(card.name, card.state)
-      element.show(card)
-      return
+      return element.show(card)
     }
-    if (this.#form === "problems" && !this.#firstPage) return
+    if (this.#form === "problems" && (!this.#firstPage || this.#elements.size >= MOST_PROBLEMS)) return false
     this.#elements.set(card.id, BreakerCard.of(card))
     if (this.#known) this.#announcer.changed(card.name, card.state)
+    return true
   }
 
   #remove(id, element) {
     element.remove()
-    this.#elements.delete(id)
+    return this.#elements.delete(id)
   }
 
   async #fetchRest(next) {
@@ -119,7 +145,10 @@ export class Wall {
   #settle() {
     if (this.#outgrown()) return location.reload()
     const moves = this.#moves()
-    if (!moves.length) return this.#hideButton()
+    if (!moves.length) {
+      this.#hideButton()
+      return this.#headings()
+    }
     if (!this.#busy()) return this.#move()
     const button = this.#root.querySelector("#moves")
     write(button, moves.length === 1 ? "1 breaker wants to move: apply" : `${whole(moves.length)} breakers want to move: apply`)
@@ -141,8 +170,8 @@ export class Wall {
   #moves() {
     const wrong = []
     for (const [list, elements] of this.#plan()) {
-      const there = [...list.children].filter((child) => child.localName === "breaker-card")
-      const rest = there.filter((element) => elements.includes(element))
+      const meant = new Set(elements)
+      const rest = [...list.children].filter((element) => meant.has(element))
       let place = 0
       for (const element of elements) {
         if (rest[place] === element) place++
@@ -212,24 +241,26 @@ export class Wall {
   }
 
   #count(counts) {
-    const said = sentence(counts)
-    // Beyond 500 the frames count the troubled ones alone: the sentence is of all.
-    if (this.#form !== "problems") {
-      write(document.getElementById("sentence"), said)
-      document.title = `${said} Breakerboard`
-    }
-    if (this.#root.hasAttribute("data-filtered") || this.#form === "problems") return
-    for (const row of document.getElementById("tally").children) {
-      const count = counts[row.dataset.state] ?? 0
-      write(row.querySelector("b"), whole(count))
-      row.hidden = !count
-    }
+    // Beyond 500 the frames tell of the troubled ones alone; the rest is closed.
+    const all = this.#form === "problems" ? withClosed(counts, Number(this.#root.dataset.total)) : counts
+    const said = sentence(all)
+    write(document.getElementById("sentence"), said)
+    document.title = `${said} Breakerboard`
+    if (!this.#root.hasAttribute("data-filtered")) showTally(all)
+    if (this.#form === "problems" && this.#firstPage) this.#countMore(sum(counts) - this.#elements.size)
+  }
+
+  #countMore(count) {
+    const more = document.getElementById("more")
+    more.hidden = count <= 0
+    write(more.firstElementChild, `${whole(Math.max(count, 0))} more need attention: draw the wall anew`)
   }
 
   #beat(at) {
     this.#beats += 1
     if (this.#beats % STRIP_EVERY) return
     for (const element of this.#elements.values()) element.age(at)
+    this.#headings()
   }
 }
 

@@ -24,7 +24,7 @@ def path_to(window: Window, shop: Service, name: str = "payments") -> str:
 
 def opened(window: Window, shop: Service) -> Page:
     """The page of an open breaker that tells its settings."""
-    shop.goes("payments", "closed", config=CONFIG)
+    shop.goes("payments", "closed", config=CONFIG, dependency=f"{shop.name}-db")
     probe = (datetime.now(UTC) + timedelta(seconds=30)).isoformat()
     shop.goes(
         "payments",
@@ -153,7 +153,7 @@ def test_the_dialog_knows_what_is_true_now(window: Open, service: Make) -> None:
     shop.goes("payments", "half_open")
     expect(page.locator('[data-known="state"]')).to_contain_text("Half-open")
     neighbour = service()
-    neighbour.goes("other", "open", dependency="payments")
+    neighbour.goes("other", "open", dependency=f"{shop.name}-db")
     shop.beats("payments", "half_open")
     expect(page.locator('[data-known="siblings"]')).to_contain_text(f"{neighbour.name} / other: Open")
 

@@ -178,9 +178,21 @@ def test_old_data_is_called_old(window: Open, service: Make) -> None:
     expect(page.locator('data-age[data-live="live"]')).to_be_visible()
     page.clock.run_for(2_000)
     expect(page.locator("#not-live")).to_be_hidden()
+    # The line was cut on purpose.
+    opened.complaints = [text for text in opened.complaints if not text.startswith("WebSocket connection")]
 
 
 def _element(page: Any) -> str:
     """The address of the card's module, as the page's map has it."""
     imports = page.evaluate("JSON.parse(document.querySelector('script[type=importmap]').textContent).imports")
     return str(imports["/static/js/elements/breaker-card.js"])
+
+
+def test_the_bar_counts_on_every_live_page(window: Open, service: Make) -> None:
+    shop = service()
+    shop.beats("payments")
+    page = window("viewer").go("/alerts/")
+    forced = page.locator('#tally [data-state="disabled"]')
+    before = int(forced.locator("b").inner_text() or 0) if forced.is_visible() else 0
+    shop.goes("payments", "disabled")
+    expect(forced.locator("b")).to_have_text(str(before + 1))

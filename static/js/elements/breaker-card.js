@@ -4,10 +4,12 @@ import { now, set, showAge, write } from "../helpers/clock.js"
 import { face } from "../helpers/face.js"
 
 const SVG = "http://www.w3.org/2000/svg"
-const NUMBERS = 3
 
 export class BreakerCard extends HTMLElement {
   card = null
+
+  #parts = null
+  #drawn = null // the strip's spans that are drawn
 
   /** A new one, from the page's template. */
   static of(card) {
@@ -18,55 +20,53 @@ export class BreakerCard extends HTMLElement {
     return element
   }
 
-  get version() {
-    return Number(this.dataset.version)
-  }
-
-  /** Show a card. An older one than what is shown changes nothing. */
+  /** Show a card; an older one than what is shown changes nothing. Says whether its place may have changed. */
   show(card, at = now()) {
-    if (this.card && card.version < this.card.version) return
-    const changed = this.card !== null && this.dataset.state !== card.state
+    if (this.card && card.version < this.card.version) return false
+    const changed = this.dataset.state !== card.state
+    const moved = changed || this.card?.since !== card.since
+    const flashes = changed && this.card !== null
     this.card = card
     this.#draw(face(card, at))
-    if (changed) this.#flash()
+    if (flashes) this.#flash()
+    return moved
   }
 
   /** Let the strip move on with the time. */
   age(at) {
-    if (this.card && !(this.card.strip_15m.length === 1 && this.card.state === "closed")) this.#drawStrip(face(this.card, at))
+    if (!this.card || (this.card.strip_15m.length === 1 && this.card.state === "closed")) return
+    this.#drawn = null
+    this.#drawStrip(face(this.card, at))
   }
 
   #draw(shown) {
+    const parts = (this.#parts ??= partsOf(this))
     set(this, "data-id", shown.id)
     set(this, "data-state", shown.state)
     set(this, "data-version", shown.version)
-    set(this.querySelector("use"), "href", `#g-${shown.state}`)
-    write(this.querySelector(".word"), shown.word)
-    const [before, time, after] = this.querySelector(".second").children
-    write(before, shown.second.before)
-    showAge(time, shown.second.at)
-    write(after, shown.second.after)
-    const link = this.querySelector(".name a")
-    set(link, "href", `/breakers/${encodeURIComponent(shown.id)}/`)
-    for (const [element, text] of [
-      [link, shown.name],
-      [this.querySelector(".service"), shown.service],
-      [this.querySelector(".dependency"), shown.dependency],
-    ]) {
-      set(element, "title", text)
-      write(element, text)
+    set(parts.glyph, "href", `#g-${shown.state}`)
+    write(parts.word, shown.word)
+    write(parts.before, shown.second.before)
+    showAge(parts.time, shown.second.at)
+    write(parts.after, shown.second.after)
+    set(parts.name, "href", `/breakers/${encodeURIComponent(shown.id)}/`)
+    for (const name of ["name", "service", "dependency"]) {
+      set(parts[name], "title", shown[name])
+      write(parts[name], shown[name])
     }
-    write(this.querySelector(".error"), shown.error)
-    const numbers = this.querySelector(".numbers").children
-    for (let index = 0; index < NUMBERS; index++) {
-      write(numbers[index].firstElementChild, shown.numbers[index].caption)
-      write(numbers[index].lastElementChild, shown.numbers[index].value)
-    }
+    write(parts.error, shown.error)
+    shown.numbers.forEach(({ value, caption }, index) => {
+      write(parts.captions[index], caption)
+      write(parts.values[index], value)
+    })
     this.#drawStrip(shown)
   }
 
   #drawStrip({ strip, stripLabel }) {
-    const svg = this.querySelector(".strip")
+    const told = JSON.stringify(this.card.strip_15m)
+    if (told === this.#drawn) return
+    this.#drawn = told
+    const svg = this.#parts.strip
     set(svg, "aria-label", stripLabel)
     while (svg.childElementCount > strip.length) svg.lastElementChild.remove()
     while (svg.childElementCount < strip.length) svg.append(document.createElementNS(SVG, "rect"))
@@ -80,6 +80,25 @@ export class BreakerCard extends HTMLElement {
   #flash() {
     this.classList.add("changed")
     this.addEventListener("animationend", () => this.classList.remove("changed"), { once: true })
+  }
+}
+
+// Looked up once: a wall redraws hundreds of cards ten times a second.
+const partsOf = (card) => {
+  const [before, time, after] = card.querySelector(".second").children
+  return {
+    before,
+    time,
+    after,
+    glyph: card.querySelector("use"),
+    word: card.querySelector(".word"),
+    name: card.querySelector(".name a"),
+    service: card.querySelector(".service"),
+    dependency: card.querySelector(".dependency"),
+    error: card.querySelector(".error"),
+    captions: card.querySelectorAll(".numbers dt"),
+    values: card.querySelectorAll(".numbers dd"),
+    strip: card.querySelector(".strip"),
   }
 }
 
