@@ -8,27 +8,39 @@ from typing import Any
 
 from breakers import bulk
 from breakers.domain.headlines import GONE
-from breakers.domain.reports import moment_us
+from breakers.domain.reports import KEPT, moment_us
 from breakers.domain.rollups import FINEST_S, Width, percentile, suiting
 from breakers.domain.silence import SECOND
 from breakers.errors import Invalid
 from breakers.ids import known_id
 from breakers.models.fields import to_us
 from breakers.models.rollup import COUNTERS, OUTCOMES
+from breakers.queries import edges
 from breakers.queries.cards import card
 from breakers.queries.shapes import Lane, Span, Timeline
 from breakers.times import rfc3339
 
 MOST_POINTS = 1_000
+KEPT_US = int(KEPT.total_seconds()) * SECOND
 _BINS = COUNTERS.index("d0")
 _MAX = COUNTERS.index("duration_max_ms")
 
 
 def timeline(
-    breaker_id: str, start: datetime, end: datetime, now: datetime, *, points: int = 300, lanes: bool = False
+    breaker_id: str,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    *,
+    points: int = 300,
+    lanes: bool = False,
+    exact: bool = False,
 ) -> Timeline:
     """Spans and buckets of [start, end), at most `points` buckets. Each bucket is a dict of the contract's fields:
     at, success, failure, timeout, rejected, slow, fallback, retry, ignored, duration_p50_ms, _p95_, _p99_, duration_max_ms.
+
+    Buckets begin on multiples of their width, the first one perhaps before `start`. exact: the first and the last are cut to
+    the range, and hold only what happened in it, as long as raw events are kept.
 
     Errors: NotFound; Invalid where end <= start, or points out of 1 to 1,000.
     """
@@ -46,12 +58,33 @@ def timeline(
         to=rfc3339(end),
         width_s=width.chart_s,
         spans=_headline_spans(number, shown.strip_15m[-1:], start, span_end),
-        buckets=_buckets(number, start_s, end_s, width),
+        buckets=_buckets(number, start_s, end_s, width, _cuts(number, start, end, now, width) if exact else {}),
         lanes=_lanes(number, start, span_end) if lanes else None,
     )
 
 
-def _buckets(breaker_id: int, start_s: int, end_s: int, width: Width) -> list[dict[str, object]]:
+def _cuts(
+    breaker_id: int, start: datetime, end: datetime, now: datetime, width: Width
+) -> dict[int, tuple[int, list[Any]]]:
+    """{second at which a bucket begins: (microsecond at which it is cut to begin, its counters)} of the range's edges."""
+    step = width.chart_s * SECOND
+    start_us, end_us, now_us = to_us(start), to_us(end), to_us(now)
+    found: dict[int, tuple[int, list[Any]]] = {}
+    for edge in (start_us, end_us):
+        first = edge // step * step
+        begins, ends = max(first, start_us), min(first + step, end_us)
+        # What is yet to come needs no cut, and what is no longer kept can't be cut.
+        if edge != first and first not in found and ends < now_us and begins > now_us - KEPT_US:
+            found[first // SECOND] = (begins, edges.counted(breaker_id, begins, ends))
+    if start_us % step and start_us // step * step // SECOND not in found:
+        first = start_us // step * step // SECOND
+        found[first] = (start_us, [])
+    return found
+
+
+def _buckets(
+    breaker_id: int, start_s: int, end_s: int, width: Width, cuts: dict[int, tuple[int, list[Any]]]
+) -> list[dict[str, object]]:
     first = start_s // width.chart_s * width.chart_s
     # Buckets begin on multiples of their width; the first and the last are cut at the range by what is stored.
     found: dict[int, list[Any]] = {}
@@ -66,7 +99,11 @@ def _buckets(breaker_id: int, start_s: int, end_s: int, width: Width) -> list[di
         fresh_from = first
     if fresh_from < end_s:
         _add(found, _stored_sql("breakers_rollup_10s", width, ""), [breaker_id, fresh_from, end_s])
-    return [_bucket(at, found.get(at)) for at in range(first, end_s, width.chart_s)]
+    buckets = []
+    for at in range(first, end_s, width.chart_s):
+        begins, counters = cuts.get(at, (at * SECOND, []))
+        buckets.append(_bucket(begins, counters or found.get(at)))
+    return buckets
 
 
 def _stored_sql(table: str, width: Width, more: str) -> str:
@@ -88,8 +125,8 @@ def _add(found: dict[int, list[Any]], sql: str, params: list[int]) -> None:
             known[index] = max(known[index], value) if index == _MAX else known[index] + value
 
 
-def _bucket(at: int, counters: list[Any] | None) -> dict[str, object]:
-    bucket: dict[str, object] = {"at": rfc3339(at * SECOND)}
+def _bucket(at_us: int, counters: list[Any] | None) -> dict[str, object]:
+    bucket: dict[str, object] = {"at": rfc3339(at_us)}
     for index, name in enumerate(OUTCOMES):
         bucket[name] = int(counters[index]) if counters else 0
     bins = [int(count) for count in counters[_BINS:]] if counters else []

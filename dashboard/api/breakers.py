@@ -81,7 +81,9 @@ def get_timeline(
     """Spans of state and buckets of outcomes, of the last hour unless told otherwise. Every transition is in the spans."""
     now = now_of(request)
     until = end or now
-    line = queries.timeline(breaker_id, start or until - USUAL_RANGE, until, now, points=points, lanes=instances)
+    line = queries.timeline(
+        breaker_id, start or until - USUAL_RANGE, until, now, points=points, lanes=instances, exact=True
+    )
     return answer(line)
 
 

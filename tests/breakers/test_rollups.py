@@ -93,3 +93,25 @@ def test_the_audit_trail_only_grows(scenario: Scenario) -> None:
     for sql in ("UPDATE breakers_audit SET reason = 'none'", "DELETE FROM breakers_audit"):
         with pytest.raises(DatabaseError, match="the audit trail only grows"), transaction.atomic():
             bulk.run(sql)
+
+
+@pytest.mark.parametrize("seconds", [7, 100, 3_600, 20_000, 86_400, 7 * 86_400])
+def test_an_exact_range_holds_what_happened_in_it_and_nothing_else(scenario: Scenario, seconds: int) -> None:
+    start, end = MORNING + timedelta(milliseconds=3_300), MORNING + timedelta(seconds=seconds, milliseconds=5_700)
+    scenario.now = end + timedelta(hours=1)
+    tick = timedelta(milliseconds=1)
+    for count, at in (
+        (1, start - tick),
+        (10, start),
+        (100, start + (end - start) / 2),
+        (1_000, end - tick),
+        (10_000, end),
+    ):
+        scenario.posts(
+            {"type": "failure", "breaker": "payments", "count": count, "duration_ms": 5, "occurred_at": at.isoformat()}
+        )
+    pruning.fold(scenario.now)
+    shown = queries.timeline(scenario.card().id, start, end, scenario.now, points=50, exact=True)
+    assert sum(int(str(bucket["failure"])) for bucket in shown.buckets) == 1_110
+    assert shown.buckets[0]["at"] == "2026-11-23T08:00:03.300Z"
+    assert len(shown.buckets) <= 50
