@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 from tests.servers import Server, free_port, wait_for
@@ -40,6 +41,11 @@ class PostgresServer(Server):
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(self.process.args, stdout=log, stderr=log, cwd=self.directory, **_user())
         wait_for(lambda: _answers(self), 30, "PostgreSQL to answer again")
+
+    def backends(self) -> list[psutil.Process]:
+        """The server, then all its processes."""
+        server = psutil.Process(self.process.pid)
+        return [server, *server.children()]
 
     def execute(self, sql: str) -> None:
         """Run one statement as the superuser, outside a transaction."""

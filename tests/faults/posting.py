@@ -134,13 +134,14 @@ def opens(board: Board, key: str, name: str, **client: Any) -> None:
 
 def check_each_once(board: Board, posters: Posters, service: str) -> None:
     """What was answered 202 is stored, no request is stored by half; posted again the rest is taken, and nothing is doubled."""
-    stored = _stored_keys(board, service)
+    stored = set(_stored_keys(board, service))
     keys = {one: key_of(one) for post in posters.posts for one in post.ids}
     lost = [one for one in posters.taken() if keys[one] not in stored]
     assert not lost, f"{len(lost)} events were answered 202 and are not stored"
     halves = [post.ids for post in posters.posts if len({keys[one] in stored for one in post.ids}) == 2]
     assert not halves, f"requests that were stored by half: {halves}"
-    assert _counted(board, service) == len(stored)
+    counted = _counted(board, service)
+    assert counted == len(stored), f"{len(stored)} events are stored, and {counted} calls are counted"
     assert posters.post_again() == (len(keys) - len(stored), len(stored))
     assert sorted(_stored_keys(board, service)) == sorted(keys.values())
     assert _counted(board, service) == len(keys)

@@ -3,6 +3,7 @@
 import os
 import resource
 import sqlite3
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -95,13 +96,13 @@ def test_files_that_may_not_grow(board: Board) -> None:
 @contextmanager
 def tiny_disk(directory: Path) -> Iterator[Path]:
     """A file system of 12 MB."""
-    mounted = os.spawnlp(os.P_WAIT, "mount", "mount", "-t", "tmpfs", "-o", "size=12m", "none", str(directory))
-    if mounted != 0:
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "none", directory], check=False)
+    if mounted.returncode:
         pytest.skip("a small file system can't be mounted here")
     try:
         yield directory
     finally:
-        os.spawnlp(os.P_WAIT, "umount", "umount", "-l", str(directory))
+        subprocess.run(["umount", "-l", directory], check=True)
 
 
 @contextmanager
