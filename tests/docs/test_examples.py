@@ -7,11 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from dashboard import env
+from tests.alerts.conftest import SECRET
+from tests.alerts.receiver import Receiver, receiver
 from tests.board import ROOT, Board
 from tests.docs.examples import Example, examples, matches
 
@@ -23,9 +26,16 @@ SETTING = re.compile(r"^\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \|", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def board() -> Iterator[Board]:
+def told() -> Iterator[Receiver]:
+    """A receiver of the board's alerts."""
+    with receiver() as hook:
+        yield hook
+
+
+@pytest.fixture(scope="module")
+def board(told: Receiver) -> Iterator[Board]:
     """A board for the examples; each document has services of its own."""
-    with Board() as running:
+    with Board(ALERT_URLS=told.url, ALERT_WEBHOOK_SECRET=SECRET) as running:
         yield running
 
 
@@ -36,7 +46,7 @@ def run(board: Board, path: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", script(board, found)],
         cwd=ROOT,
-        env={**board.environ, "PYTHONPATH": paths, "PYTHONWARNINGS": "error"},
+        env={**board.environ, "PYTHONPATH": paths, "PYTHONWARNINGS": "error", "TOKEN": board.token("viewer")},
         capture_output=True,
         text=True,
         timeout=150,
@@ -76,6 +86,29 @@ def test_the_readme_connects_a_service(board: Board) -> None:
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: path.name)
 def test_its_examples_run_and_answer_as_it_says(board: Board, path: Path) -> None:
     run(board, path)
+
+
+def test_a_receiver_gets_what_the_document_shows_and_can_check_it(board: Board, told: Receiver) -> None:
+    event = {"type": "state_change", "breaker": "delivery-tracking", "dependency": "tracking-api", "to_state": "open"}
+    headers = {"Authorization": f"Bearer {board.service('orders')}"}
+    before = len(told.requests)
+    httpx.post(f"{board.url}/api/v1/events", headers=headers, json={**event, "labels": {"team": "orders"}})
+    request = told.wait_for(before + 1, 20)[-1]
+    [shown] = re.findall(r"^```json body\n(.*?)^```", (ROOT / "docs/alerts.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert matches(json.loads(shown), json.loads(request.body)), request.body
+    names: dict[str, Any] = {}
+    checking = next(each.text for each in examples(ROOT, ROOT / "docs/alerts.md") if each.language == "python")
+    exec(checking, names)  # noqa: S102 (our own document)
+    assert names["is_the_board"](request.headers, request.body, SECRET)
+    assert not names["is_the_board"](request.headers, request.body + b" ", SECRET)
+
+
+def test_the_destinations_that_documents_name_can_be_used() -> None:
+    named = " ".join(re.findall(r"ALERT_URLS=\"([^\"]+)\"", "".join(path.read_text() for path in DOCUMENTS)))
+    assert named
+    environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "dashboard.settings", "ALERT_URLS": named}
+    done = subprocess.run([sys.executable, "manage.py", "check"], cwd=ROOT, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
