@@ -26,7 +26,7 @@ def main(directory: Path) -> None:
             [sys.executable, "-m", "tests.pages.seeding", str(BREAKERS)],
             cwd=ROOT,
             env=board.environ,
-            capture_output=True,
+            stdout=subprocess.PIPE,
             text=True,
             check=True,
         )
@@ -63,6 +63,7 @@ def take(
         if name == "breaker":
             page.locator("failure-timeline").scroll_into_view_if_needed()
             page.wait_for_selector(".chart .main-svg")
+            page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=directory / f"{name}-{look}.png", full_page=name != "wall")
         print(directory / f"{name}-{look}.png", flush=True)
     context.close()

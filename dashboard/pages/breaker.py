@@ -129,7 +129,7 @@ def _events(breaker_id: str) -> list[object]:
     """The last events that say more than "still here"; where there are none, the last ones."""
     # Looked for among the newest alone: a calm breaker may have millions of the others.
     newest = queries.events(breaker_id, limit=EVENTS_LOOKED_AT).items
-    telling = [event for event in newest if isinstance(event, EventView) and event.type not in ROUTINE]
+    telling: list[object] = [event for event in newest if isinstance(event, EventView) and event.type not in ROUTINE]
     return (telling or newest)[:MOST_EVENTS]
 
 

@@ -166,11 +166,10 @@ def seed_alerts(breaker_id: str, now: datetime) -> None:
         open_until=now + MINUTE,
         last_error="answered 503",
     )
-    main = Breaker.objects.select_related("service").get(pk=breaker_id)
-    others = Breaker.objects.select_related("service").exclude(pk=breaker_id).order_by("pk")[:2]
-    for number, (breaker, status) in enumerate(
-        zip([main, *others], ("firing", "acknowledged", "resolved"), strict=False)
-    ):
+    # A running board may have told of some of them already.
+    quiet = Breaker.objects.select_related("service").filter(alerts=None)
+    chosen = [*quiet.filter(pk=breaker_id), *quiet.exclude(pk=breaker_id).order_by("pk")]
+    for number, (breaker, status) in enumerate(zip(chosen, ("firing", "acknowledged", "resolved"), strict=False)):
         started = now - (4 + 60 * number) * MINUTE
         alert = Alert.objects.create(
             rule=rule,

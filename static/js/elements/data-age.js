@@ -40,6 +40,7 @@ class DataAge extends HTMLElement {
       write(notice.querySelector("time"), new Date(now() - seconds * 1000).toISOString().slice(11, 19))
     }
     notice.hidden = !old
+    notice.querySelector("a").hidden = store.connection.state !== "signed-out"
   }
 }
 
