@@ -6,6 +6,8 @@ import sys
 
 
 def main() -> None:
+    # What is kept in DATA_DIR (sessions, password hashes) is nobody else's, whoever made the directory.
+    os.umask(0o077)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     from django.core.management import execute_from_command_line
 

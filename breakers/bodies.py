@@ -1,5 +1,6 @@
 """Bodies: reading what a client sends, bounded: on the wire, unpacked, and to the end when it is too large."""
 
+import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -10,8 +11,14 @@ MOST_BYTES = 1 << 20
 MOST_UNPACKED = 8 << 20
 # A body that is too large is read and dropped up to here, so that its sender sees the answer.
 MOST_DROPPED = 16 << 20
+# Each member of a gzip body costs, however little is in it.
+MOST_MEMBERS = 64
+WITHIN = 60.0  # s for the whole body, however slowly it comes
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
 class Disconnected(Exception):
@@ -19,7 +26,15 @@ class Disconnected(Exception):
 
 
 async def read(receive: Receive) -> bytes:
-    """The whole body. Errors: BadBody 413 over 1 MiB, after the rest was dropped; Disconnected."""
+    """The whole body. Errors: BadBody 413 over 1 MiB, after the rest was dropped, 408 after a minute; Disconnected."""
+    try:
+        async with asyncio.timeout(WITHIN):
+            return await _read(receive)
+    except TimeoutError as error:
+        raise BadBody(408, f"the body was not whole within {WITHIN:.0f} s") from error
+
+
+async def _read(receive: Receive) -> bytes:
     message = await receive()
     if message["type"] == "http.disconnect":
         raise Disconnected
@@ -62,6 +77,8 @@ def unpacked(body: bytes, encoding: str) -> bytes:
             if not member.eof:
                 raise BadBody(400, "the body is cut off: its gzip stream has no end")
             parts.append(part)
+            if len(parts) > MOST_MEMBERS:
+                raise BadBody(413, f"the body has more than {MOST_MEMBERS} gzip members")
             rest = member.unused_data
     except zlib.error as error:
         raise BadBody(400, f"the body is no gzip: {error}") from error

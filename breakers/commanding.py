@@ -14,7 +14,16 @@ from breakers import auditing, bulk
 from breakers.access import BOARD, Actor, Role, require
 from breakers.domain.silence import SECOND
 from breakers.domain.states import State
-from breakers.domain.verdicts import DEFAULT_THRESHOLD, WATCHED, Traffic, confirms, overall, verdict, worst
+from breakers.domain.verdicts import (
+    DEFAULT_THRESHOLD,
+    WATCHED,
+    Traffic,
+    confirms,
+    overall,
+    threshold_told,
+    verdict,
+    worst,
+)
 from breakers.errors import Conflict, Invalid, NotFound
 from breakers.ids import known_id
 from breakers.models import Breaker, Command, Delivery, Event, Instance
@@ -273,8 +282,8 @@ def _traffic(delivery: Delivery, since: datetime) -> Traffic:
 
 
 def _threshold(breaker: Breaker) -> float:
-    told = breaker.config.get("failure_rate_threshold")
-    return float(told) if isinstance(told, int | float) else DEFAULT_THRESHOLD
+    told = threshold_told(breaker.config)
+    return DEFAULT_THRESHOLD if told is None else told
 
 
 def _finish(delivery: Delivery, status: str, at: datetime) -> None:

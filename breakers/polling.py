@@ -1,6 +1,8 @@
 """Polling: services that wait for commands. One look at the database a second for all that wait, and a nudge at once."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -14,9 +16,15 @@ from breakers.errors import StoreUnavailable
 from breakers.signals import Changes, breakers_changed
 
 LOOK_EVERY = 1.0  # s; orders of other processes
+# Of one service in one process: more than instances, and few enough that no key can take all connections.
+MOST_WAITING = 2_000
 
 log = structlog.get_logger(__name__)
 Who = tuple[int, str]
+
+
+class TooManyPolls(Exception):
+    """The service has as many waiting polls as it may have."""
 
 
 class Polls:
@@ -25,6 +33,7 @@ class Polls:
     def __init__(self, threads: DatabaseThreads) -> None:
         self._threads = threads
         self._waiting: dict[Who, set[asyncio.Event]] = {}
+        self._counts: Counter[int] = Counter()
         self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._look: asyncio.Task[None] | None = None
@@ -44,12 +53,18 @@ class Polls:
         if self._look is not None:
             self._look.cancel()
 
-    async def wait(self, service_id: int, instance: str, seconds: int, receive: Receive) -> list[dict[str, Any]]:
+    async def wait(
+        self, service_id: int, instance: str, seconds: int, receive: Receive, still: Callable[[], Awaitable[object]]
+    ) -> list[dict[str, Any]]:
         """The commands that wait for the instance, at once or as soon as one is ordered; empty after `seconds`.
 
-        Errors: Disconnected where the client went away; nothing is handed to it then.
+        `still` raises where the key is no longer good: a poll outlives it, what is ordered after it must not go out.
+        Errors: Disconnected where the client went away, and nothing is handed to it then; TooManyPolls.
         """
         who = (service_id, instance)
+        if self._counts[service_id] >= MOST_WAITING:
+            raise TooManyPolls(f"the service has {MOST_WAITING:,} polls waiting; at most {MOST_WAITING:,} are taken")
+        self._counts[service_id] += 1
         event = asyncio.Event()
         self._waiting.setdefault(who, set()).add(event)
         try:
@@ -57,8 +72,12 @@ class Polls:
             if found or not seconds:
                 return found
             await self._sleep(event, seconds, receive)
-            return [] if self._stopping.is_set() else await self._fetch(who)
+            if self._stopping.is_set():
+                return []
+            await still()
+            return await self._fetch(who)
         finally:
+            self._counts[service_id] -= 1
             events = self._waiting[who]
             events.discard(event)
             if not events:

@@ -1,8 +1,11 @@
 """Problems: the body of every error answer (RFC 9457, `application/problem+json`)."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 
 import msgspec
+
+from breakers.bodies import Send
 
 CONTENT_TYPE = b"application/problem+json"
 
@@ -15,3 +18,28 @@ def problem(status: int, detail: str, **more: object) -> dict[str, object]:
 def problem_json(status: int, detail: str, **more: object) -> bytes:
     """The same as bytes."""
     return msgspec.json.encode(problem(status, detail, **more))
+
+
+async def send_problem(send: Send, status: int, detail: str, retry_after: int | None = None, **more: object) -> None:
+    """The same as the answer to a request of an ASGI application."""
+    headers = []
+    if retry_after is not None:
+        headers.append((b"retry-after", str(retry_after).encode()))
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send_answer(send, status, problem_json(status, detail, **more), CONTENT_TYPE, headers)
+
+
+async def send_answer(
+    send: Send, status: int, body: bytes, content_type: bytes, headers: Iterable[tuple[bytes, bytes]] = ()
+) -> None:
+    """An answer of an ASGI application: for its asker alone, and nothing but what it says it is."""
+    told = [
+        (b"content-type", content_type),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        *headers,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": told})
+    await send({"type": "http.response.body", "body": body})

@@ -6,7 +6,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -15,15 +15,16 @@ import msgspec
 import structlog
 
 from breakers import bodies, commanding, keys
+from breakers.bodies import Scope, Send
 from breakers.database_thread import DatabaseThreads
 from breakers.domain import reports
-from breakers.domain.reports import BadBody, Refusal
+from breakers.domain.reports import NAME_LENGTH, BadBody, Refusal
 from breakers.errors import BreakersError, Invalid, NotFound, StoreUnavailable
 from breakers.intake import Intake
 from breakers.keys import KeyOwner
 from breakers.models.fields import to_us
-from breakers.polling import Polls
-from breakers.problems import CONTENT_TYPE, problem_json
+from breakers.polling import Polls, TooManyPolls
+from breakers.problems import send_answer, send_problem
 from breakers.recording import Answer, Submission
 
 EVENTS = "/api/v1/events"
@@ -33,12 +34,11 @@ MOST_KEYS_REMEMBERED = 10_000
 # A body over this is unpacked and decoded off the loop, so that others are served meanwhile.
 HEAVY = 64 << 10
 LONGEST_WAIT = 30
+JSON = b"application/json"
 JSON_TYPES = ("", "application/json", "text/json")
 NDJSON_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 
 log = structlog.get_logger(__name__)
-Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 encode = msgspec.json.Encoder().encode
 
 
@@ -86,30 +86,32 @@ class Webhook:
             if path == EVENTS:
                 _require_method(scope, "POST")
                 body = await self._events(scope, receive)
-                await _send(send, 202, body)
+                await send_answer(send, 202, body, JSON)
             elif path == COMMANDS:
                 _require_method(scope, "GET")
-                await _send(send, 200, await self._poll(scope, receive))
+                await send_answer(send, 200, await self._poll(scope, receive), JSON)
             else:
                 _require_method(scope, "POST")
-                await _send(send, 200, await self._result(scope, receive, path.split("/")[4]))
+                await send_answer(send, 200, await self._result(scope, receive, path.split("/")[4]), JSON)
         except bodies.Disconnected:
             return
         except _Refused as refused:
-            await _send_problem(send, refused.status, str(refused), refused.retry_after, **refused.more)
+            await send_problem(send, refused.status, str(refused), refused.retry_after, **refused.more)
         except BadBody as bad:
-            await _send_problem(send, bad.status, str(bad))
+            await send_problem(send, bad.status, str(bad))
+        except TooManyPolls as error:
+            await send_problem(send, 429, str(error), 1)
         except StoreUnavailable as error:
-            await _send_problem(send, 503, str(error), error.retry_after)
+            await send_problem(send, 503, str(error), error.retry_after)
         except Invalid as error:
-            await _send_problem(send, 422, str(error), errors=error.errors)
+            await send_problem(send, 422, str(error), errors=error.errors)
         except NotFound as error:
-            await _send_problem(send, 404, str(error))
+            await send_problem(send, 404, str(error))
         except BreakersError as error:
-            await _send_problem(send, 400, str(error))
+            await send_problem(send, 400, str(error))
         except Exception:
             log.exception("request failed", path=scope["path"])
-            await _send_problem(send, 500, "the board failed to take this request; its log says why")
+            await send_problem(send, 500, "the board failed to take this request; its log says why")
 
     async def _events(self, scope: Scope, receive: bodies.Receive) -> bytes:
         headers = _headers(scope)
@@ -132,15 +134,19 @@ class Webhook:
         return _answered(answer, key)
 
     async def _poll(self, scope: Scope, receive: bodies.Receive) -> bytes:
-        owner = await self._owner(_headers(scope))
+        headers = _headers(scope)
+        owner = await self._owner(headers)
         query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         instance = query.get("instance", [""])[-1]
         if not instance:
             raise _Refused(422, "'instance' is missing; a poll is for one instance")
+        _require_name(instance)
         wait = query.get("wait", ["0"])[-1]
         if not (wait.isascii() and wait.isdigit() and len(wait) < 6):
             raise _Refused(422, f"'wait' is '{wait[:60]}'; expected seconds from 0 to {LONGEST_WAIT}")
-        found = await self.polls.wait(owner.service_id, instance, min(int(wait), LONGEST_WAIT), receive)
+        found = await self.polls.wait(
+            owner.service_id, instance, min(int(wait), LONGEST_WAIT), receive, lambda: self._owner(headers)
+        )
         return encode({"commands": found})
 
     async def _result(self, scope: Scope, receive: bodies.Receive, command_id: str) -> bytes:
@@ -150,6 +156,7 @@ class Webhook:
             told = msgspec.json.decode(body, type=_Result)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise _Refused(400, f"the body is no result: {error}") from error
+        _require_name(told.instance)
         detail = told.detail[:2_000].replace("\x00", "\ufffd")
         now = datetime.now(UTC)
         await self._threads.run(
@@ -234,6 +241,11 @@ def _headers(scope: Scope) -> dict[bytes, bytes]:
     return dict(scope["headers"])
 
 
+def _require_name(instance: str) -> None:
+    if len(instance) > NAME_LENGTH or "\x00" in instance:
+        raise _Refused(422, f"'instance' is {instance[:60]!a}; expected at most {NAME_LENGTH} characters, and no NUL")
+
+
 def _require_method(scope: Scope, method: str) -> None:
     if scope["method"] != method:
         raise _Refused(405, f"{scope['method']} is not taken here; expected {method}")
@@ -245,20 +257,3 @@ async def _drop(receive: bodies.Receive) -> None:
         await bodies.read(receive)
     except BadBody:
         return
-
-
-async def _send(send: Send, status: int, body: bytes) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _send_problem(send: Send, status: int, detail: str, retry_after: int | None = None, **more: object) -> None:
-    body = problem_json(status, detail, **more)
-    headers = [(b"content-type", CONTENT_TYPE), (b"content-length", str(len(body)).encode())]
-    if retry_after is not None:
-        headers.append((b"retry-after", str(retry_after).encode()))
-    if status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

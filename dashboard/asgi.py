@@ -13,6 +13,7 @@ from django.core.asgi import get_asgi_application
 django_application = get_asgi_application()
 
 from breakers.webhook import Webhook  # noqa: E402  (apps first)
+from dashboard.bounding import bounded  # noqa: E402
 from dashboard.live.consumers import live_application  # noqa: E402
 from dashboard.live.hub import hub  # noqa: E402
 
@@ -29,8 +30,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if kind == "http":
         if webhook.takes(scope):
             await webhook(scope, receive, send)
-        else:
-            await django_application(scope, receive, send)  # type: ignore[arg-type]
+        elif (bound := await bounded(scope, receive, send)) is not None:
+            await django_application(scope, bound, send)  # type: ignore[arg-type]
     elif kind == "websocket":
         await live_application(scope, receive, send)
     else:

@@ -6,6 +6,7 @@ import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -38,6 +39,7 @@ class Env:
     alert_webhook_secret: str
     allow_private_targets: bool
     metrics_public: bool
+    trusted_proxies: str
     environment: str
     debug: bool
     log_format: str
@@ -66,6 +68,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Env:
         alert_webhook_secret=environ.get("ALERT_WEBHOOK_SECRET", ""),
         allow_private_targets=_switch(environ, "ALLOW_PRIVATE_TARGETS"),
         metrics_public=_switch(environ, "METRICS_PUBLIC"),
+        trusted_proxies=_addresses(environ, "TRUSTED_PROXIES"),
         environment=environ.get("ENVIRONMENT", ""),
         debug=_switch(environ, "DEBUG"),
         log_format=_one_of(environ, "LOG_FORMAT", "console", ("console", "json")),
@@ -136,6 +139,17 @@ def _switch(environ: Mapping[str, str], name: str) -> bool:
     if text not in TRUE | FALSE:
         raise BadSetting(f"{name} is '{text}'; expected 1 or 0")
     return text in TRUE
+
+
+def _addresses(environ: Mapping[str, str], name: str) -> str:
+    """Addresses and networks, separated by commas or spaces; `*` is none: it would let anyone be anyone."""
+    found = environ.get(name, "").replace(",", " ").split()
+    for text in found:
+        try:
+            ip_network(text)
+        except ValueError as error:
+            raise BadSetting(f"{name} holds '{text}'; expected addresses or networks, like 10.0.0.0/8") from error
+    return ",".join(found)
 
 
 def _valkey_socket(data_dir: Path) -> Path:

@@ -14,7 +14,7 @@ from dashboard.supervising import Part
 
 THREADS = {"evaluate": 2, "deliver": 8}
 UVICORN = (
-    "--loop uvloop --http httptools --ws websockets-sansio --ws-per-message-deflate false --ws-max-size 16384"
+    "--loop uvloop --http dashboard.connections:BoundedProtocol --ws websockets-sansio --ws-per-message-deflate false --ws-max-size 16384"
     " --ws-ping-interval 20 --ws-ping-timeout 20 --timeout-graceful-shutdown 5 --timeout-keep-alive 30"
     " --backlog 2048 --no-access-log --no-server-header"
 )
@@ -39,7 +39,11 @@ def valkey_part(server: valkey.Embedded, socket: Path, files: Path, lock: int) -
 def web_part(host: str, port: int, lock: int) -> Part:
     """Pages, API, sockets, and the edge that takes events."""
     command = [sys.executable, "-m", "uvicorn", "dashboard.asgi:application", "--host", host, "--port", str(port)]
-    return Part("web", [*command, *UVICORN.split()], _environ(), kept_open=(lock,))
+    # Without a word from the site nobody's X-Forwarded-For is believed: uvicorn alone would take that of any local program.
+    proxies = (
+        ["--forwarded-allow-ips", settings.TRUSTED_PROXIES] if settings.TRUSTED_PROXIES else ["--no-proxy-headers"]
+    )
+    return Part("web", [*command, *UVICORN.split(), *proxies], _environ(), kept_open=(lock,))
 
 
 def worker_parts(lock: int) -> list[Part]:

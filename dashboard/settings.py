@@ -36,6 +36,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "dashboard.caching.KeptByNobody",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -69,7 +70,14 @@ DATABASES = {"default": environment.database(ENV.database_url, DATA_DIR, ENV.sql
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Sign-in limits must hold over all processes and with Redis gone.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "breakers_cache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "breakers_cache",
+        # Of 300, as is usual, a few hundred tries under other names would push out those at this one.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 # No channel layer: one hub a process reads the tables and is nudged by one Redis subscription.
 CHANNEL_LAYERS: dict[str, object] = {}
 
@@ -78,6 +86,7 @@ ALERT_URLS = ENV.alert_urls
 ALERT_WEBHOOK_SECRET = ENV.alert_webhook_secret
 ALLOW_PRIVATE_TARGETS = ENV.allow_private_targets
 METRICS_PUBLIC = ENV.metrics_public
+TRUSTED_PROXIES = ENV.trusted_proxies
 ENVIRONMENT = ENV.environment
 
 LANGUAGE_CODE = "en"

@@ -21,6 +21,7 @@ TEXT_LENGTH = 2_048
 MOST_DEEP = 32
 MOST_EVENTS = 1_000
 MOST_LABELS = 32
+LARGEST = 1e15  # of any number that is drawn or written out
 # How long raw events are kept; older ones are not taken.
 KEPT = timedelta(days=30)
 
@@ -106,11 +107,12 @@ class Report(msgspec.Struct):
 
 
 class Batch(msgspec.Struct):
-    """The reports of one body, in its order, and what was refused of it."""
+    """The reports of one body, in its order, what was refused of it, and how many of it are not needed."""
 
     reports: list[Report]
     refusals: list[Refusal]
     sent: int
+    dropped: int = 0
 
 
 _decode = msgspec.json.Decoder().decode
@@ -154,21 +156,28 @@ def read_ndjson(body: bytes) -> list[Any]:
 
 
 class BadLine(msgspec.Struct):
-    """A line of NDJSON that is not JSON."""
+    """What stands where an event should: a line of NDJSON that is not JSON, a shape that a foreign format has not."""
 
     detail: str
+    code: str = "bad_json"
+
+
+# Stands for what a foreign format knows and we do not need: taken, and not kept.
+DROPPED = object()
 
 
 def check(events: list[Any], received_us: int, *, idempotency_key: str | None = None) -> Batch:
     """Check each event. Errors: BadBody 400 where one is nested too deep."""
     reports: list[Report] = []
     refusals: list[Refusal] = []
+    dropped = 0
     for index, event in enumerate(events):
         try:
             if not isinstance(event, dict):
-                raise _Refused(
-                    "bad_json", event.detail if isinstance(event, BadLine) else f"{_shown(event)} is no object"
-                )
+                if event is DROPPED:
+                    dropped += 1
+                    continue
+                raise _unreadable(event)
             report = _report(index, event, received_us)
         except _Refused as refused:
             refusals.append(Refusal(index, refused.code, str(refused)))
@@ -176,7 +185,7 @@ def check(events: list[Any], received_us: int, *, idempotency_key: str | None = 
         if report.key is None and idempotency_key is not None:
             report.key = key_of(f"{idempotency_key}\n{index}")
         reports.append(report)
-    return Batch(reports, refusals, len(events))
+    return Batch(reports, refusals, len(events), dropped)
 
 
 def key_of(text: str) -> bytes:
@@ -233,6 +242,12 @@ def _report(index: int, event: dict[str, Any], received_us: int) -> Report:
         )
     _needs_its_state(report)
     return report
+
+
+def _unreadable(event: Any) -> _Refused:
+    if isinstance(event, BadLine):
+        return _Refused(event.code, event.detail)
+    return _Refused("bad_json", f"{_shown(event)} is no object")
 
 
 def _needs_its_state(report: Report) -> None:
@@ -300,7 +315,7 @@ def _whole(value: Any, least: int, most: int) -> int:
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{_shown(value)} is no number")
-    if not 0 <= value <= 1e15 or not math.isfinite(value):
+    if not 0 <= value <= LARGEST or not math.isfinite(value):
         raise ValueError(f"{_shown(value)} is out of range; expected 0 or more")
     return float(value)
 
@@ -439,7 +454,11 @@ def _library_version(report: Report, value: Any) -> None:
 
 
 def _config(report: Report, value: Any) -> None:
-    report.config = _object(value)
+    config = _object(value)
+    for field, inner in config.items():
+        if isinstance(inner, int | float) and not -LARGEST <= inner <= LARGEST:
+            raise ValueError(f"'{field}' is {_shown(inner)}; no setting is that large")
+    report.config = config
 
 
 def _commands(report: Report, value: Any) -> None:

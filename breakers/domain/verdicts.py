@@ -1,5 +1,6 @@
 """Verdicts: what the traffic after a command shows. Times in microseconds since 1970, rates 0-100."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from breakers.domain.silence import SECOND
@@ -26,6 +27,12 @@ class Traffic(NamedTuple):
     def failure_rate(self) -> float | None:
         """0-100; None of no calls."""
         return round(100 * self.failures / self.calls, 1) if self.calls else None
+
+
+def threshold_told(config: Mapping[str, object]) -> float | None:
+    """The failure rate, 0-100, at which a breaker says that it opens; None where it says none that could be."""
+    told = config.get("failure_rate_threshold")
+    return float(told) if isinstance(told, int | float) and not isinstance(told, bool) and 0 <= told <= 100 else None
 
 
 def verdict(traffic: Traffic, watched: int, threshold: float) -> str | None:

@@ -19,6 +19,7 @@ from breakers import bulk
 from breakers.domain.headlines import counted, headline
 from breakers.domain.silence import SECOND, judged
 from breakers.domain.states import SEVERITY, State
+from breakers.domain.verdicts import threshold_told
 from breakers.errors import Invalid, NotFound
 from breakers.ids import known_id
 from breakers.models.fields import to_us
@@ -232,7 +233,6 @@ def _card(row: Any, silenced: tuple[dict[str, int], int] | None, now: int) -> Ca
             strip = [*strip, (since, state)]
     calls, failures = row[13], row[14]
     config = _decode(row[16]) if row[16] != "{}" else {}
-    threshold = config.get("failure_rate_threshold")
     return Card(
         id=str(row[0]),
         version=row[1],
@@ -249,7 +249,7 @@ def _card(row: Any, silenced: tuple[dict[str, int], int] | None, now: int) -> Ca
         failures_1m=failures,
         rejected_1m=row[15],
         failure_rate_1m=round(100 * failures / calls, 1) if calls else None,
-        failure_rate_threshold=float(threshold) if isinstance(threshold, int | float) else None,
+        failure_rate_threshold=threshold_told(config),
         next_probe_at=rfc3339(row[17]) if state == State.OPEN else None,
         last_error_type=row[18],
         last_event_at=rfc3339(row[19]),
