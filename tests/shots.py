@@ -1,29 +1,83 @@
-"""`make shots`: a picture of every page of a seeded board, light, dark and as wide as a telephone.
+"""`make shots`: pictures for the README, of a board that watches the demo; with `--all`, every page of a seeded board.
 
-python -m tests.shots [directory]      (var/shots by default)
+    make shots                            docs/images/{wall,breaker}-{light,dark}.png; takes a quarter of an hour
+    make shots ARGS="--all var/shots"     each page, light, dark and as wide as a telephone; for judging
+
+For the README nothing is staged but the moment: the demo has run for so long that the last 15 minutes are full, and a
+dependency that several services share has just died.
 """
 
+import argparse
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+import httpx
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.board import ROOT, Board
-from tests.browser.conftest import FLAGS, chromium_path
+from tests.browser.conftest import FLAGS, PASSWORD, chromium_path
+from tests.servers import wait_for
 
-BREAKERS = 59
-PASSWORD = "correct horse"
+IMAGES = ROOT / "docs" / "images"
+WIDE = (1440, 900)
+THEMES = ("light", "dark")
+LARGEST = 250_000  # bytes of a picture: it travels with every clone
+RUNS_FOR = 880.0  # s; by then every dependency has failed several times
+STAYS_S = 4.0  # s that the moment lasts before the pictures: refused calls are counted, the timeline shows the opening
+
+SEEDED = 59  # breakers
+SEEDED_PASSWORD = "correct horse"
 LOOKS = {"light": ("light", 1440), "dark": ("dark", 1440), "telephone": ("light", 360)}
 
 
-def main(directory: Path) -> None:
-    """Start a board, fill it, and take the pictures."""
+def main() -> None:
+    """Start a board, fill it, take the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", type=Path, metavar="DIR", help="every page of a seeded board, into DIR")
+    parser.add_argument("--after", type=float, default=RUNS_FOR, metavar="S", help="let the demo run for so long first")
+    asked = parser.parse_args()
+    with chromium() as browser:
+        if asked.all:
+            every_page(browser, asked.all)
+        else:
+            for_the_readme(browser, asked.after)
+
+
+def for_the_readme(browser: Browser, after: float) -> None:
+    """The wall and a breaker's page, at a moment worth showing."""
+    with Board(ready_within=120) as board, demo(board):
+        headers = {"Authorization": f"Bearer {board.token('viewer', 'shots')}"}
+        session = first_sign_in(browser, board.first_link())
+        print(f"the demo runs; pictures are taken in {after:.0f} s, as soon as some breakers are open", flush=True)
+        time.sleep(after)
+        with httpx.Client(base_url=board.url, headers=headers, timeout=10) as api:
+            card = the_moment(api)
+        for theme in THEMES:
+            context = browser.new_context(storage_state=session, color_scheme=theme, reduced_motion="reduce")
+            page = context.new_page()
+            for name, path in {"wall": "/", "breaker": f"/breakers/{card['id']}/?range=15m"}.items():
+                page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+                go(page, board.url + path)
+                file = IMAGES / f"{name}-{theme}.png"
+                page.screenshot(path=file)
+                print(file, flush=True)
+                if file.stat().st_size > LARGEST:
+                    sys.exit(f"{file.name} is larger than {LARGEST:,} bytes")
+            context.close()
+
+
+def every_page(browser: Browser, directory: Path) -> None:
+    """Every page of a board with a story, in every look."""
     directory.mkdir(parents=True, exist_ok=True)
-    with Board(ENVIRONMENT="production") as board, sync_playwright() as playwright:
+    with Board(ENVIRONMENT="production") as board:
         seeded = subprocess.run(
-            [sys.executable, "-m", "tests.pages.seeding", str(BREAKERS)],
+            [sys.executable, "-m", "tests.pages.seeding", str(SEEDED)],
             cwd=ROOT,
             env=board.environ,
             stdout=subprocess.PIPE,
@@ -31,8 +85,6 @@ def main(directory: Path) -> None:
             check=True,
         )
         story = seeded.stdout.split()[-1]
-        flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
-        browser = playwright.chromium.launch(executable_path=chromium_path(playwright), args=flags)
         pages = {
             "wall": "/",
             "breaker": f"/breakers/{story}/",
@@ -40,34 +92,104 @@ def main(directory: Path) -> None:
             "alerts": "/alerts/",
             "alert": "/alerts/1/",
             "audit": "/audit/",
+            "api": "/api/v1/docs",
         }
-        for look, (scheme, width) in LOOKS.items():
-            take(browser, board.url, directory, look, scheme, width, pages)
+        for look, (theme, width) in LOOKS.items():
+            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
+            page = context.new_page()
+            page.goto(f"{board.url}/sign-in/")
+            page.screenshot(path=directory / f"sign-in-{look}.png")
+            page.fill("[name=username]", "ada")
+            page.fill("[name=password]", SEEDED_PASSWORD)
+            page.click("main button")
+            for name, path in pages.items():
+                page.set_viewport_size({"width": width, "height": 900})
+                go(page, board.url + path)
+                page.screenshot(path=directory / f"{name}-{look}.png", full_page=name != "wall")
+                print(directory / f"{name}-{look}.png", flush=True)
+            context.close()
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser."""
+    with sync_playwright() as playwright:
+        path = chromium_path(playwright)
+        if path is None:
+            sys.exit("no Chromium: set CHROMIUM to its path, or install one")
+        flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        yield browser
         browser.close()
 
 
-def take(
-    browser: Browser, url: str, directory: Path, look: str, scheme: str, width: int, pages: dict[str, str]
-) -> None:
-    """The pictures of one look."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+@contextmanager
+def demo(board: Board) -> Iterator[None]:
+    """The demo's fleet beside the board, as `make demo` has it."""
+    log = board.data_dir / "demo.log"
+    with log.open("wb") as out:
+        fleet = subprocess.Popen(
+            [sys.executable, "-m", "demo"], cwd=ROOT, env=board.environ, stdout=out, stderr=out, process_group=0
+        )
+    try:
+        wait_for(lambda: "the shop is open" in log.read_text(), 60, "the shop to open", every=0.2)
+        yield
+    finally:
+        fleet.terminate()
+        try:
+            fleet.wait(10)
+        except subprocess.TimeoutExpired:
+            fleet.kill()
+            fleet.wait()
+
+
+def first_sign_in(browser: Browser, link: str) -> Any:
+    """Come in by the first link, as Ada; the session's cookies."""
+    context = browser.new_context()
     page = context.new_page()
-    page.goto(f"{url}/sign-in/")
-    page.screenshot(path=directory / f"sign-in-{look}.png")
+    page.goto(link)
     page.fill("[name=username]", "ada")
     page.fill("[name=password]", PASSWORD)
+    page.fill("[name=again]", PASSWORD)
     page.click("main button")
-    for name, path in pages.items():
-        page.goto(url + path)
-        page.wait_for_load_state("networkidle")
-        if name == "breaker":
-            page.locator("failure-timeline").scroll_into_view_if_needed()
-            page.wait_for_selector(".chart .main-svg")
-            page.evaluate("scrollTo(0, 0)")
-        page.screenshot(path=directory / f"{name}-{look}.png", full_page=name != "wall")
-        print(directory / f"{name}-{look}.png", flush=True)
+    page.wait_for_selector("#wall")
+    session = context.storage_state()
     context.close()
+    return session
+
+
+def the_moment(api: httpx.Client) -> dict[str, Any]:
+    """Wait until two to four breakers are open for one cause; the one with the most instances, all of them open."""
+
+    def look() -> dict[str, Any] | None:
+        cards = api.get("/api/v1/breakers", params={"state": "open"}).raise_for_status().json()["items"]
+        shared = [card["dependency"] for card in cards]
+        whole = [card for card in cards if set(card["instances"]) == {"open"} and shared.count(card["dependency"]) > 1]
+        most: dict[str, Any] | None = max(whole, key=lambda card: sum(card["instances"].values()), default=None)
+        return most if len(cards) <= 4 else None
+
+    card = wait_for(look, 400, "two to four breakers to be open", every=0.5)
+    assert card is not None
+    time.sleep(STAYS_S)
+    return card
+
+
+def go(page: Page, address: str) -> None:
+    """Go there, and wait until it is live, its fonts are loaded and its chart is drawn, in view."""
+    page.goto(address)
+    if page.locator("body[data-topics]:not([data-topics=''])").count():
+        page.wait_for_selector('data-age[data-live="live"]')
+    page.evaluate("document.fonts.ready.then(() => true)")
+    if page.locator("failure-timeline").count():
+        # Drawn when it comes into view; the window becomes as tall as that takes.
+        page.locator("failure-timeline").scroll_into_view_if_needed()
+        page.wait_for_selector("failure-timeline .main-svg")
+        page.evaluate("scrollTo(0, 0)")
+        bottom = page.evaluate("document.querySelector('failure-timeline').getBoundingClientRect().bottom")
+        page.set_viewport_size({"width": page.viewport_size["width"], "height": round(bottom) + 24})
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(500)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "var" / "shots")
+    main()
