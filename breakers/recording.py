@@ -36,6 +36,8 @@ class Submission(msgspec.Struct):
     refusals: list[Refusal]
     request_key: bytes | None = None
     body_digest: bytes | None = None
+    # What a foreign format knows and we do not need: accepted, and not kept.
+    dropped: int = 0
 
 
 class Answer(msgspec.Struct):
@@ -89,7 +91,7 @@ class _Recording:
         self._minute_from = (self._now // SECOND - MINUTE_S) // 10 * 10 + 10
 
     def of(self, submissions: Sequence[Submission]) -> list[Answer]:
-        answers = [Answer(0, 0, list(submission.refusals), []) for submission in submissions]
+        answers = [Answer(submission.dropped, 0, list(submission.refusals), []) for submission in submissions]
         self._refuse_conflicts(submissions, answers)
         fresh = list(self._fresh(submissions, answers))
         self._working.load((s.service_id, r.breaker, r.instance) for s, r, _ in fresh)

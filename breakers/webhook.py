@@ -1,14 +1,12 @@
 """The webhook: the hot edge. A small ASGI application in front of Django's handler, which costs fifteen times the rest.
 
-`POST /api/v1/events`, `GET /api/v1/commands` and `POST /api/v1/commands/{id}/result`, all with an ingest key.
+`POST /api/v1/events` and `/events/{format}`, `GET /api/v1/commands` and `POST /api/v1/commands/{id}/result`, all with an ingest key.
 """
 
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
@@ -25,9 +23,9 @@ from breakers.keys import KeyOwner
 from breakers.models.fields import to_us
 from breakers.polling import Polls, TooManyPolls
 from breakers.problems import send_answer, send_problem
+from breakers.readers import EVENTS, Reader, reader
 from breakers.recording import Answer, Submission
 
-EVENTS = "/api/v1/events"
 COMMANDS = "/api/v1/commands"
 KEY_REMEMBERED = 5.0  # s; a revoked key is refused within 10
 MOST_KEYS_REMEMBERED = 10_000
@@ -35,8 +33,6 @@ MOST_KEYS_REMEMBERED = 10_000
 HEAVY = 64 << 10
 LONGEST_WAIT = 30
 JSON = b"application/json"
-JSON_TYPES = ("", "application/json", "text/json")
-NDJSON_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 
 log = structlog.get_logger(__name__)
 encode = msgspec.json.Encoder().encode
@@ -73,7 +69,7 @@ class Webhook:
     def takes(self, scope: Scope) -> bool:
         """Whether this request is ours; everything else is Django's."""
         path: str = scope["path"]
-        if path == EVENTS:
+        if path == EVENTS or path.startswith(f"{EVENTS}/"):
             return True
         if not path.startswith(COMMANDS):
             return False
@@ -83,7 +79,7 @@ class Webhook:
         """Answer one request."""
         try:
             path: str = scope["path"]
-            if path == EVENTS:
+            if path.startswith(EVENTS):
                 _require_method(scope, "POST")
                 body = await self._events(scope, receive)
                 await send_answer(send, 202, body, JSON)
@@ -117,7 +113,7 @@ class Webhook:
         headers = _headers(scope)
         try:
             owner = await self._owner(headers)
-            read = _reader(headers.get(b"content-type", b"").decode("latin-1"))
+            read = reader(scope["path"], headers, scope["query_string"])
         except (_Refused, BadBody):
             await _drop(receive)
             raise
@@ -128,7 +124,7 @@ class Webhook:
             submission = await asyncio.to_thread(_submission, owner.service_id, body, encoding, read, key)
         else:
             submission = _submission(owner.service_id, body, encoding, read, key)
-        if not submission.reports and submission.refusals:
+        if submission.refusals and not submission.reports and not submission.dropped:
             raise _Refused(422, _summary(submission.refusals), rejected=submission.refusals)
         answer = await self.intake.submit(submission)
         return _answered(answer, key)
@@ -193,27 +189,15 @@ class _Result(msgspec.Struct):
     detail: str = ""
 
 
-def _submission(
-    service_id: int, body: bytes, encoding: str, read: Callable[[bytes], list[Any]], key: str
-) -> Submission:
+def _submission(service_id: int, body: bytes, encoding: str, read: Reader, key: str) -> Submission:
     """The body, unpacked, decoded and checked. Errors: BadBody."""
     raw = bodies.unpacked(body, encoding)
     batch = reports.check(read(raw), to_us(datetime.now(UTC)), idempotency_key=key or None)
-    if not key:
-        return Submission(service_id, batch.reports, batch.refusals)
-    digest = hashlib.blake2b(raw, digest_size=16).digest()
-    return Submission(service_id, batch.reports, batch.refusals, reports.key_of(key), digest)
-
-
-def _reader(content_type: str) -> Callable[[bytes], list[Any]]:
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind in JSON_TYPES:
-        return reports.read_json
-    if kind in NDJSON_TYPES:
-        return reports.read_ndjson
-    raise BadBody(
-        415, f"the content type '{kind[:60]}' is not taken; expected application/json or application/x-ndjson"
-    )
+    submission = Submission(service_id, batch.reports, batch.refusals, dropped=batch.dropped)
+    if key:
+        submission.request_key = reports.key_of(key)
+        submission.body_digest = hashlib.blake2b(raw, digest_size=16).digest()
+    return submission
 
 
 def _answered(answer: Answer, key: str) -> bytes:

@@ -133,11 +133,11 @@ def read_json(body: bytes) -> list[Any]:
         if events is document:
             return [document]
         if not isinstance(events, list):
-            raise BadBody(400, f"'events' is {_shown(events)}; expected an array of objects")
+            raise BadBody(400, f"'events' is {shown(events)}; expected an array of objects")
         return _checked(events)
     if isinstance(document, list):
         return _checked(document)
-    raise BadBody(400, f"the body is {_shown(document)}; expected an object or an array of objects")
+    raise BadBody(400, f"the body is {shown(document)}; expected an object or an array of objects")
 
 
 def read_ndjson(body: bytes) -> list[Any]:
@@ -198,12 +198,12 @@ def key_of(text: str) -> bytes:
 def moment_us(text: str) -> int:
     """Microseconds since 1970 of an RFC 3339 time. Errors: ValueError with a sentence."""
     if not isinstance(text, str) or not _RFC3339.fullmatch(text):
-        raise ValueError(f"{_shown(text)} is no RFC 3339 time; expected one like 2026-11-23T08:00:00.123Z")
+        raise ValueError(f"{shown(text)} is no RFC 3339 time; expected one like 2026-11-23T08:00:00.123Z")
     try:
         # A leap second is drawn at the second before it.
         return (datetime.fromisoformat(text.upper().replace(":60", ":59")) - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{_shown(text)} is no RFC 3339 time: {error}") from error
+        raise ValueError(f"{shown(text)} is no RFC 3339 time: {error}") from error
 
 
 def named_state(value: Any) -> State:
@@ -212,7 +212,7 @@ def named_state(value: Any) -> State:
         state = _STATES.get(value) or _STATES.get(_FOLDED.sub("_", value.strip().lower()))
         if state is not None:
             return state
-    raise ValueError(f"unknown state {_shown(value)}; expected one of {', '.join(_STATES)}")
+    raise ValueError(f"unknown state {shown(value)}; expected one of {', '.join(_STATES)}")
 
 
 def _report(index: int, event: dict[str, Any], received_us: int) -> Report:
@@ -220,7 +220,7 @@ def _report(index: int, event: dict[str, Any], received_us: int) -> Report:
     if kind not in _TYPES:
         if kind is None:
             raise _Refused("missing_field", "'type' is missing; every event needs a type and a breaker")
-        raise _Refused("unknown_type", f"unknown type {_shown(kind)}; expected one of {', '.join(TYPES)}")
+        raise _Refused("unknown_type", f"unknown type {shown(kind)}; expected one of {', '.join(TYPES)}")
     if event.get("breaker") is None:
         raise _Refused("missing_field", "'breaker' is missing; every event needs a type and a breaker")
     report = Report(index, kind, "", received_us)
@@ -247,7 +247,7 @@ def _report(index: int, event: dict[str, Any], received_us: int) -> Report:
 def _unreadable(event: Any) -> _Refused:
     if isinstance(event, BadLine):
         return _Refused(event.code, event.detail)
-    return _Refused("bad_json", f"{_shown(event)} is no object")
+    return _Refused("bad_json", f"{shown(event)} is no object")
 
 
 def _needs_its_state(report: Report) -> None:
@@ -280,19 +280,19 @@ def _keep(report: Report, field: str, value: Any) -> None:
 
 def _name(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{_shown(value)} is no text")
+        raise ValueError(f"{shown(value)} is no text")
     if not value.strip():
         raise ValueError("it is empty")
     if len(value) > NAME_LENGTH:
-        raise ValueError(f"{_shown(value)} has {len(value)} characters; at most {NAME_LENGTH} are taken")
+        raise ValueError(f"{shown(value)} has {len(value)} characters; at most {NAME_LENGTH} are taken")
     if "\x00" in value:
-        raise ValueError(f"{_shown(value)} holds a NUL")
+        raise ValueError(f"{shown(value)} holds a NUL")
     return value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{_shown(value)} is no text")
+        raise ValueError(f"{shown(value)} is no text")
     return _cut(value)
 
 
@@ -306,23 +306,23 @@ def _cut(text: str) -> str:
 
 def _whole(value: Any, least: int, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value or int(value) != value:
-        raise ValueError(f"{_shown(value)} is no whole number")
+        raise ValueError(f"{shown(value)} is no whole number")
     if not least <= value <= most:
-        raise ValueError(f"{_shown(value)} is out of range; expected {least} to {most:,}")
+        raise ValueError(f"{shown(value)} is out of range; expected {least} to {most:,}")
     return int(value)
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{_shown(value)} is no number")
+        raise ValueError(f"{shown(value)} is no number")
     if not 0 <= value <= LARGEST or not math.isfinite(value):
-        raise ValueError(f"{_shown(value)} is out of range; expected 0 or more")
+        raise ValueError(f"{shown(value)} is out of range; expected 0 or more")
     return float(value)
 
 
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"{_shown(value)} is no object")
+        raise ValueError(f"{shown(value)} is no object")
     bounded: dict[str, Any] = _bounded(value)
     return bounded
 
@@ -354,7 +354,7 @@ def _instance(report: Report, value: Any) -> None:
 
 def _id(report: Report, value: Any) -> None:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{_shown(value)} is no text")
+        raise ValueError(f"{shown(value)} is no text")
     if len(value) > TEXT_LENGTH:
         raise ValueError(f"it has {len(value)} characters; at most {TEXT_LENGTH} are taken")
     report.key = key_of(value)
@@ -403,7 +403,7 @@ def _duration_max(report: Report, value: Any) -> None:
 
 def _durations(report: Report, value: Any) -> None:
     if not isinstance(value, list) or len(value) != 16:
-        raise ValueError(f"{_shown(value)} is no list of 16 counts")
+        raise ValueError(f"{shown(value)} is no list of 16 counts")
     report.durations = [_whole(count, 0, 1_000_000_000) for count in value]
 
 
@@ -422,7 +422,7 @@ def _reason(report: Report, value: Any) -> None:
     reason = _object(value)
     metric = reason.get("metric")
     if metric is not None and metric not in METRICS:
-        raise ValueError(f"unknown metric {_shown(metric)}; expected one of {', '.join(METRICS)}")
+        raise ValueError(f"unknown metric {shown(metric)}; expected one of {', '.join(METRICS)}")
     for field in ("value", "threshold", "window_ms", "min_calls"):
         if reason.get(field) is not None:
             reason[field] = _number(reason[field])
@@ -437,7 +437,7 @@ def _interval(report: Report, value: Any) -> None:
 
 def _scope(report: Report, value: Any) -> None:
     if value not in SCOPES:
-        raise ValueError(f"unknown scope {_shown(value)}; expected one of {', '.join(SCOPES)}")
+        raise ValueError(f"unknown scope {shown(value)}; expected one of {', '.join(SCOPES)}")
     report.shared = value == "shared"
 
 
@@ -457,27 +457,27 @@ def _config(report: Report, value: Any) -> None:
     config = _object(value)
     for field, inner in config.items():
         if isinstance(inner, int | float) and not -LARGEST <= inner <= LARGEST:
-            raise ValueError(f"'{field}' is {_shown(inner)}; no setting is that large")
+            raise ValueError(f"'{field}' is {shown(inner)}; no setting is that large")
     report.config = config
 
 
 def _commands(report: Report, value: Any) -> None:
     if not isinstance(value, list) or not all(isinstance(action, str) for action in value):
-        raise ValueError(f"{_shown(value)} is no list of actions")
+        raise ValueError(f"{shown(value)} is no list of actions")
     # An action that we do not know is one that we do not offer.
     report.commands = [action for action in ACTIONS if action in value]
 
 
 def _labels(report: Report, value: Any) -> None:
     if not isinstance(value, dict):
-        raise ValueError(f"{_shown(value)} is no object")
+        raise ValueError(f"{shown(value)} is no object")
     if len(value) > MOST_LABELS:
         raise ValueError(f"it has {len(value)} labels; at most {MOST_LABELS} are taken")
     for key, text in value.items():
         _name(key)
         if not isinstance(text, str) or len(text) > NAME_LENGTH or "\x00" in text:
             raise ValueError(
-                f"the value of '{key}' is {_shown(text)}; expected text of at most {NAME_LENGTH} characters"
+                f"the value of '{key}' is {shown(text)}; expected text of at most {NAME_LENGTH} characters"
             )
     report.labels = value
 
@@ -526,7 +526,7 @@ def _checked(events: list[Any]) -> list[Any]:
         raise BadBody(413, f"the body holds {len(events)} events; at most {MOST_EVENTS} are taken")
     for index, event in enumerate(events):
         if not isinstance(event, dict):
-            raise BadBody(400, f"event {index} is {_shown(event)}; expected an object")
+            raise BadBody(400, f"event {index} is {shown(event)}; expected an object")
     return events
 
 
@@ -537,7 +537,7 @@ def _line(line: bytes) -> Any:
         return BadLine(f"the line is not JSON: {error}")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value as a sentence may show it: short, on one line."""
     if isinstance(value, str):
         text = value if len(value) <= 60 else value[:57] + "…"
