@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from breakers.domain import formats
 from dashboard import env
 from tests.alerts.conftest import SECRET
 from tests.alerts.receiver import Receiver, receiver
@@ -122,6 +123,11 @@ def test_its_settings_are_those_of_the_environment(name: str) -> None:
     told = set(re.findall(r"`([A-Z_]+)`", "".join(SETTING.findall((ROOT / name).read_text()))))
     known = set(re.findall(r"environ(?:\.get\(|, )\"([A-Z_]+)\"", Path(env.__file__).read_text()))
     assert told == known if name == "docs/operations.md" else told <= known
+
+
+def test_its_formats_are_those_that_are_taken() -> None:
+    section = (ROOT / "docs/webhook.md").read_text().partition("## What others already emit")[2].partition("\n## ")[0]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == list(formats.known())
 
 
 def test_an_answer_is_compared_by_its_shape() -> None:
