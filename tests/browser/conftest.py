@@ -85,6 +85,10 @@ class Window:
         self.page.goto(self.url + path)
         if self.page.locator("body[data-topics]:not([data-topics=''])").count():
             self.page.wait_for_selector('data-age[data-live="live"]')
+        # Before its script is there a button leads to a page: right, but not what is tested here.
+        self.page.wait_for_function(
+            "!document.querySelector('breaker-page') || customElements.get('breaker-page') !== undefined"
+        )
         return self.page
 
     def axe(self) -> list[str]:
