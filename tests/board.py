@@ -36,7 +36,7 @@ class Board:
     """A running tree. `environ` adds to, or with None takes from, the environment."""
 
     def __init__(
-        self, *, port: int | None = None, data_dir: Path | None = None, ready_within: float = 60, **environ: str | None
+        self, *, port: int | None = None, data_dir: Path | None = None, ready_within: float = 150, **environ: str | None
     ) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"

@@ -11,9 +11,9 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from alerts import evaluating, notifying, outbox
-from alerts.models import Alert, AlertLog, Notification, Rule
+from alerts.models import Alert, AlertLog, Notification
 from breakers import nudging
-from breakers.models import Board, Breaker, Service, Transition
+from breakers.models import Breaker, Service, Transition
 from tests.alerts.receiver import Receiver, receiver
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -103,9 +103,7 @@ class Scenario:
 
 @pytest.fixture
 def board(transactional_db: None) -> None:
-    """A database whose transactions are real, with what its migrations made: the flush after each test takes that too."""
-    Rule.objects.get_or_create(name="opened", defaults={"severity": "critical", "for_s": 0, "keep_s": 60})
-    Board.objects.get_or_create(pk=1)
+    """A database whose transactions are real, with what its migrations made."""
 
 
 @pytest.fixture

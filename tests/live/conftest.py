@@ -1,13 +1,12 @@
 """A board with breakers, the hub, and clients of the live socket."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
-from django.db import connection, connections
-from pytest_django import DjangoDbBlocker
+from django.db import connections
 
 from breakers import keys, recording
 from breakers.access import BOARD, Role
@@ -21,41 +20,9 @@ Post = Callable[..., None]
 
 
 @pytest.fixture
-def transactional_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """A database that threads share, empty but for what the migrations wrote.
-
-    In the place of pytest-django's, whose flush fails at the audit trail (that only grows) and takes the built-in rows.
-    """
-    with django_db_blocker.unblock():
-        _empty()
-        yield
-        _empty()
-        connections.close_all()
-
-
-@pytest.fixture
 def board(transactional_db: None) -> Board:
     """An empty board."""
     return Board.objects.get()
-
-
-def _empty() -> None:
-    kept = {
-        "django_migrations",
-        "django_content_type",
-        "auth_permission",
-        "auth_group",
-        "breakers_audit",
-        "alerts_rule",
-    }
-    tables = [connection.ops.quote_name(name) for name in connection.introspection.table_names() if name not in kept]
-    with connection.cursor() as cursor, connection.constraint_checks_disabled():
-        if connection.vendor == "postgresql":
-            cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
-        else:
-            for table in tables:
-                cursor.execute(f"DELETE FROM {table}")
-    Board.objects.create(id=1)
 
 
 @pytest.fixture

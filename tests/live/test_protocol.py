@@ -137,7 +137,7 @@ def make_alert() -> Alert:
     from breakers.models import Breaker
 
     breaker, now = Breaker.objects.get(), datetime.now(UTC)
-    rule = Rule.objects.first() or Rule.objects.create(name="opened", kind="opened")
+    rule = Rule.objects.get(name="opened")
     with bulk.writing():
         return Alert.objects.create(
             rule=rule,
