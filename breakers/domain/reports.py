@@ -217,7 +217,7 @@ def named_state(value: Any) -> State:
 
 def _report(index: int, event: dict[str, Any], received_us: int) -> Report:
     kind = event.get("type")
-    if kind not in _TYPES:
+    if not isinstance(kind, str) or kind not in _TYPES:
         if kind is None:
             raise _Refused("missing_field", "'type' is missing; every event needs a type and a breaker")
         raise _Refused("unknown_type", f"unknown type {shown(kind)}; expected one of {', '.join(TYPES)}")

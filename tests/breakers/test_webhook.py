@@ -98,6 +98,7 @@ def test_bodies_that_are_taken(post: Poster, body: object, headers: dict[str, st
         (b"{}", {"content-encoding": "br"}, 415, "the content encoding 'br' is not taken"),
         ({}, {}, 422, "'type' is missing"),
         ({"type": "failure"}, {}, 422, "'breaker' is missing"),
+        ({"type": [], "breaker": "p"}, {}, 422, "unknown type an array; expected one of state_change"),
         ({"type": "fialure", "breaker": "p"}, {}, 422, "unknown type 'fialure'; expected one of state_change, failure"),
         ({**EVENT, "count": 0}, {}, 422, "'count': 0 is out of range; expected 1 to 1,000,000"),
         ({**EVENT, "breaker": "x" * 201}, {}, 422, "has 201 characters; at most 200"),
