@@ -5,7 +5,7 @@ A breaker is a cluster, an instance is one Envoy's view of one host of it: eject
 
 from typing import Any
 
-from breakers.domain.foreign import Body, Unknown, flag, identity, read_each, text
+from breakers.domain.foreign import Body, Unknown, flag, identity, number, read_each, text
 from breakers.domain.reports import shown
 
 BODIES = (Body.NDJSON, Body.JSON)
@@ -68,9 +68,12 @@ def _reason(entry: dict[str, Any]) -> dict[str, Any]:
 def _rates(detail: Any) -> dict[str, float]:
     """Envoy tells rates of success, 0 to 100; ours are of failure."""
     names = {"value": "host_success_rate", "threshold": "cluster_success_rate_ejection_threshold"}
-    told = {ours: detail.get(theirs) for ours, theirs in names.items()} if isinstance(detail, dict) else {}
-    return {
-        ours: max(0.0, 100.0 - rate)
-        for ours, rate in told.items()
-        if isinstance(rate, int | float) and not isinstance(rate, bool)
-    }
+    told = detail if isinstance(detail, dict) else {}
+    return {ours: 100.0 - _rate(told, theirs) for ours, theirs in names.items() if told.get(theirs) is not None}
+
+
+def _rate(detail: dict[str, Any], field: str) -> float:
+    rate = number(detail, field)
+    if not 0 <= rate <= 100:
+        raise Unknown("bad_value", f"'{field}' is {shown(rate)}; expected 0 to 100")
+    return rate

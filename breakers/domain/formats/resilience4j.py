@@ -108,7 +108,7 @@ def _step(told: str, attributes: dict[str, Any]) -> dict[str, Any]:
 
 def _heartbeat(name: str, details: Any) -> dict[str, Any]:
     state = details.get("state") if isinstance(details, dict) else None
-    if state not in STATES:
+    if not isinstance(state, str) or state not in STATES:
         raise Unknown("unknown_state", f"the state of {shown(name)} is {shown(state)}; expected {', '.join(STATES)}")
     told = {
         ours: _percentage(details[theirs]) for theirs, ours in THRESHOLDS.items() if details.get(theirs) is not None

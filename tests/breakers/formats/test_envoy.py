@@ -67,6 +67,11 @@ def test_the_same_line_is_the_same_event() -> None:
         ({**EJECT, "enforced": None}, "missing_field", "'enforced' is missing"),
         ({**EJECT, "cluster_name": None}, "missing_field", "'cluster_name' is missing"),
         ({**EJECT, "timestamp": "23/11/2026"}, "bad_value", "'occurred_at': '23/11/2026' is no RFC 3339 time"),
+        (
+            {**EJECT, "type": "SUCCESS_RATE", "eject_success_rate_event": {"host_success_rate": 101}},
+            "bad_value",
+            "'host_success_rate' is 101; expected 0 to 100",
+        ),
         ("EJECT", "unknown_shape", "'EJECT' is no object; expected an outlier detection event"),
     ],
 )
