@@ -6,6 +6,7 @@ The twin of static/js/helpers/face.js: the server draws a card first, the browse
 from dataclasses import dataclass
 from datetime import datetime
 
+from breakers.models.fields import to_us
 from breakers.queries.shapes import Card, Span
 from dashboard.pages.words import clock, moment, per_second, percent, short, whole, word
 
@@ -127,8 +128,13 @@ def strip(spans: list[Span], now: datetime) -> tuple[Bar, ...]:
 
 
 def _second_of(text: str, now: datetime) -> int:
-    seconds = STRIP_SECONDS - int((now - moment(text)).total_seconds())
+    # By whole milliseconds, which is all that a browser knows.
+    seconds = STRIP_SECONDS - (_ms(now) - _ms(moment(text))) // 1000
     return min(max(seconds, 0), STRIP_SECONDS)
+
+
+def _ms(at: datetime) -> int:
+    return to_us(at) // 1000
 
 
 def _strip_label(spans: list[Span]) -> str:

@@ -19,10 +19,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from tests.board import Board
+from tests.servers import wait_for
 
 PASSWORD = "correct horse battery staple"
 PLACES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--disable-gpu", "--disable-background-networking", "--font-render-hinting=none", "--force-color-profile=srgb"]
+SCRIPTS_ARE_THERE = "!document.querySelector('breaker-page') || customElements.get('breaker-page') !== undefined"
 # A request that the test itself cut off is no complaint.
 CUT_OFF = re.compile(r"ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED|ERR_FAILED|ERR_ABORTED")
 
@@ -86,9 +88,7 @@ class Window:
         if self.page.locator("body[data-topics]:not([data-topics=''])").count():
             self.page.wait_for_selector('data-age[data-live="live"]')
         # Before its script is there a button leads to a page: right, but not what is tested here.
-        self.page.wait_for_function(
-            "!document.querySelector('breaker-page') || customElements.get('breaker-page') !== undefined"
-        )
+        wait_for(lambda: self.page.evaluate(SCRIPTS_ARE_THERE), 15, "the page's scripts")
         return self.page
 
     def axe(self) -> list[str]:

@@ -10,9 +10,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Service, Window
+from tests.servers import wait_for
 
 Open = Callable[..., Window]
 Make = Callable[[], Service]
+FILL = "element => getComputedStyle(element).fill"
 CONFIG = {"failure_rate_threshold": 50, "minimum_calls": 10, "reset_timeout_ms": 30_000, "success_threshold": 5}
 
 
@@ -80,12 +82,10 @@ def test_the_timeline_is_drawn_and_painted_by_the_theme(window: Open, service: M
     page.wait_for_selector(".chart .main-svg")
     lane = page.locator(".chart .barlayer path").last
     expect(lane).to_be_attached()
-    light = lane.evaluate("element => getComputedStyle(element).fill")
+    light = lane.evaluate(FILL)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(
-        "light => getComputedStyle([...document.querySelectorAll('.chart .barlayer path')].at(-1)).fill !== light",
-        arg=light,
-    )
+    # Not by Playwright's own waiting for functions: that evals, which the page's policy forbids.
+    wait_for(lambda: lane.evaluate(FILL) != light, 10, "the chart to be painted anew")
     page.click('[data-range="6h"]')
     page.wait_for_url("**/?range=6h")
     expect(page.locator(".download")).to_have_attribute("href", re.compile("range=6h"))

@@ -120,7 +120,7 @@ def test_server_and_browser_draw_the_same_card(window: Open, service: Make) -> N
     opened = window("viewer")
     page = opened.go("/")
     told: dict[str, Any] = page.evaluate(TWINS, [f"?service={shop.name}", _element(page)])
-    assert told["differing"] == []
+    assert told["differing"] == [], told["differing"][0]
     assert told["compared"] == 6
 
 

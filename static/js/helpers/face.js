@@ -65,7 +65,7 @@ export const strip = (spans, now) => {
   return bars.sort((one, other) => one.height - other.height)
 }
 
-const secondOf = (iso, now) => Math.min(Math.max(STRIP_SECONDS - Math.trunc((now - Date.parse(iso)) / 1000), 0), STRIP_SECONDS)
+const secondOf = (iso, now) => Math.min(Math.max(STRIP_SECONDS - Math.floor((now - Date.parse(iso)) / 1000), 0), STRIP_SECONDS)
 
 const stripLabel = (spans) => {
   const openings = spans.filter((span) => span.state === "open").length
