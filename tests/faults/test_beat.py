@@ -26,9 +26,9 @@ def board(told: Receiver) -> Iterator[Board]:
         yield board
 
 
-def pulse(board: Board) -> int:
-    """When beat last said that it lives."""
-    return int(rows(board, "SELECT at FROM breakers_pulse WHERE part = 'beat'")[0][0])
+def pulse(board: Board, part: str) -> int:
+    """When this part last proved that it works."""
+    return int(rows(board, f"SELECT at FROM breakers_pulse WHERE part = '{part}'")[0][0])
 
 
 def names(told: Receiver) -> list[str]:
@@ -40,14 +40,15 @@ def test_a_beat_that_is_killed(board: Board, told: Receiver) -> None:
     """What waits for the sweep alone is done once `up` has started beat again."""
     key = board.service("orders")
     worker, beat = board.part("evaluate"), board.part("beat")
-    before = pulse(board)
+    before = {part: pulse(board, part) for part in ("beat", "worker:evaluate")}
     # The worker does not get the nudge: it dies with it, and the message stays with the dead for two minutes.
     worker.suspend()
     opens(board, key, "delivery-tracking")
     beat.kill()
     worker.kill()
-    wait_for(lambda: pulse(board) > before, 15, "beat to live again", every=0.1)
-    told.wait_for(1, 15)
+    for part, at in before.items():
+        wait_for(lambda part=part, at=at: pulse(board, part) > at, 60, f"{part} to live again", every=0.1)
+    told.wait_for(1, 2 * SWEEP)
     assert names(told) == ["delivery-tracking"]
     assert "beat was ended by SIGKILL" in board.output()
 

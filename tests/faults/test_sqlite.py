@@ -51,7 +51,8 @@ def test_locked_by_another_process(board: Board) -> None:
         healed_at = time.monotonic()
         posters.wait_for_taken(200)
     check_refused_and_healed(posters, healed_at)
-    assert max(post.took for post in posters.posts) < BUSY_TIMEOUT + 2
+    # Not twice: for the commit that was under way, and for their own.
+    assert max(post.took for post in posters.posts) < 2 * BUSY_TIMEOUT - 1
     healthy(board)
     check_each_once(board, posters, "orders")
 
