@@ -22,5 +22,5 @@ def timeline_html(card: Card, timeline: Timeline) -> str:
 
 
 def _plain(text: str) -> str:
-    """Plotly reads some markup in titles; a name has none."""
-    return text.replace("&", "&amp;").replace("<", "&lt;")
+    """Plotly reads some markup and `%{templates}` in titles; a name has none."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("{", "&#123;")
