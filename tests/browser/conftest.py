@@ -120,7 +120,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         path = chromium_path(playwright)
         if path is None:
-            pytest.skip("no Chromium: set CHROMIUM, or install one")
+            pytest.fail("there is no Chromium: set CHROMIUM, or install one (apt-get install chromium)")
         flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
         running = playwright.chromium.launch(executable_path=path, args=flags)
         yield running

@@ -2,7 +2,6 @@
 
 import json
 import random
-import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,10 +16,10 @@ from dashboard.pages import words
 from dashboard.pages.diagram import diagram
 from dashboard.pages.faces import face
 from dashboard.pages.said import event_detail, evidence_words
+from tests.nodejs import node_and_npm
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
-NODE = shutil.which("node")
 # Says what the browser's modules make of each case.
 ASK = """
 import { readFileSync } from "node:fs"
@@ -85,7 +84,6 @@ def test_a_short_opening_is_still_seen_on_the_strip() -> None:
     assert (last.state, last.width, last.height) == ("open", 6, 10)
 
 
-@pytest.mark.skipif(NODE is None, reason="needs node")
 def test_the_browser_says_the_same() -> None:
     dice = random.Random(11)
     cards = [a_card(dice) for _ in range(400)]
@@ -125,7 +123,7 @@ def test_the_browser_says_the_same() -> None:
 
 def ask(cases: dict[str, Any]) -> Any:
     helpers = (ROOT / "static" / "js" / "helpers").as_uri()
-    command = [str(NODE), "--input-type=module", "--experimental-default-type=module", "-e", ASK, helpers]
+    command = [node_and_npm()[0], "--input-type=module", "-e", ASK, helpers]
     answer = subprocess.run(command, input=msgspec.json.encode(cases), capture_output=True, timeout=60, check=False)
     assert answer.returncode == 0, answer.stderr.decode()
     return json.loads(answer.stdout)

@@ -88,7 +88,7 @@ def context(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with sync_playwright() as playwright:
         path = chromium_path(playwright)
         if path is None:
-            pytest.skip("no Chromium: set CHROMIUM, or install one")
+            pytest.fail("there is no Chromium: set CHROMIUM, or install one (apt-get install chromium)")
         chromium = playwright.chromium.launch(executable_path=path, args=[*FLAGS, "--no-sandbox"])
         context = chromium.new_context()
         context.set_default_timeout(30_000)
