@@ -211,21 +211,40 @@ class WorkingSet:
         self._rollups: dict[tuple[int, int], list[float]] = {}
 
     def load(self, names: Iterable[tuple[int, str, str]]) -> None:
-        """Load what exists of these (service id, breaker, instance)."""
+        """Load what exists of these (service id, breaker, instance).
+
+        A remembered id is proved by the row that it leads to: one that was given out in a transaction that came to
+        nothing is given out again, to another name.
+        """
         wanted = set(names)
-        self._remember({(service, breaker) for service, breaker, _ in wanted})
-        self.load_breakers({_breaker_ids[s, b] for s, b, _ in wanted if (s, b) in _breaker_ids})
-        of_breaker = {(_breaker_ids[s, b], i) for s, b, i in wanted if (s, b) in _breaker_ids}
-        self._remember_instances(of_breaker)
-        self._load_instances("id", [_instance_ids[pair] for pair in of_breaker if pair in _instance_ids])
+        breakers = {(service, breaker) for service, breaker, _ in wanted}
+        for _ in range(2):
+            self._remember(breakers)
+            self.load_breakers({_breaker_ids[pair] for pair in breakers if pair in _breaker_ids})
+            wrong = {pair for pair in breakers if pair in _breaker_ids and self.breaker(*pair) is None}
+            for pair in wrong:
+                del _breaker_ids[pair]
+            if not wrong:
+                break
+        copies = {(_breaker_ids[s, b], i) for s, b, i in wanted if (s, b) in _breaker_ids}
+        for _ in range(2):
+            self._remember_instances(copies)
+            self._load_instances("id", [_instance_ids[pair] for pair in copies if pair in _instance_ids])
+            wrong_copies = {pair for pair in copies if pair in _instance_ids and self.instance(*pair) is None}
+            for copy in wrong_copies:
+                del _instance_ids[copy]
+            if not wrong_copies:
+                break
 
     def breaker(self, service_id: int, name: str) -> BreakerRow | None:
         """The loaded breaker of that name."""
-        return self.breakers.get(_breaker_ids.get((service_id, name), -1))
+        row = self.breakers.get(_breaker_ids.get((service_id, name), -1))
+        return row if row is not None and row.name == name and row.service_id == service_id else None
 
     def instance(self, breaker_id: int, name: str) -> InstanceRow | None:
         """The loaded instance of that name."""
-        return self.instances.get(_instance_ids.get((breaker_id, name), -1))
+        row = self.instances.get(_instance_ids.get((breaker_id, name), -1))
+        return row if row is not None and row.name == name and row.breaker_id == breaker_id else None
 
     def load_breakers(self, ids: Iterable[int]) -> None:
         """Load breakers by id."""
@@ -385,12 +404,6 @@ class WorkingSet:
             if row[0] not in self.instances:
                 loaded = self.instances[row[0]] = InstanceRow(*row)
                 loaded.stopped = bool(loaded.stopped)
-
-
-def forget_everything() -> None:
-    """Forget all remembered ids (another database, a restored copy)."""
-    _breaker_ids.clear()
-    _instance_ids.clear()
 
 
 def _forget(breaker_id: int) -> None:

@@ -4,12 +4,13 @@ import itertools
 import random
 
 import pytest
+from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from breakers import queries
 from breakers.domain.reports import key_of
-from breakers.models import Event, Outage, Transition
+from breakers.models import Breaker, Event, Outage, Transition
 from tests.breakers.conftest import MORNING, Scenario
 
 pytestmark = pytest.mark.storage
@@ -228,3 +229,17 @@ def test_any_order_and_repetition_ends_in_the_same_state(scenario: Scenario, hap
 
     assert shown(first) == shown(second)
     assert (first.state, first.instances) == (second.state, second.instances)
+
+
+def test_an_id_that_a_lost_transaction_gave_out_leads_nobody_astray(scenario: Scenario) -> None:
+    scenario.moves("closed", breaker="first")
+    with transaction.atomic():
+        scenario.moves("open", breaker="lost", instance="x")
+        transaction.set_rollback(True)
+    scenario.moves("closed", breaker="second", instance="y")
+    scenario.moves("open", breaker="lost", instance="x")
+    assert [(b.name, b.state, [c.name for c in b.copies.all()]) for b in Breaker.objects.order_by("name")] == [
+        ("first", "closed", ["a"]),
+        ("lost", "open", ["x"]),
+        ("second", "closed", ["y"]),
+    ]
