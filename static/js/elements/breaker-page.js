@@ -18,7 +18,8 @@ class BreakerPage extends HTMLElement {
   #announcer = new Announcer(document.getElementById("announcer"))
   #known = false
   #newsAt = -Infinity
-  #newsTimer = null
+  #newsTimer = null // from the asking to the answer: one at a time, so that no older answer comes last
+  #newsWanted = false
   #told = ""
 
   connectedCallback() {
@@ -96,14 +97,20 @@ class BreakerPage extends HTMLElement {
   }
 
   #askNews() {
+    this.#newsWanted = true
     const wait = this.#newsAt + NEWS_EVERY - performance.now()
     this.#newsTimer ??= setTimeout(() => this.#fetchNews(), Math.max(0, wait))
   }
 
   async #fetchNews() {
-    this.#newsTimer = null
+    this.#newsWanted = false
     this.#newsAt = performance.now()
-    if (document.hidden) return
+    if (!document.hidden) await this.#showNews().catch(reportError)
+    this.#newsTimer = null
+    if (this.#newsWanted) this.#askNews()
+  }
+
+  async #showNews() {
     const answer = await fetch(this.dataset.news).catch(() => null)
     if (!answer?.ok) return
     const news = await answer.json()
