@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,8 +28,10 @@ import psutil
 from tests.servers import free_port, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
-# Compressing the files for browsers takes seconds, once.
-STATIC_CACHE = Path(tempfile.gettempdir()) / f"breakerboard-tests-static-{os.getuid()}"
+# Compressing the files for browsers takes seconds, once a checkout.
+STATIC_CACHE = (
+    Path(tempfile.gettempdir()) / f"breakerboard-tests-static-{os.getuid()}-{sha256(bytes(ROOT)).hexdigest()[:8]}"
+)
 LINK = re.compile(r"https?://\S+/welcome/\S+/")
 
 

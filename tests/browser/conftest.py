@@ -1,6 +1,6 @@
 """A real Chromium before a real board. Each test has a browser context of its own, and ends with no complaint in it.
 
-Chromium is looked for in $CHROMIUM, in PATH, and where Playwright puts its own; without one these tests are skipped.
+Chromium is looked for in $CHROMIUM, in PATH, and where Playwright puts its own; without one these tests fail.
 """
 
 import os
@@ -107,14 +107,14 @@ def chromium_path(playwright: Playwright) -> str | None:
     return named or (path if Path(path := playwright.chromium.executable_path).exists() else None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def board() -> Iterator[Board]:
     """One board for all of them; each test has services of its own."""
     with Board(ENVIRONMENT="tests") as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """One Chromium for all of them."""
     with sync_playwright() as playwright:
@@ -127,7 +127,7 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sessions(board: Board, browser: Browser) -> Callable[[str], Any]:
     """The cookies of someone of that role, who came in by their first link."""
     known: dict[str, Any] = {}

@@ -18,7 +18,8 @@ class BreakerPage extends HTMLElement {
   #announcer = new Announcer(document.getElementById("announcer"))
   #known = false
   #newsAt = -Infinity
-  #newsTimer = null // from the asking to the answer: one at a time, so that no older answer comes last
+  #asking = false // one at a time, so that no older answer comes last
+  #newsTimer = null
   #newsWanted = false
   #told = ""
 
@@ -28,6 +29,9 @@ class BreakerPage extends HTMLElement {
     for (const tab of this.querySelectorAll("[data-range]:not(failure-timeline)")) {
       tab.addEventListener("click", (event) => this.#choose(event, tab, timeline))
     }
+    // What could not be shown then is asked for now.
+    this.querySelector("#events").addEventListener("mouseleave", () => this.#newsWanted && this.#askNews())
+    document.addEventListener("visibilitychange", () => this.#newsWanted && this.#askNews())
     startOrders(() => this.#askNews())
   }
 
@@ -53,7 +57,8 @@ class BreakerPage extends HTMLElement {
     this.querySelector("state-diagram").show(page)
     this.querySelector("command-steps").show(page.commands)
     this.#fillInstances(page.instances)
-    if (kind === "delta" || this.#known) {
+    // The page was drawn before the socket spoke: what came between is news.
+    if (kind === "delta" || this.#known || card.version > Number(this.dataset.version)) {
       this.querySelector("failure-timeline").stale()
       this.#askNews()
     }
@@ -98,24 +103,29 @@ class BreakerPage extends HTMLElement {
 
   #askNews() {
     this.#newsWanted = true
+    if (this.#asking) return
     const wait = this.#newsAt + NEWS_EVERY - performance.now()
     this.#newsTimer ??= setTimeout(() => this.#fetchNews(), Math.max(0, wait))
   }
 
   async #fetchNews() {
+    this.#newsTimer = null
+    if (document.hidden) return
     this.#newsWanted = false
     this.#newsAt = performance.now()
-    if (!document.hidden) await this.#showNews().catch(reportError)
-    this.#newsTimer = null
-    if (this.#newsWanted) this.#askNews()
+    this.#asking = true
+    await this.#showNews().catch(reportError)
+    this.#asking = false
+    if (this.#newsWanted && !this.querySelector("#events").matches(":hover")) this.#askNews()
   }
 
   async #showNews() {
     const answer = await fetch(this.dataset.news).catch(() => null)
     if (!answer?.ok) return
     const news = await answer.json()
-    const events = this.querySelector("#events tbody")
-    if (news.events.length && !events.matches(":hover")) events.replaceChildren(...news.events.map(eventOf))
+    const events = this.querySelector("#events")
+    if (events.matches(":hover")) this.#newsWanted = true
+    else if (news.events.length) events.querySelector("tbody").replaceChildren(...news.events.map(eventOf))
     if (news.why) fillWhy(this.querySelector("#why"), news)
     fillAlerts(this.querySelector("#breaker-alerts"), news.alerts)
     showSiblings(news.siblings)
