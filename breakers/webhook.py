@@ -15,8 +15,8 @@ import structlog
 from breakers import bodies, commanding, keys
 from breakers.bodies import Scope, Send
 from breakers.database_thread import DatabaseThreads
-from breakers.domain import reports
-from breakers.domain.reports import NAME_LENGTH, BadBody, Refusal
+from breakers.domain.checking import check
+from breakers.domain.reports import NAME_LENGTH, BadBody, Refusal, key_of
 from breakers.errors import BreakersError, Invalid, NotFound, StoreUnavailable
 from breakers.intake import Intake
 from breakers.keys import KeyOwner
@@ -192,10 +192,10 @@ class _Result(msgspec.Struct):
 def _submission(service_id: int, body: bytes, encoding: str, read: Reader, key: str) -> Submission:
     """The body, unpacked, decoded and checked. Errors: BadBody."""
     raw = bodies.unpacked(body, encoding)
-    batch = reports.check(read(raw), to_us(datetime.now(UTC)), idempotency_key=key or None)
+    batch = check(read(raw), to_us(datetime.now(UTC)), idempotency_key=key or None)
     submission = Submission(service_id, batch.reports, batch.refusals, dropped=batch.dropped)
     if key:
-        submission.request_key = reports.key_of(key)
+        submission.request_key = key_of(key)
         submission.body_digest = hashlib.blake2b(raw, digest_size=16).digest()
     return submission
 
