@@ -39,6 +39,8 @@ class Submission(msgspec.Struct):
     body_digest: bytes | None = None
     # What a foreign format knows and we do not need: accepted, and not kept.
     dropped: int = 0
+    # Bytes of the body, unpacked: what it weighs while it waits.
+    size: int = 0
 
 
 class Answer(msgspec.Struct):

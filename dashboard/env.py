@@ -10,6 +10,8 @@ from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from breakers.domain import patterns
+
 ROOT = Path(__file__).resolve().parent.parent
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"", "0", "false", "no", "off"}
@@ -32,6 +34,7 @@ class Env:
     database_url: str
     sqlite_synchronous: str
     redis_url: str
+    web_processes: int
     # Where the embedded Valkey listens; None: REDIS_URL names a server of the site.
     valkey_socket: Path | None
     secret_key: str
@@ -43,6 +46,7 @@ class Env:
     alert_webhook_secret: str
     allow_private_targets: bool
     metrics_public: bool
+    redact_patterns: tuple[str, ...]
     trusted_proxies: str
     environment: str
     debug: bool
@@ -64,6 +68,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Env:
         data_dir=data_dir,
         database_url=environ.get("DATABASE_URL", ""),
         sqlite_synchronous=_one_of(environ, "SQLITE_SYNCHRONOUS", "NORMAL", ("NORMAL", "FULL")),
+        web_processes=_whole_number(environ, "WEB_PROCESSES", 1, 1, 64),
         redis_url=environ.get("REDIS_URL", "") or f"unix://{quote(str(valkey_socket))}",
         valkey_socket=valkey_socket,
         secret_key=environ.get("SECRET_KEY", "") or _kept_secret(data_dir / "secret_key"),
@@ -74,6 +79,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Env:
         alert_webhook_secret=environ.get("ALERT_WEBHOOK_SECRET", ""),
         allow_private_targets=_switch(environ, "ALLOW_PRIVATE_TARGETS"),
         metrics_public=_switch(environ, "METRICS_PUBLIC"),
+        redact_patterns=_patterns(environ),
         trusted_proxies=_addresses(environ, "TRUSTED_PROXIES"),
         environment=environ.get("ENVIRONMENT", ""),
         debug=_switch(environ, "DEBUG"),
@@ -156,6 +162,14 @@ def _encryption_keys(environ: Mapping[str, str]) -> tuple[str, ...]:
                 f"key {place} of ENCRYPTION_KEYS has {len(key)} characters; expected {SHORTEST_KEY} or more"
             )
     return keys
+
+
+def _patterns(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """One a line: a pattern may hold anything else."""
+    try:
+        return tuple(patterns.checked([line for line in environ.get("REDACT_PATTERNS", "").splitlines() if line]))
+    except ValueError as error:
+        raise BadSetting(f"REDACT_PATTERNS: {error}") from error
 
 
 def _addresses(environ: Mapping[str, str], name: str) -> str:

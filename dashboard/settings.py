@@ -84,10 +84,12 @@ CACHES = {
 CHANNEL_LAYERS: dict[str, object] = {}
 
 REDIS_URL = ENV.redis_url
+WEB_PROCESSES = ENV.web_processes
 ALERT_URLS = ENV.alert_urls
 ALERT_WEBHOOK_SECRET = ENV.alert_webhook_secret
 ALLOW_PRIVATE_TARGETS = ENV.allow_private_targets
 METRICS_PUBLIC = ENV.metrics_public
+REDACT_PATTERNS = ENV.redact_patterns
 TRUSTED_PROXIES = ENV.trusted_proxies
 ENVIRONMENT = ENV.environment
 

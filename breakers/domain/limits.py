@@ -86,6 +86,11 @@ class Bucket:
             return 0.0
         return (min(tokens, self.burst) - level) / self.rate
 
+    def wait(self, tokens: int, at: float) -> float:
+        """The seconds until there are so many; none is taken."""
+        level = min(self.burst, self.level + max(0.0, at - self.at) * self.rate)
+        return max(0.0, (tokens - level) / self.rate)
+
     def set(self, rate: float, burst: float) -> None:
         """Other settings, from now on."""
         self.rate, self.burst = rate, burst

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from breakers.domain.redacting import redacted, redacted_deep
+from breakers.domain.keeping import EVERYTHING, Keeping, cut
 from breakers.domain.states import REPORTABLE, State
 
 NAME_LENGTH = 200
@@ -166,8 +166,12 @@ class BadLine(msgspec.Struct):
 DROPPED = object()
 
 
-def check(events: list[Any], received_us: int, *, idempotency_key: str | None = None) -> Batch:
-    """Check each event. Errors: BadBody 400 where one is nested too deep."""
+def check(
+    events: list[Any], received_us: int, *, idempotency_key: str | None = None, keeping: Keeping = EVERYTHING
+) -> Batch:
+    """Check each event, and keep of its texts what may be kept. Errors: BadBody 400 where one is nested too deep."""
+    if keeping.depth < MOST_DEEP:
+        _require_flat(events, keeping.depth)
     reports: list[Report] = []
     refusals: list[Refusal] = []
     dropped = 0
@@ -179,6 +183,14 @@ def check(events: list[Any], received_us: int, *, idempotency_key: str | None = 
                     continue
                 raise _unreadable(event)
             report = _report(index, event, received_us)
+            if report.error_type is not None:
+                report.error_type = keeping.kind(report.error_type)
+            if report.error_message is not None:
+                report.error_message = keeping.message(report.error_message)
+            if report.reason is not None:
+                report.reason = keeping.reason(report.reason)
+            if report.extra is not None and "attributes" in report.extra:
+                report.extra["attributes"] = keeping.attributes(report.extra["attributes"])
         except _Refused as refused:
             refusals.append(Refusal(index, refused.code, str(refused)))
             continue
@@ -227,7 +239,7 @@ def _report(index: int, event: dict[str, Any], received_us: int) -> Report:
     for field, value in event.items():
         take = _FIELDS.get(field)
         if take is None:
-            _more(report, "attributes", field, redacted_deep(_bounded(value)))
+            _more(report, "attributes", field, _bounded(value))
         elif value is not None:
             try:
                 take(report, value)
@@ -297,11 +309,17 @@ def _text(value: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    """At most 2 KiB of UTF-8, whole characters, without NUL (PostgreSQL stores none)."""
-    text = text.replace("\x00", "\ufffd")
-    if len(text) * 4 <= TEXT_LENGTH:
-        return text
-    return text.encode()[:TEXT_LENGTH].decode(errors="ignore")
+    """Twice as much as is kept, so that a secret is not cut in half before it is seen; without NUL (PostgreSQL stores none)."""
+    return cut(text.replace("\x00", "\ufffd"), 2 * TEXT_LENGTH)
+
+
+def _require_flat(value: Any, depth: int, at: int = 1) -> None:
+    """Errors: BadBody where it is nested deeper than the service may."""
+    if isinstance(value, dict | list):
+        if at > depth:
+            raise BadBody(400, f"the body is nested deeper than {depth}, the limit of this service")
+        for inner in value.values() if isinstance(value, dict) else value:
+            _require_flat(inner, depth, at + 1)
 
 
 def _whole(value: Any, least: int, most: int) -> int:
@@ -412,12 +430,12 @@ def _error(report: Report, value: Any) -> None:
     if error.get("type") is not None:
         report.error_type = _text(error["type"])[:NAME_LENGTH]
     if error.get("message") is not None:
-        report.error_message = redacted(_text(error["message"]))
+        report.error_message = _text(error["message"])
 
 
 def _reason(report: Report, value: Any) -> None:
     if isinstance(value, str):
-        report.reason = {"text": redacted(_cut(value))}
+        report.reason = {"text": _cut(value)}
         return
     reason = _object(value)
     metric = reason.get("metric")
@@ -427,7 +445,7 @@ def _reason(report: Report, value: Any) -> None:
         if reason.get(field) is not None:
             reason[field] = _number(reason[field])
     if reason.get("text") is not None:
-        reason["text"] = redacted(_text(reason["text"]))
+        reason["text"] = _text(reason["text"])
     report.reason = reason
 
 
@@ -483,7 +501,7 @@ def _labels(report: Report, value: Any) -> None:
 
 
 def _attributes(report: Report, value: Any) -> None:
-    for field, inner in redacted_deep(_object(value)).items():
+    for field, inner in _object(value).items():
         _more(report, "attributes", field, inner)
 
 
