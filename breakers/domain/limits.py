@@ -61,6 +61,10 @@ def changed(stored: Mapping[str, int], wanted: Mapping[str, Any]) -> tuple[dict[
     return told, wrong
 
 
+# Of a token: who waited as long as told must not be refused for a rounding.
+TINY = 1e-6
+
+
 class Bucket:
     """Tokens that come back at a rate, up to a burst. It may owe some: then it refuses until they are paid."""
 
@@ -80,7 +84,7 @@ class Bucket:
             if level > self.burst:
                 level = self.burst
             self.at, self.level = at, level
-        if level >= tokens or level >= self.burst:
+        if level + TINY >= tokens or level >= self.burst:
             self.level = level - tokens
             self.spent += tokens
             return 0.0
