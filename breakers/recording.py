@@ -12,12 +12,13 @@ import msgspec
 
 from breakers import bulk, commanding, headlining
 from breakers.domain.headlines import GONE
-from breakers.domain.reports import Refusal, Report
+from breakers.domain.reports import Refusal, Report, shown
 from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND
 from breakers.domain.states import SILENT, Change, State, observe
 from breakers.headlining import Step
 from breakers.models import Board
 from breakers.models.fields import from_us, to_us
+from breakers.reaching import reach
 from breakers.signals import Changes, breakers_changed
 from breakers.workingset import BreakerRow, InstanceRow, WorkingSet, as_json, decode, insert_events
 
@@ -38,6 +39,8 @@ class Submission(msgspec.Struct):
     body_digest: bytes | None = None
     # What a foreign format knows and we do not need: accepted, and not kept.
     dropped: int = 0
+    # Bytes of the body, unpacked: what it weighs while it waits.
+    size: int = 0
 
 
 class Answer(msgspec.Struct):
@@ -86,6 +89,7 @@ class _Recording:
         self._shown: dict[int, list[str]] = {}
         self._requests: dict[tuple[int, bytes], bytes | None] = {}
         self._new_requests: list[tuple[Submission, Answer]] = []
+        self._reached: dict[tuple[int, str], tuple[int, str]] = {}
         self._headline_changed = False
         # Buckets whose end is within the last minute count in the cards.
         self._minute_from = (self._now // SECOND - MINUTE_S) // 10 * 10 + 10
@@ -102,6 +106,8 @@ class _Recording:
             self._take(submission.service_id, report, answer)
         self._draw()
         self._save()
+        for (service_id, what), (times, detail) in self._reached.items():
+            reach(service_id, what, times, detail, from_us(self._now))
         self._remember_requests()
         self._hand_out(submissions, answers)
         return answers
@@ -166,8 +172,9 @@ class _Recording:
             service_id, report.breaker, report.dependency or report.breaker, report.at_us
         )
         if breaker is None:
-            detail = f"'{report.breaker}' would be one breaker too many: the service has reached its limit"
-            answer.rejected.append(Refusal(report.index, "too_many_breakers", detail))
+            most = working.limits(service_id).breakers
+            detail = f"{shown(report.breaker)} would be one breaker too many: the service may have {most:,}"
+            self._refuse(service_id, "breakers", report, answer, detail)
             return
         copy = working.instance(breaker.id, report.instance)
         if copy is None:
@@ -175,8 +182,9 @@ class _Recording:
             working.load_whole([breaker.id])
             copy = working.add_instance(breaker.id, report.instance, report.at_us)
             if copy is None:
-                detail = f"'{report.instance}' would be one instance too many: the breaker has reached its limit"
-                answer.rejected.append(Refusal(report.index, "too_many_breakers", detail))
+                most = working.limits(service_id).instances
+                detail = f"{shown(report.instance)} would be one instance too many: a breaker of this service may have {most:,}"
+                self._refuse(service_id, "instances", report, answer, detail)
                 return
             self._steps.setdefault(breaker.id, []).append(Step(copy, GONE, copy.state, report.at_us))
         answer.accepted += 1
@@ -189,6 +197,11 @@ class _Recording:
             self._move(breaker, copy, report, event_id)
         if report.type in OUTCOMES:
             self._count(breaker, copy, report)
+
+    def _refuse(self, service_id: int, what: str, report: Report, answer: Answer, detail: str) -> None:
+        answer.rejected.append(Refusal(report.index, "too_many_breakers", detail))
+        times, _ = self._reached.get((service_id, what), (0, ""))
+        self._reached[service_id, what] = times + 1, detail
 
     def _hear(self, breaker: BreakerRow, copy: InstanceRow, report: Report, event_id: int) -> None:
         """A sign of life: it ends silence, and brings back an instance that had left."""

@@ -4,8 +4,20 @@ from datetime import timedelta
 from typing import Any
 
 from breakers.domain.fields import FIELDS, bounded, more
-from breakers.domain.redacting import redacted_deep
-from breakers.domain.reports import DROPPED, KEPT, TYPES, BadLine, Batch, Refusal, Report, key_of, shown
+from breakers.domain.keeping import EVERYTHING, Keeping
+from breakers.domain.reports import (
+    DROPPED,
+    KEPT,
+    MOST_DEEP,
+    TYPES,
+    BadBody,
+    BadLine,
+    Batch,
+    Refusal,
+    Report,
+    key_of,
+    shown,
+)
 
 _KEPT_US = KEPT // timedelta(microseconds=1)
 _TYPES = frozenset(TYPES)
@@ -17,8 +29,12 @@ class _Refused(Exception):
         self.code = code
 
 
-def check(events: list[Any], received_us: int, *, idempotency_key: str | None = None) -> Batch:
-    """Check each event. Errors: BadBody 400 where one is nested too deep."""
+def check(
+    events: list[Any], received_us: int, *, idempotency_key: str | None = None, keeping: Keeping = EVERYTHING
+) -> Batch:
+    """Check each event, and keep of its texts what may be kept. Errors: BadBody 400 where one is nested too deep."""
+    if keeping.depth < MOST_DEEP:
+        _require_flat(events, keeping.depth)
     reports: list[Report] = []
     refusals: list[Refusal] = []
     dropped = 0
@@ -30,6 +46,14 @@ def check(events: list[Any], received_us: int, *, idempotency_key: str | None = 
                     continue
                 raise _unreadable(event)
             report = _report(index, event, received_us)
+            if report.error_type is not None:
+                report.error_type = keeping.kind(report.error_type)
+            if report.error_message is not None:
+                report.error_message = keeping.message(report.error_message)
+            if report.reason is not None:
+                report.reason = keeping.reason(report.reason)
+            if report.extra is not None and "attributes" in report.extra:
+                report.extra["attributes"] = keeping.attributes(report.extra["attributes"])
         except _Refused as refused:
             refusals.append(Refusal(index, refused.code, str(refused)))
             continue
@@ -51,7 +75,7 @@ def _report(index: int, event: dict[str, Any], received_us: int) -> Report:
     for field, value in event.items():
         take = FIELDS.get(field)
         if take is None:
-            more(report, "attributes", field, redacted_deep(bounded(value)))
+            more(report, "attributes", field, bounded(value))
         elif value is not None:
             try:
                 take(report, value)
@@ -88,3 +112,12 @@ def _needs_its_state(report: Report) -> None:
         report.extra.pop("state", None)
     if not report.extra:
         report.extra = None
+
+
+def _require_flat(value: Any, depth: int, at: int = 1) -> None:
+    """Errors: BadBody where it is nested deeper than the service may."""
+    if isinstance(value, dict | list):
+        if at > depth:
+            raise BadBody(400, f"the body is nested deeper than {depth}, the limit of this service")
+        for inner in value.values() if isinstance(value, dict) else value:
+            _require_flat(inner, depth, at + 1)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from breakers.domain.redacting import redacted, redacted_deep
+from breakers.domain.keeping import cut
 from breakers.domain.reports import (
     ACTIONS,
     LARGEST,
@@ -61,11 +61,8 @@ def _text(value: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    """At most 2 KiB of UTF-8, whole characters, without NUL (PostgreSQL stores none)."""
-    text = text.replace("\x00", "\ufffd")
-    if len(text) * 4 <= TEXT_LENGTH:
-        return text
-    return text.encode()[:TEXT_LENGTH].decode(errors="ignore")
+    """Twice as much as is kept, so that a secret is not cut in half before it is seen; without NUL (PostgreSQL stores none)."""
+    return cut(text.replace("\x00", "\ufffd"), 2 * TEXT_LENGTH)
 
 
 def _whole(value: Any, least: int, most: int) -> int:
@@ -176,12 +173,12 @@ def _error(report: Report, value: Any) -> None:
     if error.get("type") is not None:
         report.error_type = _text(error["type"])[:NAME_LENGTH]
     if error.get("message") is not None:
-        report.error_message = redacted(_text(error["message"]))
+        report.error_message = _text(error["message"])
 
 
 def _reason(report: Report, value: Any) -> None:
     if isinstance(value, str):
-        report.reason = {"text": redacted(_cut(value))}
+        report.reason = {"text": _cut(value)}
         return
     reason = _object(value)
     metric = reason.get("metric")
@@ -191,7 +188,7 @@ def _reason(report: Report, value: Any) -> None:
         if reason.get(field) is not None:
             reason[field] = _number(reason[field])
     if reason.get("text") is not None:
-        reason["text"] = redacted(_text(reason["text"]))
+        reason["text"] = _text(reason["text"])
     report.reason = reason
 
 
@@ -247,7 +244,7 @@ def _labels(report: Report, value: Any) -> None:
 
 
 def _attributes(report: Report, value: Any) -> None:
-    for field, inner in redacted_deep(_object(value)).items():
+    for field, inner in _object(value).items():
         more(report, "attributes", field, inner)
 
 

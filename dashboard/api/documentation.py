@@ -13,12 +13,12 @@ from alerts.shapes import AlertView, NotificationView
 from breakers.queries.shapes import AuditView, Card, CommandView, EventView, ServiceView, Timeline
 from dashboard.api.answers import JSON
 from dashboard.api.application import api
-from dashboard.api.shapes import AddedKey, AddedService, BreakerView, Problem
+from dashboard.api.shapes import AddedKey, AddedService, BreakerView, ConfiguredService, Problem
 
 PREFIX = "api/v1/"
 REF = "#/components/schemas/"
 ANSWERED = (
-    Card, BreakerView, Timeline, EventView, CommandView, AlertView, NotificationView, ServiceView, AddedService,
+    Card, BreakerView, Timeline, EventView, CommandView, AlertView, NotificationView, ServiceView, ConfiguredService, AddedService,
     AddedKey, AuditView, Problem,
 )  # fmt: skip
 

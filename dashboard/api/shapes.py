@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from alerts.shapes import AlertView
-from breakers.queries.shapes import Card, InstanceView, PathCount, Why
+from breakers.queries.shapes import Card, InstanceView, PathCount, ServiceView, Why
 
 
 class BreakerView(Card, frozen=True, kw_only=True):
@@ -28,6 +28,12 @@ class AddedService(msgspec.Struct, frozen=True):
 
     name: str
     key: str
+    signing_secret: str | None
+
+
+class ConfiguredService(ServiceView, frozen=True, kw_only=True):
+    """A service as it is now, and the signing secret that was made for it, shown this once; null: none was made."""
+
     signing_secret: str | None
 
 
