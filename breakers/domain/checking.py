@@ -31,6 +31,9 @@ def check(events: list[Any], received_us: int, *, idempotency_key: str | None = 
                 raise _unreadable(event)
             report = _report(index, event, received_us)
         except _Refused as refused:
+            if isinstance(event, dict):
+                # Where it is nested too deep, that comes first, whatever else is wrong with it.
+                bounded(event, 1)
             refusals.append(Refusal(index, refused.code, str(refused)))
             continue
         if report.key is None and idempotency_key is not None:
