@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from breakers import bulk, commanding, headlining
+from breakers import bulk, commanding, headlining, sharing
 from breakers.domain.headlines import GONE
 from breakers.domain.reports import Refusal, Report, shown
 from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND
@@ -114,7 +114,7 @@ class _Recording:
 
     def _refuse_conflicts(self, submissions: Sequence[Submission], answers: list[Answer]) -> None:
         for submission, answer in zip(submissions, answers, strict=True):
-            if submission.request_key is None or not submission.reports:
+            if submission.request_key is None:
                 continue
             request = (submission.service_id, submission.request_key)
             if request not in self._requests:
@@ -132,7 +132,7 @@ class _Recording:
     def _remember_requests(self) -> None:
         """Only what is answered 202 leaves its key behind."""
         for submission, answer in self._new_requests:
-            if answer.accepted or answer.duplicates:
+            if answer.accepted or answer.duplicates or not answer.rejected:
                 bulk.run(
                     "INSERT INTO breakers_request (service_id, key, body_digest, received_at) VALUES (%s, %s, %s, %s)",
                     [submission.service_id, submission.request_key, submission.body_digest, self._now],
@@ -195,6 +195,8 @@ class _Recording:
         self._describe(breaker, copy, report)
         if report.state is not None:
             self._move(breaker, copy, report, event_id)
+        elif report.shared and copy.reported_state is None:
+            self._adopt(breaker, copy, event_id)
         if report.type in OUTCOMES:
             self._count(breaker, copy, report)
 
@@ -263,6 +265,8 @@ class _Recording:
         """What the report says of the state."""
         assert report.state is not None
         told = report.type == "state_change"
+        if told and report.shared and self._is_told_already(breaker, copy, report):
+            return
         if copy.state_at is not None and (report.at_us, report.sequence) < (copy.state_at, copy.state_sequence):
             if told:
                 self._late(breaker, copy, report, event_id)
@@ -318,13 +322,34 @@ class _Recording:
         assert report.state is not None
         self._working.load_whole([breaker.id])
         for copy in self._working.of_breaker(breaker.id):
-            if copy is teller or copy.left_at is not None or copy.state in SILENT:
+            if copy is teller or copy.left_at is not None:
                 continue
-            if copy.state_at is not None and (report.at_us, report.sequence) < (copy.state_at, copy.state_sequence):
+            if copy.state_at is not None and report.at_us < copy.state_at:
                 continue
-            copy.state_at, copy.reported_state, copy.changed = report.at_us, report.state, True
-            if copy.state != report.state:
+            silent = sharing.is_silent(copy)
+            # Each instance counts its own events: with another's number nothing can be compared.
+            copy.state_at, copy.state_sequence = report.at_us, -1
+            copy.reported_state, copy.changed = report.state, True
+            if copy.state != report.state and not silent:
                 self._step(breaker, copy, report.state, report.at_us, event_id, reason=report.reason)
+
+    def _is_told_already(self, breaker: BreakerRow, copy: InstanceRow, report: Report) -> bool:
+        """Whether another instance told this very change before, and it is in the state already or has left it since."""
+        if copy.state_at is None or copy.left_at is not None or sharing.is_silent(copy):
+            return False
+        older = (report.at_us, report.sequence) < (copy.state_at, copy.state_sequence)
+        if not older and copy.reported_state == report.state:
+            return False
+        return sharing.bears_witness(copy, report, self._steps.get(breaker.id, ()), self._events)
+
+    def _adopt(self, breaker: BreakerRow, copy: InstanceRow, event_id: int) -> None:
+        """One that has told no state yet is in the one that the others told last."""
+        self._working.load_whole([breaker.id])
+        newest = sharing.newest_of(self._working.of_breaker(breaker.id))
+        if newest is not None and newest.reported_state is not None:
+            copy.state_at, copy.state_sequence = newest.state_at, -1
+            copy.reported_state = newest.reported_state
+            self._step(breaker, copy, newest.reported_state, max(self._now, copy.since), event_id)
 
     def _late(self, breaker: BreakerRow, copy: InstanceRow, report: Report, event_id: int) -> None:
         assert report.state is not None

@@ -42,9 +42,11 @@ encode = msgspec.json.Encoder().encode
 class _Refused(Exception):
     """An answer that is an error."""
 
-    def __init__(self, status: int, detail: str, retry_after: int | None = None, **more: object) -> None:
+    def __init__(
+        self, status: int, detail: str, retry_after: int | None = None, allow: str | None = None, **more: object
+    ) -> None:
         super().__init__(detail)
-        self.status, self.retry_after, self.more = status, retry_after, more
+        self.status, self.retry_after, self.allow, self.more = status, retry_after, allow, more
 
 
 class Webhook:
@@ -96,7 +98,7 @@ class Webhook:
         except bodies.Disconnected:
             return
         except _Refused as refused:
-            await send_problem(send, refused.status, str(refused), refused.retry_after, **refused.more)
+            await send_problem(send, refused.status, str(refused), refused.retry_after, refused.allow, **refused.more)
         except BadBody as bad:
             await send_problem(send, bad.status, str(bad))
         except TooManyPolls as error:
@@ -162,8 +164,10 @@ class Webhook:
         body = await bodies.read(receive)
         try:
             told = msgspec.json.decode(body, type=_Result)
+        except msgspec.ValidationError as error:
+            raise Invalid(("body", f"the body is no result: {error}")) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise _Refused(400, f"the body is no result: {error}") from error
+            raise _Refused(400, f"the body is not JSON: {error}") from error
         _require_name(told.instance)
         detail = told.detail[:2_000].replace("\x00", "\ufffd")
         now = datetime.now(UTC)
@@ -238,7 +242,7 @@ def _require_name(instance: str) -> None:
 
 def _require_method(scope: Scope, method: str) -> None:
     if scope["method"] != method:
-        raise _Refused(405, f"{scope['method']} is not taken here; expected {method}")
+        raise _Refused(405, f"{scope['method']} is not taken here; expected {method}", allow=method)
 
 
 async def _drop(receive: bodies.Receive) -> None:

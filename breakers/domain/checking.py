@@ -55,6 +55,9 @@ def check(
             if report.extra is not None and "attributes" in report.extra:
                 report.extra["attributes"] = keeping.attributes(report.extra["attributes"])
         except _Refused as refused:
+            if isinstance(event, dict):
+                # Where it is nested too deep, that comes first, whatever else is wrong with it.
+                bounded(event, 1)
             refusals.append(Refusal(index, refused.code, str(refused)))
             continue
         if report.key is None and idempotency_key is not None:

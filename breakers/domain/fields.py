@@ -88,11 +88,11 @@ def _object(value: Any) -> dict[str, Any]:
     return whole
 
 
-def bounded(value: Any, depth: int = 3) -> Any:
-    """The value without NULs. Errors: BadBody where it is nested too deep."""
+def bounded(value: Any, depth: int = 2) -> Any:
+    """The value without NULs. Errors: BadBody where it is nested too deep; `depth` is its own, an event's is 1."""
     if isinstance(value, str):
         return value.replace("\x00", "\ufffd")
-    if depth > MOST_DEEP:
+    if isinstance(value, dict | list) and depth > MOST_DEEP:
         raise BadBody(400, f"the body is nested deeper than {MOST_DEEP}")
     if isinstance(value, dict):
         return {key.replace("\x00", "\ufffd"): bounded(inner, depth + 1) for key, inner in value.items()}

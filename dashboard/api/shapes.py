@@ -11,12 +11,12 @@ from breakers.queries.shapes import Card, InstanceView, PathCount, ServiceView, 
 class BreakerView(Card, frozen=True, kw_only=True):
     """A card, and all that is known of the breaker beside its timeline and its events.
 
-    `instances` counts by state, as on the card; `copies` are the instances one by one: the live ones, and those that left
-    in the last hour. `paths`: how often each step of the state diagram was taken in the last 24 h. `alerts`: the open ones.
+    `instances` counts by state, as on the card; `each_instance` tells of them one by one: the live ones, and those that left
+    in the last hour. `transitions`: how often each step of the headline was taken in the last 24 h. `alerts`: the open ones.
     """
 
-    copies: list[InstanceView]
-    paths: list[PathCount]
+    each_instance: list[InstanceView]
+    transitions: list[PathCount]
     config: dict[str, Any]
     why: Why | None
     last_probe_failed_at: str | None

@@ -68,6 +68,16 @@ def test_by_token(
         assert f"needs the role {least}; {role} is {role}" in problem(response, 403)["detail"]
 
 
+@pytest.mark.parametrize(("method", "path", "least", "body", "status"), WRITES, ids=[f"{m} {p}" for m, p, *_ in WRITES])
+def test_the_role_is_looked_at_before_the_body(
+    tokens: dict[str, str], tracking: str, method: str, path: str, least: str, body: Any, status: int
+) -> None:
+    for role in ROLES[: ROLES.index(least)]:
+        for given in (b"no json", {"surprise": 1}):
+            answer = Caller(tokens[role]).call(method, path.format(breaker=tracking), given)
+            assert f"needs the role {least}" in problem(answer, 403)["detail"]
+
+
 @pytest.mark.parametrize(("method", "path", "least", "body", "status"), ROUTES, ids=IDS)
 def test_strangers_are_401_before_anything_else_is_looked_at(
     stranger: Caller, tracking: str, method: str, path: str, least: str, body: Any, status: int
