@@ -5,6 +5,7 @@ BreakersError
 ├── NotFound            no such breaker, command, service, key         404
 ├── Conflict            no live instance, a name that is taken         409
 ├── Invalid             a value that can't be taken (field, sentence)  422
+├── Unreadable          a sealed secret that this board can't open     500
 └── StoreUnavailable    the database can't be written now              503
 """
 
@@ -31,6 +32,10 @@ class Invalid(BreakersError):
     def __init__(self, *errors: tuple[str, str]) -> None:
         super().__init__("; ".join(detail for _, detail in errors))
         self.errors = [{"field": field, "detail": detail} for field, detail in errors]
+
+
+class Unreadable(BreakersError):
+    """A sealed secret that can't be opened: another key, another place, or damaged."""
 
 
 class StoreUnavailable(BreakersError):

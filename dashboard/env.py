@@ -15,6 +15,7 @@ TRUE = {"1", "true", "yes", "on"}
 FALSE = {"", "0", "false", "no", "off"}
 # A Unix socket's path has 108 bytes at most on Linux, 104 elsewhere.
 LONGEST_SOCKET = 100
+SHORTEST_KEY = 32
 
 
 class BadSetting(ValueError):
@@ -34,6 +35,9 @@ class Env:
     # Where the embedded Valkey listens; None: REDIS_URL names a server of the site.
     valkey_socket: Path | None
     secret_key: str
+    secret_key_fallbacks: tuple[str, ...]
+    # Seal what must be read again; the first one writes. None: SECRET_KEY does.
+    encryption_keys: tuple[str, ...]
     site_url: str
     alert_urls: tuple[str, ...]
     alert_webhook_secret: str
@@ -63,6 +67,8 @@ def read(environ: Mapping[str, str] = os.environ) -> Env:
         redis_url=environ.get("REDIS_URL", "") or f"unix://{quote(str(valkey_socket))}",
         valkey_socket=valkey_socket,
         secret_key=environ.get("SECRET_KEY", "") or _kept_secret(data_dir / "secret_key"),
+        secret_key_fallbacks=tuple(environ.get("SECRET_KEY_FALLBACKS", "").split()),
+        encryption_keys=_encryption_keys(environ),
         site_url=_site_url(environ.get("SITE_URL", ""), host, port),
         alert_urls=tuple(environ.get("ALERT_URLS", "").split()),
         alert_webhook_secret=environ.get("ALERT_WEBHOOK_SECRET", ""),
@@ -139,6 +145,17 @@ def _switch(environ: Mapping[str, str], name: str) -> bool:
     if text not in TRUE | FALSE:
         raise BadSetting(f"{name} is '{text}'; expected 1 or 0")
     return text in TRUE
+
+
+def _encryption_keys(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Keys of at least 32 characters, separated by spaces. A short one is named by its place, for it is a secret."""
+    keys = tuple(environ.get("ENCRYPTION_KEYS", "").split())
+    for place, key in enumerate(keys, 1):
+        if len(key) < SHORTEST_KEY:
+            raise BadSetting(
+                f"key {place} of ENCRYPTION_KEYS has {len(key)} characters; expected {SHORTEST_KEY} or more"
+            )
+    return keys
 
 
 def _addresses(environ: Mapping[str, str], name: str) -> str:

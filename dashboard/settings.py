@@ -14,6 +14,8 @@ SITE_URL = ENV.site_url
 _site = urlsplit(SITE_URL)
 
 SECRET_KEY = ENV.secret_key
+SECRET_KEY_FALLBACKS = list(ENV.secret_key_fallbacks)
+ENCRYPTION_KEYS = ENV.encryption_keys
 DEBUG = ENV.debug
 # The Host header is checked against our own origins where it matters (CSRF, sockets); a wall behind any proxy name must load.
 ALLOWED_HOSTS = ["*"]
