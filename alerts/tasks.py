@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from alerts import evaluating, notifying, outbox
+from alerts import escalating, evaluating, notifying, outbox
 from breakers import nudging
 
 
@@ -23,5 +23,6 @@ def deliver(notification_id: int) -> None:
 def sweep() -> None:
     """Whatever is due: transitions that no nudge brought, ends of holds, notifications, leases that lapsed."""
     evaluating.sweep(timezone.now())
+    escalating.sweep(timezone.now())
     for notification_id in outbox.due(timezone.now()):
         nudging.nudge("alerts.tasks.deliver", notification_id)
