@@ -16,7 +16,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 
-from alerts import digesting, faulting, outbox, watching
+from alerts import digesting, faulting, outbox, showing
 from alerts.destinations import speaking
 from alerts.destinations.base import MAY_HAVE_ARRIVED, OUR_FAULT, Message, Outcome, Receipt, Target, outcome_of
 from alerts.domain import backoff
@@ -79,10 +79,7 @@ def claim_one(notification_id: int, at: datetime) -> Claim | None:
             return None
         # The destination's row is the lock of its breaker and its bulkhead: claims and finishes of one destination take turns.
         destination = Destination.objects.select_for_update().get(pk=row.destination_id)
-        under_way = Notification.objects.filter(destination=destination, state=State.DUE, claimed_until__gte=at).count()
-        if destination.rests_until is not None and at < destination.rests_until:
-            return None
-        if not _breaker(destination).lets_pass(at, under_way, MOST_LEASES):
+        if not may_send(destination, at):
             return None
         before = outbox.claimable(at).filter(pk=row.pk).values_list("attempt", "claimed_until").first()
         claimed = before and outbox.claimable(at).filter(pk=row.pk, attempt=before[0]).update(
@@ -105,6 +102,14 @@ def claim_one(notification_id: int, at: datetime) -> Claim | None:
     if digesting.puts_off(row, destination, at):
         return None
     return Claim(row.pk, destination.pk, number + 1, Message(row.webhook_id, bytes(row.body), at), destination)
+
+
+def may_send(destination: Destination, at: datetime) -> bool:
+    """Whether one more may go there now, by its breaker, its bulkhead and the rest that it asked for."""
+    if destination.rests_until is not None and at < destination.rests_until:
+        return False
+    under_way = Notification.objects.filter(destination=destination, state=State.DUE, claimed_until__gte=at).count()
+    return _breaker(destination).lets_pass(at, under_way, MOST_LEASES)
 
 
 def attempt(claim: Claim) -> Result:
@@ -156,7 +161,7 @@ def finish(claim: Claim, result: Result, at: datetime) -> bool:
         _note(claim, result, next_due_at)
         if row.state == State.DEAD:
             faulting.gave_up(row, at)
-        _follow(destination, result, claim.message.sent_at, at)
+        follow(destination, result, claim.message.sent_at, at)
         _announce(row.alert_id)
         return True
 
@@ -258,7 +263,7 @@ def _breaker(destination: Destination) -> backoff.Breaker:
     return backoff.Breaker(destination.failures, destination.open_until, destination.open_for_s, recent)
 
 
-def _follow(destination: Destination, result: Result, began_at: datetime, at: datetime) -> None:
+def follow(destination: Destination, result: Result, began_at: datetime, at: datetime) -> None:
     """The destination's own breaker, after this try. What the guard forbids, or we spoil, says nothing about it."""
     if result.outcome in {Outcome.FORBIDDEN, Outcome.FAILED}:
         return
@@ -284,8 +289,8 @@ def _follow(destination: Destination, result: Result, began_at: datetime, at: da
             log.warning("a destination fails", destination=destination.name, error=str(result.error))
             faulting.fails(destination, str(result.error), at)
     destination.save()
-    shown = watching.Tried(destination.name, before, after, result.error, result.took_ms, began_at, at)
-    bulk.after_commit(lambda: watching.show(shown))
+    shown = showing.Tried(destination.name, before, after, result.error, result.took_ms, began_at, at)
+    bulk.after_commit(lambda: showing.show(shown))
 
 
 def _come_forward(destination: Destination, at: datetime) -> None:

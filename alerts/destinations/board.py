@@ -23,6 +23,7 @@ from breakers.errors import Invalid, Unreadable
 from breakers.sealing import place_of, seal, unseal
 
 LONGEST = 2_000
+MAIL_PORTS = frozenset({25, 465, 587, 2525})
 # What each kind takes; every value is a text. The first is where it goes.
 FIELDS: dict[str, tuple[str, ...]] = {
     Kind.WEBHOOK: ("url", "secret"),
@@ -171,10 +172,9 @@ def _email(values: dict[str, str]) -> list[str]:
         if not error.permanent:
             return [f"{error}: it is looked up again at every try"]
         raise _refused(error, "config.server") from None
-    if server.port not in {25, 465, 587, 2525}:
-        raise BadTarget(
-            BadTarget.BAD_URL, f"port {server.port} is not one of a mail server: 25, 465, 587, 2525", "config.server"
-        )
+    if server.port not in MAIL_PORTS:
+        ports = ", ".join(map(str, sorted(MAIL_PORTS)))
+        raise BadTarget(BadTarget.BAD_URL, f"port {server.port} is not one of a mail server: {ports}", "config.server")
     return []
 
 

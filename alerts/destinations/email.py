@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
 
@@ -74,6 +75,9 @@ def send(target: Target, message: Message) -> Receipt:
     except DeliveryError:
         raise
     except smtplib.SMTPResponseException as refused:
+        if connection.is_late():
+            # Cut off by us: what was read until then is no answer.
+            raise _too_late(connection) from None
         raise _refused(refused.smtp_code, refused.smtp_error, connection.address) from None
     except smtplib.SMTPRecipientsRefused as refused:
         code, said = next(iter(refused.recipients.values()))
@@ -84,7 +88,7 @@ def send(target: Target, message: Message) -> Receipt:
     except (OSError, smtplib.SMTPException) as error:
         why = "the connection was refused" if isinstance(error, ConnectionRefusedError) else "the connection broke"
         if isinstance(error, TimeoutError) or connection.is_late():
-            why = f"no answer within {DEADLINE_S:.0f} s" if connection.address else "no connection in time"
+            raise _too_late(connection) from None
         raise DeliveryError(why, arrived=connection.handed_in, address=connection.address) from None
     finally:
         connection.close()
@@ -123,7 +127,7 @@ def parse_server(url: str, sender: str) -> Server:
 
 
 def _letter(mail: Mail, to: str, sender: str, message: Message) -> EmailMessage:
-    letter = EmailMessage()
+    letter = EmailMessage(policy=SMTP)
     root = f"<alert-{mail.alert}@{_own_host()}>"
     letter["From"] = sender
     letter["To"] = to
@@ -164,6 +168,12 @@ def _refused(code: int, said: bytes | str, address: str) -> DeliveryError:
         patience_s=MENDING_S if mendable else None,
         address=address,
         answer=plain(text, 1024),
+    )
+
+
+def _too_late(connection: "_Connection") -> DeliveryError:
+    return DeliveryError(
+        f"no answer within {DEADLINE_S:.0f} s", arrived=connection.handed_in, address=connection.address
     )
 
 

@@ -1,4 +1,4 @@
-"""Watching ourselves: the breakers of our destinations stand on our own wall, as those of the service `breakerboard`.
+"""Showing ourselves: the breakers of our destinations stand on our own wall, as those of the service `breakerboard`.
 
 They go the way of every service's events, through the recording. A destination appears there when it first fails, since a
 board whose destinations all answer has nothing to show.
