@@ -106,7 +106,7 @@ class Webhook:
         except StoreUnavailable as error:
             await send_problem(send, 503, str(error), error.retry_after)
         except BadSignature as bad:
-            await send_problem(send, 403, str(bad), None, code=bad.code, **bad.more)
+            await send_problem(send, 403, str(bad), None, None, code=bad.code, **bad.more)
         except OverLimit as error:
             await send_problem(send, 429, str(error), error.retry_after)
         except Unreadable as error:

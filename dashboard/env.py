@@ -45,6 +45,9 @@ class Env:
     alert_urls: tuple[str, ...]
     alert_webhook_secret: str
     allow_private_targets: bool
+    # Where mail is handed in: smtp://user:password@host:587; empty: no mail.
+    smtp_url: str
+    mail_from: str
     metrics_public: bool
     redact_patterns: tuple[str, ...]
     trusted_proxies: str
@@ -78,6 +81,8 @@ def read(environ: Mapping[str, str] = os.environ) -> Env:
         alert_urls=tuple(environ.get("ALERT_URLS", "").split()),
         alert_webhook_secret=environ.get("ALERT_WEBHOOK_SECRET", ""),
         allow_private_targets=_switch(environ, "ALLOW_PRIVATE_TARGETS"),
+        smtp_url=environ.get("SMTP_URL", ""),
+        mail_from=environ.get("MAIL_FROM", ""),
         metrics_public=_switch(environ, "METRICS_PUBLIC"),
         redact_patterns=_patterns(environ),
         trusted_proxies=_addresses(environ, "TRUSTED_PROXIES"),

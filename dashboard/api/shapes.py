@@ -46,18 +46,20 @@ class AddedKey(msgspec.Struct, frozen=True):
     key: str
 
 
-class FieldError(msgspec.Struct, frozen=True):
+class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is wrong with one field or parameter."""
 
     field: str
     detail: str
+    code: str | None = None
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body of every error (RFC 9457). `errors` stands there on 422."""
+    """The body of every error (RFC 9457). `errors` stands there on 422, `code` where a program can act on it."""
 
     type: str
     title: str
     status: int
     detail: str
     errors: list[FieldError] = []
+    code: str | None = None
