@@ -231,3 +231,29 @@ def test_a_command_that_can_not_be_done_says_why() -> None:
     command("token", "add", "ci", "--role", "viewer")
     with pytest.raises(CommandError, match="token 'ci' is viewer"):
         command("token", "add", "ci", "--role", "admin")
+
+
+def test_a_service_is_set_up_by_hand() -> None:
+    made = command("service", "add", "orders", "--signatures", "required")
+    assert set(made) == {"service", "key", "signing_secret"}
+    assert made["signing_secret"].startswith("whsec_")
+    assert command("service", "add", "orders", "--signatures", "required")["signing_secret"] is None
+    rotated = command(
+        "service", "set", "orders", "--rotate-secret", "--limit", "events_per_s=5", "--limit", "breakers=7"
+    )
+    assert rotated["signing_secret"] not in {None, made["signing_secret"]}
+    assert command("service", "set", "orders", "--pause", "--limit", "breakers=") == {
+        "service": "orders",
+        "signing_secret": None,
+    }
+    row = Service.objects.get()
+    assert (row.signatures, row.paused, row.limits) == ("required", True, {"events_per_s": 5})
+    for words, sentence in (
+        (("orders",), "nothing is named that could be set"),
+        (("nobody", "--pause"), "there is no service 'nobody'"),
+        (("orders", "--limit", "events_per_s=0"), "expected a whole number from 1 to 1,000,000"),
+        (("orders", "--limit", "events_per_s=many"), "'many' is no whole number"),
+        (("orders", "--limit", "colour=5"), "there is no limit 'colour'"),
+    ):
+        with pytest.raises(CommandError, match=sentence):
+            command("service", "set", *words)
