@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,16 @@ class Edge:
         self._wait(self.webhook.start())
 
     def stop(self) -> None:
+        both = threading.Barrier(2)
+
+        def close() -> None:
+            both.wait(10)
+            connection.close()
+
+        async def close_both() -> None:
+            await asyncio.gather(self.webhook._threads.run(close), self.webhook._threads.run(close))
+
+        self._wait(close_both())
         self._wait(self.webhook.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
