@@ -71,6 +71,8 @@ class Report(msgspec.Struct):
     type: str
     breaker: str
     at_us: int
+    # `occurred_at` as it was told, perhaps in the future; `at_us` is never later than the receipt.
+    told_us: int | None = None
     instance: str = "default"
     dependency: str | None = None
     key: bytes | None = None
