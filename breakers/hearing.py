@@ -54,8 +54,8 @@ class Hearing:
         self._epoch = board[0]
         self._now = now
         self._touched: set[Name] = set()
-        # (service, name, when it was last heard before) of those that had fallen silent, and spoke.
-        self.spoke: list[tuple[int, str]] = []
+        # Those that had fallen silent, and spoke.
+        self.spoke: list[Name] = []
         if _Memory.valid_at != board or len(_Memory.rows) > _MOST_REMEMBERED:
             _Memory.rows.clear()
         # Until the commit nobody knows whether what is remembered is true.

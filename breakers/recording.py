@@ -20,7 +20,7 @@ from breakers.hearing import Hearing
 from breakers.models import Board
 from breakers.models.fields import from_us, to_us
 from breakers.reaching import reach
-from breakers.signals import Changes, breakers_changed
+from breakers.signals import Changes, breakers_changed, sources_spoke_again
 from breakers.workingset import BreakerRow, InstanceRow, WorkingSet, as_json, decode, insert_events
 
 DAY = 86_400 * SECOND
@@ -416,6 +416,8 @@ class _Recording:
         if self._events:
             self._save_events()
         bulk.after_commit(lambda: self._hearing.committed(self._version))
+        if spoke := tuple(self._hearing.spoke):
+            bulk.after_commit(lambda: sources_spoke_again.send_robust(sender=None, sources=spoke))
 
     def _save_events(self) -> None:
         insert_events(self._events)
