@@ -18,7 +18,6 @@ from breakers.domain.reports import Refusal as Refused
 from breakers.domain.samples import sample
 from breakers.models import Refusal
 from breakers.models.fields import to_us
-from breakers.models.source import NOBODY
 
 # Of each service, between two writes and in the store.
 MOST_AT_ONCE = 10
@@ -70,7 +69,7 @@ class Refusals:
         path = scope["path"][:200]
         address = (scope.get("client") or ("",))[0]
         encoding = headers.get(b"content-encoding", b"").decode("latin-1")
-        found = told.rejected or [Refused(-1, str(status), told.detail)]
+        found = told.rejected or [Refused(-1, str(status), told.detail + _about_the_key(status, headers))]
         with self._lock:
             for each in found:
                 count, _ = self._counts.get((service_id, each.code), (0, at))
@@ -142,6 +141,20 @@ class Witness:
         await self._send(message)
 
 
+def _about_the_key(status: int, headers: dict[bytes, bytes]) -> str:
+    """What can be said of a key that is not good, without saying it."""
+    if status != 401 or b"authorization" not in headers:
+        return ""
+    scheme, _, key = headers[b"authorization"].decode("latin-1").strip().partition(" ")
+    if scheme.lower() != "bearer":
+        return f"; the scheme was '{scheme[:20]}'"
+    if key.startswith("bbt_"):
+        return "; this is a token of the operators' API, an ingest key begins with bbk_"
+    if not key.startswith("bbk_"):
+        return "; an ingest key begins with bbk_, this one does not"
+    return f"; it begins with {key[:8]} and has {len(key)} characters"
+
+
 def _row(note: Note) -> Refusal:
     # Of someone whose key says nothing the body is not read; what was sent stays with its sender.
     shown = sample(note.body, note.encoding, note.index) if note.status != 401 else ""
@@ -164,4 +177,3 @@ add_counts = bulk.add_up(
     {"count": "bigint", "last_at": "bigint"},
     largest=("last_at",),
 )
-__all__ = ["NOBODY", "Refusals", "Witness"]

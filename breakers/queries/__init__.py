@@ -17,6 +17,7 @@ from breakers.queries.cards import (
 )
 from breakers.queries.commands import audit_trail, command, commands_of
 from breakers.queries.details import details, events, last_outage, open_outages, outages, why_opened
+from breakers.queries.sources import sources_page
 from breakers.queries.timeline import timeline
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "open_outages",
     "outages",
     "parse_filter",
+    "sources_page",
     "timeline",
     "wall",
     "why_opened",
