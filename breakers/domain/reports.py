@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from breakers.domain.retention import DEFAULTS
 from breakers.domain.states import REPORTABLE, State
 
 NAME_LENGTH = 200
@@ -19,8 +20,8 @@ MOST_DEEP = 32
 MOST_EVENTS = 1_000
 MOST_LABELS = 32
 LARGEST = 1e15  # of any number that is drawn or written out
-# How long raw events are kept; older ones are not taken.
-KEPT = timedelta(days=30)
+# How long raw events are kept where nothing else is set; older ones are not taken.
+KEPT = timedelta(days=DEFAULTS["events"])
 
 TYPES = (
     "state_change",

@@ -18,6 +18,7 @@ from breakers.queries.cards import (
 from breakers.queries.commands import audit_trail, command, commands_of
 from breakers.queries.details import details, events, last_outage, open_outages, outages, why_opened
 from breakers.queries.sources import sources_page
+from breakers.queries.store import store
 from breakers.queries.timeline import timeline
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "outages",
     "parse_filter",
     "sources_page",
+    "store",
     "timeline",
     "wall",
     "why_opened",

@@ -314,3 +314,25 @@ class ServiceSources(msgspec.Struct, frozen=True):
     sources: list[SourceView]
     refusals: list[RefusalCountView]
     last_refusals: list[RefusalView]
+
+
+class KindView(msgspec.Struct, frozen=True):
+    """One kind of row in the store. bytes null: this database can't tell them by kind. kept_days null: for good."""
+
+    kind: str
+    rows: int
+    bytes: int | None
+    oldest_at: str | None
+    kept_days: int | None
+
+
+class StoreView(msgspec.Struct, frozen=True):
+    """The store. `bytes`, `reusable_bytes` (free inside for new rows) and `free_bytes` (on the disk; null: not known) are of
+    now, `kinds` of `measured_at`; null: not measured yet.
+    """
+
+    bytes: int
+    reusable_bytes: int
+    free_bytes: int | None
+    measured_at: str | None
+    kinds: list[KindView]

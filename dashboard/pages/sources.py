@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from breakers import queries
 from breakers.queries.shapes import RefusalView, ServiceSources, SourceView
+from breakers.refusing import KEPT
 from dashboard.pages.actors import for_viewers
 from dashboard.pages.context import now_of
 from dashboard.pages.words import DASH, age, short, whole
@@ -42,6 +43,20 @@ REASONS = {
     "unknown_type": "unknown type",
     "too_old": "too old",
     "too_many_breakers": "too many breakers or instances",
+}
+KINDS = {
+    "events": "Events",
+    "requests": "Idempotency keys",
+    "10s": "Counts of 10 s",
+    "1m": "Counts of 1 min",
+    "15m": "Counts of 15 min",
+    "6h": "Counts of 6 h",
+    "transitions": "Changes of state",
+    "outages": "Outages",
+    "commands": "Commands",
+    "sources": "Sources",
+    "refusals": "Refusals",
+    "audit": "Audit trail",
 }
 CLOSE = 2_000.0  # ms that a clock may be off without a word
 
@@ -127,6 +142,8 @@ def sources(request: HttpRequest) -> HttpResponse:
         "waiting": not any(face.sources for face in faces),
         "query": request.GET.urlencode(),
     }
+    if context["first"] and not service:
+        context |= {"store": queries.store(), "ring": KEPT}
     return render(request, "sources.html", context)
 
 
@@ -157,7 +174,7 @@ def face(item: ServiceSources) -> ServiceFace:
         parts.append(f"{whole(item.instances)} instance{'s' if item.instances != 1 else ''}")
         if silent:
             parts.append(f"{whole(silent)} silent")
-        parts.append(f"{whole(item.events_1m)} events a minute")
+        parts.append(f"{whole(item.events_1m)} event{'s' if item.events_1m != 1 else ''} a minute")
         if item.duplicates:
             parts.append(f"{whole(item.duplicates)} duplicates")
     parts.append(f"{whole(item.refused)} refused")
@@ -248,3 +265,8 @@ def refusal_face(refusal: RefusalView) -> RefusalFace:
 def reason(code: str) -> str:
     """Why, in a few words."""
     return REASONS.get(code, code.replace("_", " "))
+
+
+def kind_word(kind: str) -> str:
+    """A kind of row in the store."""
+    return KINDS.get(kind, kind)

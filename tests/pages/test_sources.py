@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from breakers import queries
+from breakers import measuring, queries
 from breakers.domain import reports
 from breakers.models import Service, Source
 from breakers.models.fields import to_us
@@ -20,6 +20,7 @@ from breakers.queries.shapes import ServiceSources
 from breakers.recording import Submission, record
 from breakers.refusing import Refusals
 from dashboard.pages.sources import clock, face
+from dashboard.pages.words import size
 from tests.pages.test_pages import HOSTILE, text_of
 
 SignIn = Callable[[str], Client]
@@ -71,7 +72,7 @@ def test_who_posts_well_has_nothing_to_be_told(signed_in: SignIn) -> None:
     [[name, state, heard, a_minute, duplicates, off, missing, restarts, late, library]] = cells(page)
     assert (name, state, a_minute, duplicates, missing, restarts, late) == ("a", "Heard", "1", "0", "0", "0", "0 / 0")
     assert (heard, off, library) == ("0 s ago", "0 s", "pybreaker 1.4.1")
-    assert "1 instance · 1 events a minute · 0 refused" in page
+    assert "1 instance · 1 event a minute · 0 refused" in page
     assert re.search(r'class="connect" data-steps[^>]* hidden', page)
     assert "Connect a service" not in page
 
@@ -205,3 +206,22 @@ def test_mallory_sees_nothing(signed_in: SignIn) -> None:
 def test_looking_at_a_source_creates_none(signed_in: SignIn) -> None:
     assert "There is no service of that name." in text_of(signed_in("viewer"), "/sources/?service=nobody")
     assert (Service.objects.count(), Source.objects.count()) == (0, 0)
+
+
+def test_the_store_stands_on_the_page(signed_in: SignIn) -> None:
+    client = signed_in("viewer")
+    assert "rows are counted soon after the start" in text_of(client, "/sources/")
+    posts({"type": "failure"})
+    measuring.measure(datetime.now(UTC))
+    page = text_of(client, "/sources/")
+    rows = re.findall(r'<th scope="row">([^<]+)</th>\s*<td class="number">([^<]+)<', page)
+    assert {"Events": "1", "Counts of 10 s": "1", "Audit trail": "0"}.items() <= dict(rows).items()
+    assert (len(rows), "400 days" in page, "the last 50 of a service" in page) == (12, True, True)
+    assert "Store" not in text_of(client, "/sources/?service=checkout")
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "0 B"), (999, "999 B"), (1_440, "1.4 kB"), (12e9, "12.0 GB"), (3e12, "3.0 TB")]
+)
+def test_a_size_in_words(count: float, said: str) -> None:
+    assert size(int(count)) == said
