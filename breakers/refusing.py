@@ -7,17 +7,18 @@ notes gather in memory, a bounded number of samples a second, and `chores.py` ha
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
 from breakers import bulk
 from breakers.bodies import Message, Receive, Scope, Send
-from breakers.domain.redacting import redacted
+from breakers.domain.keeping import EVERYTHING, Keeping
 from breakers.domain.reports import Refusal as Refused
 from breakers.domain.samples import sample
+from breakers.keys import KeyOwner
 from breakers.models import Refusal
 from breakers.models.fields import to_us
+from breakers.models.source import NOBODY
 
 # Of each service, between two writes and in the store.
 MOST_AT_ONCE = 10
@@ -39,12 +40,14 @@ class Note(msgspec.Struct):
     body: bytes
     encoding: str
     index: int | None
+    keeping: Keeping
 
 
 class _Told(msgspec.Struct):
     """What matters of an answer."""
 
     detail: str = ""
+    code: str = ""
     rejected: list[Refused] = []
 
 
@@ -61,15 +64,23 @@ class Refusals:
         self._notes: dict[int, list[Note]] = {}
         self.waiting = threading.Event()
 
-    def note(self, service_id: int, status: int, answer: bytes, scope: Scope, body: bytes) -> None:
-        """An answer that refuses a request, or some of its events."""
+    def note(
+        self,
+        service_id: int,
+        status: int,
+        answer: bytes,
+        scope: Scope,
+        body: bytes,
+        keeping: Keeping = EVERYTHING,
+    ) -> None:
+        """An answer that refuses a request, or some of its events. keeping: what may be kept of the service's texts."""
         told = read_answer(answer)
         at = self._clock()
         headers = dict(scope["headers"])
         path = scope["path"][:200]
         address = (scope.get("client") or ("",))[0]
         encoding = headers.get(b"content-encoding", b"").decode("latin-1")
-        found = told.rejected or [Refused(-1, str(status), told.detail + _about_the_key(status, headers))]
+        found = told.rejected or [Refused(-1, told.code or str(status), told.detail + _about_the_key(status, headers))]
         with self._lock:
             for each in found:
                 count, _ = self._counts.get((service_id, each.code), (0, at))
@@ -77,7 +88,9 @@ class Refusals:
             notes = self._notes.setdefault(service_id, [])
             for each in found[: MOST_AT_ONCE - len(notes)]:
                 index = each.index if each.index >= 0 else None
-                notes.append(Note(service_id, at, status, each.code, each.detail, path, address, body, encoding, index))
+                notes.append(
+                    Note(service_id, at, status, each.code, each.detail, path, address, body, encoding, index, keeping)
+                )
         self.waiting.set()
 
     def write(self) -> None:
@@ -118,7 +131,7 @@ class Witness:
     __slots__ = ("_body", "_receive", "_refusals", "_scope", "_send", "_status", "_whose")
 
     def __init__(
-        self, refusals: Refusals, scope: Scope, receive: Receive, send: Send, whose: Callable[[Any], int]
+        self, refusals: Refusals, scope: Scope, receive: Receive, send: Send, whose: Callable[[Scope], KeyOwner | None]
     ) -> None:
         self._refusals, self._scope, self._receive, self._send, self._whose = refusals, scope, receive, send, whose
         self._body = b""
@@ -136,8 +149,9 @@ class Witness:
         if message["type"] == "http.response.start":
             self._status = message["status"]
         elif self._status >= 400 or SOME_REJECTED in message["body"]:
-            service_id = self._whose(self._scope)
-            self._refusals.note(service_id, self._status, message["body"], self._scope, self._body)
+            owner = self._whose(self._scope)
+            service_id, keeping = (owner.service_id, owner.keeping) if owner else (NOBODY, EVERYTHING)
+            self._refusals.note(service_id, self._status, message["body"], self._scope, self._body, keeping)
         await self._send(message)
 
 
@@ -157,8 +171,8 @@ def _about_the_key(status: int, headers: dict[bytes, bytes]) -> str:
 
 def _row(note: Note) -> Refusal:
     # Of someone whose key says nothing the body is not read; what was sent stays with its sender.
-    shown = sample(note.body, note.encoding, note.index) if note.status != 401 else ""
-    detail = redacted(note.detail.replace("\x00", "\ufffd")[: 2 * DETAIL])[:DETAIL]
+    shown = sample(note.body, note.encoding, note.index, note.keeping) if note.status != 401 else ""
+    detail = note.keeping.kind(note.detail.replace("\x00", "\ufffd")[: 2 * DETAIL])[:DETAIL]
     return Refusal(
         service_id=note.service_id,
         at=note.at,

@@ -22,7 +22,6 @@ from breakers.errors import BreakersError, Invalid, NotFound, OverLimit, StoreUn
 from breakers.intake import Intake
 from breakers.keys import KeyOwner
 from breakers.limiting import Limiter
-from breakers.models.source import NOBODY
 from breakers.polling import Polls, TooManyPolls
 from breakers.problems import send_answer, send_problem
 from breakers.readers import EVENTS, reader
@@ -185,11 +184,11 @@ class Webhook:
         )
         return encode({"id": command_id, "instance": told.instance, "status": told.status})
 
-    def _whose(self, scope: Scope) -> int:
-        """The service that a request came from, as far as its key was good a moment ago."""
+    def _whose(self, scope: Scope) -> KeyOwner | None:
+        """Whom a request came from, as far as its key was good a moment ago."""
         key = _headers(scope).get(b"authorization", b"").decode("latin-1").partition(" ")[2].strip()
         known = self._owners.get(key)
-        return known[0].service_id if known else NOBODY
+        return known[0] if known else None
 
     async def _owner(self, headers: dict[bytes, bytes], scope: Scope) -> KeyOwner:
         """Whom the request's key speaks for; remembered for a moment. Errors: 401, 403 (paused), 429 (an address that guesses)."""

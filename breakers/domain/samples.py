@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from breakers.domain.redacting import redacted, redacted_deep
+from breakers.domain.keeping import EVERYTHING, Keeping
 
 LENGTH = 1_000  # characters
 # Looked at, so that no secret is cut in half before it is seen.
@@ -14,15 +14,20 @@ LOOKED_AT = 4 * LENGTH
 DECODED = 64 << 10
 
 
-def sample(body: bytes, encoding: str = "", index: int | None = None) -> str:
-    """Of `body` (its start may be all there is) the event at `index`, else its first characters. Never raises."""
+def sample(body: bytes, encoding: str = "", index: int | None = None, keeping: Keeping = EVERYTHING) -> str:
+    """Of `body` (its start may be all there is) the event at `index`, else its first characters. Never raises.
+
+    keeping: what may be kept of the service's texts; nothing is shown where its messages are left out.
+    """
+    if not keeping.messages:
+        return ""
     raw = _unpacked(body) if encoding.strip().lower() in ("gzip", "x-gzip") else body
     event = _event(raw, index) if index is not None else None
     if event is not None:
-        text = msgspec.json.encode(redacted_deep(event)).decode()
+        text = msgspec.json.encode(keeping.attributes({"event": event})["event"]).decode()
     else:
         text = raw[: 4 * LOOKED_AT].decode("utf-8", "replace")
-    text = redacted(text[:LOOKED_AT])
+    text = keeping.kind(text[:LOOKED_AT])
     return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text[:LENGTH])
 
 

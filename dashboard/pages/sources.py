@@ -43,6 +43,8 @@ REASONS = {
     "unknown_type": "unknown type",
     "too_old": "too old",
     "too_many_breakers": "too many breakers or instances",
+    "bad_signature": "wrong signature",
+    "signature_missing": "not signed",
 }
 KINDS = {
     "events": "Events",

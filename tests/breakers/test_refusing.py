@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from breakers import bulk
 from breakers.bodies import Message
+from breakers.domain.keeping import EVERYTHING, Keeping, keeping_of
+from breakers.domain.limits import DEFAULTS
 from breakers.domain.samples import LENGTH, sample
 from breakers.errors import StoreUnavailable
+from breakers.keys import KeyOwner
 from breakers.models import Refusal, RefusalCount
 from breakers.models.source import NOBODY
 from breakers.problems import problem_json
@@ -25,10 +28,18 @@ ORDERS = 7
 
 
 def refuse(
-    refusals: Refusals, status: int, body: bytes = b"{}", *, service: int = ORDERS, answer: bytes = b"", **headers: str
+    refusals: Refusals,
+    status: int,
+    body: bytes = b"{}",
+    *,
+    service: int = ORDERS,
+    answer: bytes = b"",
+    keeping: Keeping = EVERYTHING,
+    **headers: str,
 ) -> list[Message]:
     """One request that is answered so, past a witness; what went out."""
     answer = answer or problem_json(status, f"no: {status}")
+    owner = KeyOwner(service, "12345678", False, None, DEFAULTS, keeping) if service != NOBODY else None
     sent: list[Message] = []
 
     async def run() -> None:
@@ -40,7 +51,7 @@ def refuse(
 
         told = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
         scope = {"path": "/api/v1/events", "headers": told, "client": ("10.1.2.3", 4711)}
-        witness = Witness(refusals, scope, receive, send, lambda scope: service)
+        witness = Witness(refusals, scope, receive, send, lambda scope: owner)
         await witness.receive()
         await witness.send({"type": "http.response.start", "status": status, "headers": []})
         await witness.send({"type": "http.response.body", "body": answer})
@@ -122,6 +133,30 @@ def test_a_key_that_is_not_good_is_described_and_not_told(refusals: Refusals, se
     refuse(refusals, 401, service=NOBODY, authorization=sent)
     refusals.write()
     assert Refusal.objects.get().detail == said
+
+
+def test_what_a_service_wants_redacted_is_redacted_in_a_sample_too(refusals: Refusals) -> None:
+    own = keeping_of({"patterns": [r"order-\d+"]}, {})
+    refuse(
+        refusals,
+        422,
+        b'{"type":"opne","breaker":"order-4711"}',
+        keeping=own,
+        answer=problem_json(422, "no 'order-4711'"),
+    )
+    silent = keeping_of({"no_messages": True}, {})
+    refuse(refusals, 400, b"anything at all", service=8, keeping=silent)
+    refusals.write()
+    assert [(row.detail, row.sample) for row in Refusal.objects.order_by("service_id")] == [
+        ("no '[redacted]'", '{"type":"opne","breaker":"[redacted]"}'),
+        ("no: 400", ""),
+    ]
+
+
+def test_a_refusal_may_name_its_own_code(refusals: Refusals) -> None:
+    refuse(refusals, 403, answer=problem_json(403, "the signature is wrong", code="bad_signature"))
+    refusals.write()
+    assert counts() == {(ORDERS, "bad_signature"): 1}
 
 
 def test_a_flood_stays_within_its_ring(refusals: Refusals) -> None:

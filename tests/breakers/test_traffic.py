@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 
-from breakers.domain import reports
+from breakers.domain.checking import check
 from breakers.domain.traffic import Fleet, Post, Shape
 from breakers.models.fields import to_us
 
@@ -24,7 +24,7 @@ def test_the_same_seed_tells_the_same_story() -> None:
 
 def test_the_board_takes_every_event() -> None:
     events = [post.event for post in chain(*story(Shape(), 300))]
-    checked = reports.check(events, to_us(MORNING + timedelta(seconds=300)))
+    checked = check(events, to_us(MORNING + timedelta(seconds=300)))
     assert (len(checked.reports), checked.refusals) == (len(events), [])
     assert len({event["id"] for event in events}) == len(events)
 
@@ -32,7 +32,7 @@ def test_the_board_takes_every_event() -> None:
 def test_spoilt_events_are_refused_and_no_others() -> None:
     events = [post.event for post in chain(*story(Shape(spoilt=0.2), 60))]
     spoilt = [n for n, event in enumerate(events) if event["type"] == "state_change" and "from_state" not in event]
-    checked = reports.check(events, to_us(MORNING + timedelta(seconds=60)))
+    checked = check(events, to_us(MORNING + timedelta(seconds=60)))
     assert len(spoilt) > 50
     assert [refusal.index for refusal in checked.refusals] == spoilt
 

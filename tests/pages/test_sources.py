@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from breakers import measuring, queries
-from breakers.domain import reports
+from breakers.domain.checking import check
 from breakers.models import Service, Source
 from breakers.models.fields import to_us
 from breakers.models.source import NOBODY
@@ -31,7 +31,7 @@ def posts(*events: dict[str, Any], service: str = "checkout", at: datetime | Non
     """These events, told at that time by that service."""
     at = at or datetime.now(UTC)
     row = Service.objects.get_or_create(name=service, defaults={"created_at": at})[0]
-    batch = reports.check([{"breaker": "payments", "instance": "a", **event} for event in events], to_us(at))
+    batch = check([{"breaker": "payments", "instance": "a", **event} for event in events], to_us(at))
     record([Submission(row.pk, batch.reports, batch.refusals)], at)
 
 
