@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import OperationalError
+from django.db.models import Max, Sum
 
 from breakers import bulk
 from breakers.domain.retention import WIDTHS
@@ -14,6 +15,8 @@ from breakers.models import StoreSize
 from breakers.models.fields import from_us
 
 MEASURED_EVERY = timedelta(hours=1)
+# A small store is counted in no time: each time that somebody asks.
+SMALL = 2_000_000  # rows
 # {kind: (table, the column that tells its age in microseconds)}
 TABLES = {
     "events": ("breakers_event", "id"),
@@ -59,8 +62,9 @@ def measure(at: datetime) -> list[StoreSize]:
 
 
 def measure_if_due(at: datetime) -> bool:
-    """Measure where the last time was an hour ago."""
-    if StoreSize.objects.filter(measured_at__gt=at - MEASURED_EVERY).exists():
+    """Measure where the last time was an hour ago, or the store was small then."""
+    known = StoreSize.objects.aggregate(rows=Sum("rows"), at=Max("measured_at"))
+    if known["rows"] is not None and known["rows"] > SMALL and known["at"] > at - MEASURED_EVERY:
         return False
     measure(at)
     return True

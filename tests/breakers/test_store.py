@@ -213,13 +213,18 @@ def test_the_store_tells_its_size(scenario: Scenario) -> None:
     assert told["disk"]["database"] > 100_000
 
 
-def test_it_is_measured_once_an_hour(scenario: Scenario) -> None:
+def test_a_large_store_is_measured_once_an_hour_and_a_small_one_at_each_turn(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert measuring.measure_if_due(MORNING)
     fails(scenario)
-    assert not measuring.measure_if_due(MORNING + timedelta(minutes=59))
-    assert StoreSize.objects.get(kind="events").rows == 0
-    assert measuring.measure_if_due(MORNING + timedelta(minutes=61))
+    assert measuring.measure_if_due(MORNING + timedelta(minutes=5))
     assert StoreSize.objects.get(kind="events").rows == 1
+    monkeypatch.setattr(measuring, "SMALL", 1)
+    fails(scenario)
+    assert not measuring.measure_if_due(MORNING + timedelta(minutes=64))
+    assert measuring.measure_if_due(MORNING + timedelta(minutes=65))
+    assert StoreSize.objects.get(kind="events").rows == 2
 
 
 def test_a_verb_is_needed() -> None:

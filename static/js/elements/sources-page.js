@@ -33,7 +33,7 @@ const refusalOf = (refusal) =>
     make(
       "p",
       {},
-      make("b", { class: "status", "data-status": "failed" }, String(refusal.status)),
+      make("b", { class: "status", "data-status": refusal.status < 400 ? "acknowledged" : "failed" }, String(refusal.status)),
       " ",
       timeAt(refusal.at),
       " ",
