@@ -1,8 +1,9 @@
 """Silencing: what the clock alone does to state: stale, unknown, gone; and the cards' last minute, which passes.
 
-Part of the recording, called by the sweep. One commit and one fact for all that fell silent together.
+Part of the recording, called by the sweep. A large board is gone through in several commits, so that posts pass between them.
 """
 
+import time
 from datetime import datetime
 
 from breakers import bulk, headlining
@@ -15,6 +16,10 @@ from breakers.recording import MINUTE_S
 from breakers.signals import Changes, SilentSource, breakers_changed, sources_fell_silent
 from breakers.workingset import InstanceRow, WorkingSet
 
+# Breakers in one transaction, and the pause after it.
+AT_ONCE = 200
+BETWEEN = 0.01  # s
+
 
 def is_due(at: datetime) -> bool:
     """Whether by then something was to fall silent that no sweep has marked."""
@@ -24,33 +29,47 @@ def is_due(at: datetime) -> bool:
 def sweep(at: datetime) -> int:
     """Mark what fell silent by now; how many instances changed."""
     now = to_us(at)
-    if not is_due(at):
-        return 0
-    with bulk.writing():
-        listening = bulk.select("SELECT listening_since FROM breakers_board")[0][0] or 0
-        due = [row[0] for row in bulk.select("SELECT id FROM breakers_breaker WHERE silence_due_at <= %s", [now])]
-        working = WorkingSet(now)
-        working.load_breakers(due)
-        working.load_whole(due)
-        changed, headlines = 0, False
-        silent: set[tuple[int, str]] = set()
-        for breaker in working.breakers.values():
-            copies = working.of_breaker(breaker.id)
-            steps = [step for copy in copies if (step := _silenced(breaker.service_id, copy, listening, now))]
-            changed += len(steps)
-            silent.update((breaker.service_id, step.instance.name) for step in steps if step.to_state in SILENT)
-            if steps:
-                headlines = headlining.apply(working, breaker, steps, listening) or headlines
-            else:
-                headlining.refresh(breaker, copies, listening, now)
-        version = bulk.next_version()
-        working.save(version, 0)
-        if changed:
-            changes = Changes(version, frozenset(working.breakers), headlines)
-            bulk.after_commit(lambda: _announce(changes))
-        if fallen := _fallen_sources(silent, now):
-            bulk.after_commit(lambda: sources_fell_silent.send_robust(sender=None, sources=fallen))
-        return changed
+    changed, last = 0, 0
+    while True:
+        # By id, so that it ends even where a moment stays due.
+        due = bulk.select(
+            "SELECT id FROM breakers_breaker WHERE silence_due_at <= %s AND id > %s ORDER BY id LIMIT %s",
+            [now, last, AT_ONCE],
+        )
+        if due:
+            last = due[-1][0]
+            with bulk.writing():
+                changed += _silence([row[0] for row in due], now)
+        if len(due) < AT_ONCE:
+            return changed
+        time.sleep(BETWEEN)
+
+
+def _silence(due: list[int], now: int) -> int:
+    """These breakers, in one transaction. What spoke meanwhile is judged as it is now."""
+    listening = bulk.select("SELECT listening_since FROM breakers_board")[0][0] or 0
+    working = WorkingSet(now)
+    working.load_breakers(due)
+    working.load_whole(due)
+    changed, headlines = 0, False
+    silent: set[tuple[int, str]] = set()
+    for breaker in working.breakers.values():
+        copies = working.of_breaker(breaker.id)
+        steps = [step for copy in copies if (step := _silenced(breaker.service_id, copy, listening, now))]
+        changed += len(steps)
+        silent.update((breaker.service_id, step.instance.name) for step in steps if step.to_state in SILENT)
+        if steps:
+            headlines = headlining.apply(working, breaker, steps, listening) or headlines
+        else:
+            headlining.refresh(breaker, copies, listening, now)
+    version = bulk.next_version()
+    working.save(version, 0)
+    if changed:
+        changes = Changes(version, frozenset(working.breakers), headlines)
+        bulk.after_commit(lambda: _announce(changes))
+    if fallen := _fallen_sources(silent, now):
+        bulk.after_commit(lambda: sources_fell_silent.send_robust(sender=None, sources=fallen))
+    return changed
 
 
 def _fallen_sources(names: set[tuple[int, str]], now: int) -> tuple[SilentSource, ...]:

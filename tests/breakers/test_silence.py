@@ -4,7 +4,7 @@ import pytest
 
 from breakers import bulk, queries, silencing
 from breakers.chores import sweep_if_nobody_does
-from breakers.models import Board, Source
+from breakers.models import Board, Breaker, Source
 from breakers.queries import CardFilter
 from breakers.recording import listen
 from breakers.signals import sources_fell_silent, sources_spoke_again
@@ -153,6 +153,20 @@ def test_a_source_that_falls_silent_is_one_fact_and_not_one_a_breaker(
         silencing.sweep(scenario.at(second))
     assert said == ["a fell silent with 30", "b fell silent with 30"]
     assert [row.silent_since for row in Source.objects.order_by("name")] == [scenario.at(25), scenario.at(110)]
+
+
+def test_a_large_board_falls_silent_in_several_commits_and_each_source_once(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = heard_facts(monkeypatch)
+    monkeypatch.setattr(silencing, "AT_ONCE", 7)
+    for number in range(30):
+        scenario.beats("closed", breaker=f"breaker-{number}", interval_s=10)
+    before = Board.objects.get().version
+    assert silencing.sweep(scenario.at(25)) == 30
+    assert (Board.objects.get().version - before, said) == (5, ["a fell silent with 30"])
+    assert set(Breaker.objects.values_list("state", flat=True)) == {"stale"}
+    assert silencing.sweep(scenario.at(25)) == 0
 
 
 def test_it_is_silent_when_its_last_breaker_is(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
