@@ -73,9 +73,8 @@ class Webhook:
     async def stop(self) -> None:
         """Answer what waits, store what was taken."""
         self.polls.stop()
-        await asyncio.to_thread(self.intake.stop)
+        await asyncio.gather(asyncio.to_thread(self.intake.stop), asyncio.to_thread(self._chores.stop))
         await self.limiter.stop()
-        await asyncio.to_thread(self._chores.stop)
         self._threads.stop()
 
     def takes(self, scope: Scope) -> bool:
