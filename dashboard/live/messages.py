@@ -22,11 +22,19 @@ class Removed(msgspec.Struct, frozen=True):
     removed: bool = True
 
 
+class Cell(msgspec.Struct, frozen=True):
+    """A breaker as a wall of thousands shows it."""
+
+    id: str
+    version: int
+    state: str
+
+
 class WallData(msgspec.Struct, frozen=True):
     """The wall's picture. `next`: the HTTP cursor of the cards beyond the limit."""
 
     counts: dict[str, int]
-    items: list[object]  # Card
+    items: list[object]  # Card, or Cell
     next: str | None
 
 

@@ -7,13 +7,14 @@ import structlog
 from msgspec import UNSET
 
 from breakers.errors import NotFound
+from breakers.models.fields import to_us
 from breakers.queries import CardFilter
 from dashboard.live import snapshot
 from dashboard.live.filters import AlertFilter, Filter
 from dashboard.live.messages import Error, Event, Snapshot, event
 from dashboard.live.snapshot import Place
 from dashboard.live.topics import Cursor, Topic
-from dashboard.live.views import Change, Counts, Subscription, View, matching, news, removed
+from dashboard.live.views import Change, Counts, Subscription, View, cells, matching, news, removed
 
 if TYPE_CHECKING:
     from dashboard.live.hub import Hub
@@ -76,6 +77,9 @@ class Opener:
         """What changed since a cursor; None where a snapshot tells it better."""
         read, where = self._hub.reader.read, view.where
         if isinstance(where, CardFilter):
+            # What time alone made match has no version to resume from.
+            if where.is_timed:
+                return None
             changes = await read(snapshot.changes, cursor, {where}, self._hub.clock())
         elif isinstance(where, AlertFilter):
             changes = await read(snapshot.alert_changes, cursor, where)
@@ -85,7 +89,12 @@ class Opener:
             return None
         after = changes.place.cursor
         gone = [removed(id, after.version) for id in changes.removed]
-        return after, matching(where, news(changes.cards)) + gone, changes.counts.get(where, UNSET)
+        told = cells if view.topic.kind == "cells" else matching
+        return (
+            after,
+            told(where, news(changes.cards), to_us(self._hub.clock())) + gone,
+            changes.counts.get(where, UNSET),
+        )
 
     async def _snapshot(self, view: View, limit: int, at_least: Cursor) -> tuple[Event, Cursor]:
         """The snapshot's frame and its place: one that is just built where it is new enough, else a new one."""
@@ -93,7 +102,8 @@ class Opener:
         loop = asyncio.get_running_loop()
         async with self._building.setdefault(key, asyncio.Lock()):
             self._forget_old(loop.time())
-            built = self._built.get(key)
+            timed = isinstance(view.where, CardFilter) and view.where.is_timed
+            built = None if timed else self._built.get(key)
             if built is None or built[1].epoch != at_least.epoch or built[1].version < at_least.version:
                 place, data = await self._read(view, limit)
                 frame = event(Snapshot(view.topic.name, str(place.cursor), data))
@@ -103,6 +113,8 @@ class Opener:
     async def _read(self, view: View, limit: int) -> tuple[Place, object]:
         read, now = self._hub.reader.read, self._hub.clock()
         if isinstance(view.where, CardFilter):
+            if view.topic.kind == "cells":
+                return await read(snapshot.cells, view.where, now)
             return await read(snapshot.wall, view.where, limit, now)
         if isinstance(view.where, AlertFilter):
             return await read(snapshot.alerts, view.where, limit)

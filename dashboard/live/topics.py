@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["wall", "breaker", "alerts"]
+Kind = Literal["wall", "cells", "breaker", "alerts"]
 _CURSOR = re.compile(r"([0-9a-f]{1,16})\.([0-9]{1,18})")
 LONGEST_NAME = 100
 
@@ -26,12 +26,14 @@ def parse_topic(name: str) -> Topic:
     """The topic of that name. Errors: UnknownTopic."""
     if name == "wall":
         return Topic(name, "wall")
+    if name == "cells":
+        return Topic(name, "cells")
     if name == "alerts":
         return Topic(name, "alerts")
     kind, colon, breaker = name.partition(":")
     if kind == "breaker" and colon and breaker and len(name) <= LONGEST_NAME:
         return Topic(name, "breaker", breaker)
-    raise UnknownTopic(f"unknown topic '{name[:LONGEST_NAME]}'; expected wall, alerts or breaker:<id>")
+    raise UnknownTopic(f"unknown topic '{name[:LONGEST_NAME]}'; expected wall, cells, alerts or breaker:<id>")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from django.db import DatabaseError
 
-from dashboard.live import credentials
+from dashboard.live import credentials, snapshot
 from dashboard.live.credentials import fingerprint
 from dashboard.live.messages import Event, Ping, event, moment
 from dashboard.live.sockets import NO_ROLE, SIGNED_OUT, TOO_SLOW, Socket
@@ -19,6 +19,7 @@ PING = 10.0  # s
 WATCH = 0.5  # s between two looks at the busy ones
 TOO_LONG = 2.0  # s busy, and a socket starts again with a snapshot
 LOST = 20.0  # s busy, and it is closed
+TIMED = 5.0  # s between two looks at what time alone changes
 SWEEP = 60.0  # s between two looks at all credentials
 log = structlog.get_logger(__name__)
 
@@ -32,7 +33,12 @@ class Upkeep:
 
     def duties(self) -> list[Coroutine[Any, Any, None]]:
         """The loops that run as long as the hub does."""
-        return [self._every(PING, self.ping_all), self._every(WATCH, self.watch_busy), self._sweep()]
+        return [
+            self._every(PING, self.ping_all),
+            self._every(WATCH, self.watch_busy),
+            self._sweep(),
+            self._watch_time(),
+        ]
 
     def ping_all(self) -> None:
         """One ping to each socket that is not busy; those that are equally far share it."""
@@ -78,6 +84,22 @@ class Upkeep:
             check = asyncio.create_task(self.check(concerned))
             self._goodbyes.add(check)
             check.add_done_callback(self._goodbyes.discard)
+
+    async def _watch_time(self) -> None:
+        while True:
+            await asyncio.sleep(TIMED)
+            try:
+                await self.follow_time()
+            except Exception as error:
+                log.warning("what time alone changes could not be read; trying again", error=str(error))
+
+    async def follow_time(self) -> None:
+        """Start views again in which breakers came or went by the time alone (`open>5m`): no change tells of those."""
+        for view, where in self._hub.timed_views():
+            members = await self._hub.reader.read(snapshot.members, where, self._hub.clock())
+            if members != view.members:
+                view.members = members
+                view.start_again()
 
     async def _sweep(self) -> None:
         while True:

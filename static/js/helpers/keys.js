@@ -24,7 +24,7 @@ const pressed = (key, at) => {
     return true
   }
   going = key === "g" ? at : 0
-  if (key === "/") return focus("input[type=search], .filter input:not([type=hidden])")
+  if (key === "/") return focus(".filter input:not([type=hidden]), input[type=search]")
   if (key === "j") return step(1)
   if (key === "k") return step(-1)
   if (key === "r") return open("[data-order=reset]")

@@ -64,11 +64,11 @@ export class Store {
     this.#socket.close()
   }
 
-  /** Hear of a topic. One filter a topic: another one takes its place, for all who listen. Returns how to stop. */
-  subscribe(name, listener, options = null) {
+  /** Hear of a topic; with the cursor of what the page shows already, of what changed since. One filter a topic: another one takes its place, for all who listen. Returns how to stop. */
+  subscribe(name, listener, options = null, cursor = null) {
     let topic = this.#topics.get(name)
     if (!topic) {
-      topic = { picture: empty(), cursor: null, options: options ?? {}, listeners: new Set(), known: false, told: [] }
+      topic = { picture: empty(), cursor, options: options ?? {}, listeners: new Set(), known: false, told: [] }
       this.#topics.set(name, topic)
       this.#ask(name, topic)
     } else if (options && JSON.stringify(options) !== JSON.stringify(topic.options)) {
@@ -84,6 +84,12 @@ export class Store {
       this.#topics.delete(name)
       this.#socket.send({ op: "unsubscribe", topic: name })
     }
+  }
+
+  /** Ask for the whole picture again. */
+  refresh(name) {
+    const topic = this.#topics.get(name)
+    if (topic) this.#ask(name, Object.assign(topic, { cursor: null }))
   }
 
   card(id) {
