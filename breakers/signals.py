@@ -21,5 +21,5 @@ class Changes:
 
 # Sent with `changes=Changes(…)`.
 breakers_changed = Signal()
-# Sent with `user_id=…` or `token_id=…` and `reason=…` when a credential ends or its role changes: open sockets must follow.
+# Sent with `user_id=…`, `token_id=…` or `screen_id=…` and `reason=…` when a credential ends or its role changes: open sockets must follow.
 access_changed = Signal()

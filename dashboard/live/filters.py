@@ -39,7 +39,7 @@ def filter_of(topic: Topic, text: str) -> Filter:
     if topic.kind == "alerts":
         return _alert_filter(text)
     if text:
-        raise Invalid(("filter", f"a breaker has no filter; this one is '{text[:100]}'"))
+        raise Invalid(("filter", f"{topic.kind} has no filter; this one is '{text[:100]}'"))
     return None
 
 

@@ -131,6 +131,15 @@ class Hub:
             return subscription.place
         return self.place.cursor
 
+    @property
+    def bus_lost_at(self) -> datetime | None:
+        """Since when this process hears nothing from Redis; None: it does, or is no server."""
+        return self.bus.lost_at if self._loop is not None else None
+
+    def views_of(self, kind: str) -> list[View]:
+        """The views of one kind of topic."""
+        return [view for view in self._views.values() if view.topic.kind == kind]
+
     def timed_views(self) -> list[tuple[View, CardFilter]]:
         """The views in which what matches changes with the time alone."""
         return [(v, v.where) for v in self._views.values() if isinstance(v.where, CardFilter) and v.where.is_timed]

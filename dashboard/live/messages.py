@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from breakers.queries.shapes import Card, CommandView, InstanceView, PathCount, Span
+from dashboard.doubting import Doubt
 
 MOST_CARDS = 200
 
@@ -44,6 +45,12 @@ class AlertsData(msgspec.Struct, frozen=True):
     counts: dict[str, int]
     items: list[object]  # AlertView
     next: str | None
+
+
+class DoubtsData(msgspec.Struct, frozen=True):
+    """What is ill with the board itself, told whole whenever it changes."""
+
+    items: list[Doubt]
 
 
 class BreakerData(msgspec.Struct, frozen=True):

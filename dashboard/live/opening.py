@@ -103,7 +103,7 @@ class Opener:
         async with self._building.setdefault(key, asyncio.Lock()):
             self._forget_old(loop.time())
             timed = isinstance(view.where, CardFilter) and view.where.is_timed
-            built = None if timed else self._built.get(key)
+            built = None if timed or view.topic.kind == "doubts" else self._built.get(key)
             if built is None or built[1].epoch != at_least.epoch or built[1].version < at_least.version:
                 place, data = await self._read(view, limit)
                 frame = event(Snapshot(view.topic.name, str(place.cursor), data))
@@ -118,6 +118,8 @@ class Opener:
             return await read(snapshot.wall, view.where, limit, now)
         if isinstance(view.where, AlertFilter):
             return await read(snapshot.alerts, view.where, limit)
+        if view.topic.kind == "doubts":
+            return await read(snapshot.doubts, now, self._hub.bus_lost_at)
         return await read(snapshot.breaker, view.topic.breaker, None, now)
 
     def _forget_old(self, now: float) -> None:

@@ -14,8 +14,9 @@ from breakers.errors import NotFound
 from breakers.models import Board, Event
 from breakers.queries import CardFilter
 from breakers.queries.shapes import Card
+from dashboard import doubting
 from dashboard.live.filters import AlertFilter
-from dashboard.live.messages import MOST_CARDS, AlertsData, BreakerData, Cell, WallData
+from dashboard.live.messages import MOST_CARDS, AlertsData, BreakerData, Cell, DoubtsData, WallData
 from dashboard.live.topics import Cursor
 
 # Beyond this a wall shows numbers alone.
@@ -92,6 +93,11 @@ def cells(where: CardFilter, now: datetime) -> tuple[Place, WallData]:
 def members(where: CardFilter, now: datetime) -> frozenset[int]:
     """Who is in a view now."""
     return frozenset(row.id for row in queries.survey(where, now).rows)
+
+
+def doubts(now: datetime, bus_lost_at: datetime | None) -> tuple[Place, DoubtsData]:
+    """What is ill with the board itself."""
+    return place(), DoubtsData(doubting.doubts(now, bus_lost_at))
 
 
 def alerts(where: AlertFilter, limit: int) -> tuple[Place, AlertsData]:

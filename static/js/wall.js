@@ -11,7 +11,7 @@ import { Strips } from "./strips.js"
 const REST = 3_000 // ms without a move of pointer or focus before cards change their places
 const STRIP_EVERY = 5 // beats
 // More than these, and the server draws the wall in its next form.
-const MOST_SHOWN = { cards: 230, rows: 650, strips: Infinity }
+const MOST_SHOWN = { cards: 230, rows: 650, strips: Infinity, screen: 90 }
 const ANEW_EVERY = 60_000 // ms between two drawings by the server, at most
 const PAGE_LIMIT = 200
 
@@ -29,7 +29,7 @@ const withClosed = (counts, total) => ({ ...counts, closed: Math.max(0, total - 
 
 /** The counts in the bar. */
 export const showTally = (counts) => {
-  for (const row of document.getElementById("tally").children) {
+  for (const row of document.getElementById("tally")?.children ?? []) {
     const count = counts[row.dataset.state] ?? 0
     write(row.querySelector("b"), whole(count))
     row.hidden = !count
@@ -59,6 +59,7 @@ export class Wall {
   #single
   #firstPage
   #limit
+  #partial // only the troubled ones are here: the server said so
   #cells = false // whether the strips tell the counts
   #anew = null
 
@@ -69,6 +70,7 @@ export class Wall {
     this.#calm = root.querySelector("#calm-cards")
     this.#folds = root.querySelector("#folds")
     this.#announcer = new Announcer(document.getElementById("announcer"))
+    this.#partial = this.#form === "strips" || root.hasAttribute("data-partial")
     this.#limit = Number(document.body.dataset.limit)
     this.#firstPage = !new URLSearchParams(location.search).has("cursor")
     this.#single = root.querySelectorAll("breaker-card").length === 0
@@ -96,7 +98,7 @@ export class Wall {
     for (const card of cards) this.#unsettled = this.#show(card) || this.#unsettled
     const told = counts ?? data.counts
     if (told) this.#count(told)
-    if (kind === "snapshot" && data.next && this.#form !== "strips") this.#fetchRest(data.next)
+    if (kind === "snapshot" && data.next && !this.#partial) this.#fetchRest(data.next)
     // Rates wobble; places change with the state alone.
     if (this.#unsettled) this.#settle()
     this.#unsettled = false
@@ -111,7 +113,7 @@ export class Wall {
   }
 
   #forget({ items, next }) {
-    if (this.#form === "strips" ? !this.#firstPage : next) return
+    if (this.#partial ? !this.#firstPage : next) return
     const ids = new Set(items.map((card) => card.id))
     for (const [id, element] of this.#elements) {
       if (!ids.has(id)) this.#unsettled = this.#remove(id, element)
@@ -126,7 +128,7 @@ export class Wall {
       if (this.#known && element.dataset.state !== card.state) this.#announcer.changed(card.name, card.state)
       return element.show(card)
     }
-    if (this.#form === "strips" && !this.#finds(card)) return false
+    if (this.#partial && !this.#finds(card)) return false
     this.#elements.set(card.id, BreakerCard.of(card))
     if (this.#known) this.#announcer.changed(card.name, card.state)
     return true
@@ -235,7 +237,7 @@ export class Wall {
     clearTimeout(this.#moving)
     const focused = document.activeElement
     for (const [list, elements] of this.#plan()) {
-      if (this.#form === "strips") for (const { dataset } of elements.splice(this.#limit)) this.#remove(dataset.id, this.#elements.get(dataset.id))
+      if (this.#partial) for (const { dataset } of elements.splice(this.#limit)) this.#remove(dataset.id, this.#elements.get(dataset.id))
       elements.forEach((element, place) => {
         if (list.children[place] !== element) list.insertBefore(element, list.children[place] ?? null)
       })
@@ -258,7 +260,7 @@ export class Wall {
   }
 
   #count(counts) {
-    if (this.#form !== "strips") return this.#say(counts)
+    if (!this.#partial) return this.#say(counts)
     // Of strips the frames tell of the troubled ones alone; the cells count them all.
     if (!this.#cells) this.#say(withClosed(counts, Number(this.#root.dataset.total)))
     this.#countTroubled(sum(counts))
@@ -301,6 +303,7 @@ export class Wall {
 
 /** The search: an empty one leaves no trace in the address. */
 export const startFilter = (form) => {
+  if (!form) return
   form.addEventListener("submit", () => {
     for (const field of form.elements) if (field.name && !field.value) field.disabled = true
   })

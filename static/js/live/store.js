@@ -38,8 +38,11 @@ export class Store {
   #pausing = null
   #paused = false
   #polling = null
+  #polls
 
-  constructor(url, { WebSocket, random, fetch = globalThis.fetch?.bind(globalThis), onScreen } = {}) {
+  /** `polls`: whether the API may be asked when no socket can be had; a screen's link does not open it. */
+  constructor(url, { WebSocket, random, fetch = globalThis.fetch?.bind(globalThis), onScreen, polls = true } = {}) {
+    this.#polls = polls
     this.#fetch = fetch
     this.#onScreen = onScreen ?? globalThis.requestAnimationFrame?.bind(globalThis) ?? ((flush) => setTimeout(flush, 16))
     this.#socket = new LiveSocket(
@@ -132,7 +135,7 @@ export class Store {
   }
 
   #closed() {
-    if (this.#socket.refused < POLL_AFTER_FAILURES) this.connection.set({ state: "reconnecting" })
+    if (this.#socket.refused < POLL_AFTER_FAILURES || !this.#polls) this.connection.set({ state: "reconnecting" })
     else if (!this.#polling) {
       this.#polling = setInterval(() => this.#poll(), POLL_EVERY)
       this.#poll()
@@ -257,7 +260,7 @@ const countStates = (cards) => {
 const addressOf = ({ protocol, host }) => `${protocol === "https:" ? "wss" : "ws"}://${host}/ws/live/`
 
 const startInBrowser = () => {
-  const store = new Store(addressOf(location))
+  const store = new Store(addressOf(location), { polls: !document.body.hasAttribute("data-screen") })
   document.addEventListener("visibilitychange", () => (document.hidden ? store.hidden() : store.visible()))
   addEventListener("online", () => store.online())
   if (document.hidden) store.hidden()
