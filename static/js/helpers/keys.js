@@ -19,10 +19,6 @@ const KEYS = [
 ]
 // What works by itself, said for those who look for it.
 const TOLD = [
-  ["g o", "go to the wall"],
-  ["g i", "go to the incidents"],
-  ["g a", "go to the alerts"],
-  ["g u", "go to the audit trail"],
   ["Enter", "open what has the focus"],
   ["← → ↑ ↓", "from cell to cell of a large wall"],
   ["Esc", "close a menu or a dialog"],
@@ -45,10 +41,7 @@ export const startKeys = () => {
 
 const pressed = (key, at) => {
   if (going && at - going < SECOND_KEY_WITHIN && PLACES[key]) {
-    // Only where the bar leads too: a screen on a wall goes nowhere.
-    if (!document.querySelector(`.bar a[href="${PLACES[key]}"]`)) return false
-    location.assign(PLACES[key])
-    return true
+    return open(barLink(PLACES[key]))
   }
   going = key === "g" ? at : 0
   const found = KEYS.find(([name]) => name === key)
@@ -98,7 +91,10 @@ const showSheet = () => {
 const makeSheet = () => {
   const works = make("input", { type: "checkbox" })
   works.addEventListener("change", () => keep("keys", works.checked ? null : "off"))
-  const rows = [...KEYS, ...TOLD].map(([key, said]) =>
+  // Only where the bar leads too: a screen on a wall goes nowhere.
+  const places = Object.entries(PLACES).map(([key, place]) => [key, document.querySelector(barLink(place))])
+  const told = places.filter(([, link]) => link).map(([key, link]) => [`g ${key}`, `go to: ${link.textContent.trim()}`])
+  const rows = [...KEYS, ...told, ...TOLD].map(([key, said]) =>
     make("div", {}, make("dt", {}, ...key.split(" ").map((each) => make("kbd", {}, each))), make("dd", {}, said)),
   )
   const shut = make("button", { class: "button", autofocus: "" }, "Close")
@@ -111,6 +107,8 @@ const makeSheet = () => {
   )
   return sheet
 }
+
+const barLink = (place) => `.screens-nav a[href="${place}"]`
 
 const closeMenus = () => {
   for (const menu of document.querySelectorAll(".menu[open]")) menu.open = false
