@@ -23,7 +23,8 @@ FRESH = 2.0  # s that a snapshot is handed to others, of a board that did not mo
 AGAIN = 1.0  # s between tries while the database can't be read
 log = structlog.get_logger(__name__)
 
-Key = tuple[Topic, Filter, int]
+Key = tuple[Topic, Filter, int | Cursor]
+Resumed = tuple[Cursor, list[Change], Counts] | None
 
 
 class Opener:
@@ -32,6 +33,7 @@ class Opener:
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
         self._built: dict[Key, tuple[float, Cursor, Event]] = {}
+        self._told: dict[Key, tuple[float, Cursor, Resumed]] = {}
         self._building: dict[Key, asyncio.Lock] = {}
 
     def open(self, subscription: Subscription, cursor: Cursor | None = None) -> None:
@@ -61,7 +63,7 @@ class Opener:
         """Send the start; False where too much changed meanwhile, and a newer one must be read."""
         view, place = subscription.view, await self._hub.baseline()
         view.seen_event_id = view.seen_event_id or place.last_event_id
-        resumed = await self._changes(view, cursor) if cursor else None
+        resumed = await self._resumed(view, cursor, place.cursor) if cursor else None
         snapshot_ = None if resumed else await self._snapshot(view, subscription.limit, place.cursor)
         await subscription.socket.idle()
         if subscription.needs_snapshot:
@@ -73,7 +75,19 @@ class Opener:
             subscription.open_with(*snapshot_)
         return True
 
-    async def _changes(self, view: View, cursor: Cursor) -> tuple[Cursor, list[Change], Counts] | None:
+    async def _resumed(self, view: View, cursor: Cursor, at_least: Cursor) -> Resumed:
+        """What changed since a cursor. After a restart a thousand come back from the same place: one read tells them all."""
+        key = (view.topic, view.where, cursor)
+        loop = asyncio.get_running_loop()
+        async with self._building.setdefault(key, asyncio.Lock()):
+            self._forget_old(loop.time())
+            known = self._told.get(key)
+            if known is None or known[1].epoch != at_least.epoch or known[1].version < at_least.version:
+                resumed = await self._changes(view, cursor)
+                known = self._told[key] = (loop.time(), resumed[0] if resumed else at_least, resumed)
+            return known[2]
+
+    async def _changes(self, view: View, cursor: Cursor) -> Resumed:
         """What changed since a cursor; None where a snapshot tells it better."""
         read, where = self._hub.reader.read, view.where
         if isinstance(where, CardFilter):
@@ -124,7 +138,9 @@ class Opener:
 
     def _forget_old(self, now: float) -> None:
         self._built = {key: built for key, built in self._built.items() if now - built[0] < FRESH}
-        self._building = {key: lock for key, lock in self._building.items() if lock.locked() or key in self._built}
+        self._told = {key: told for key, told in self._told.items() if now - told[0] < FRESH}
+        known = self._built.keys() | self._told.keys()
+        self._building = {key: lock for key, lock in self._building.items() if lock.locked() or key in known}
 
     async def _say(self, subscription: Subscription, error: Error) -> None:
         await subscription.socket.idle()
