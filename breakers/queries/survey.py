@@ -165,11 +165,11 @@ def _make_cursor(rank: Rank) -> str:
 
 def _read_cursor(text: str) -> Rank:
     try:
-        return _decode_rank(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        return _rank_decoder.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (msgspec.MsgspecError, binascii.Error, ValueError, RecursionError) as error:
         raise Invalid(("cursor", f"the cursor '{text[:60]}' is none of ours")) from error
 
 
 _decode = msgspec.json.Decoder(dict[str, int]).decode
 _decode_labels = msgspec.json.Decoder(dict[str, str]).decode
-_decode_rank = msgspec.json.Decoder(Rank).decode
+_rank_decoder: msgspec.json.Decoder[Rank] = msgspec.json.Decoder(Rank)

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from breakers import auditing, bulk, queries
 from breakers.access import Actor, Role, require
 from breakers.domain import searching
-from breakers.errors import Conflict, Invalid, NotFound
+from breakers.errors import Conflict, Invalid, NotAllowed, NotFound
 from breakers.models import Breaker, Service
 from breakers.queries import CardFilter
 from dashboard.models import SavedView
@@ -97,9 +97,16 @@ def _some(rows: QuerySet[Any], field: str) -> list[str]:
     return list(rows.order_by(field).values_list(field, flat=True).distinct()[:MOST_COMPLETIONS])
 
 
-def views_of(user_id: int | None) -> list[SavedView]:
+def person(actor: Actor) -> int:
+    """Who keeps something of their own. Errors: NotAllowed for what is no person."""
+    if actor.user_id is None:
+        raise NotAllowed(f"{actor.name} is no person who could keep something")
+    return actor.user_id
+
+
+def views_of(actor: Actor) -> list[SavedView]:
     """What this person kept, by name."""
-    return list(SavedView.objects.filter(user_id=user_id).order_by("name"))
+    return list(SavedView.objects.filter(user_id=person(actor)).order_by("name"))
 
 
 def save_view(actor: Actor, name: str, query: str, *, at: datetime) -> SavedView:
@@ -115,12 +122,12 @@ def save_view(actor: Actor, name: str, query: str, *, at: datetime) -> SavedView
         )
     queries.make_filter(query=query)
     with bulk.writing():
-        known = SavedView.objects.filter(user_id=actor.user_id, name=name).first()
-        if known is None and SavedView.objects.filter(user_id=actor.user_id).count() >= MOST_VIEWS:
+        known = SavedView.objects.filter(user_id=person(actor), name=name).first()
+        if known is None and SavedView.objects.filter(user_id=person(actor)).count() >= MOST_VIEWS:
             raise Conflict(f"{MOST_VIEWS} views are the most that one person keeps; delete one first")
         before = {"query": known.query} if known else None
         view, _ = SavedView.objects.update_or_create(
-            user_id=actor.user_id, name=name, defaults={"query": query, "created_at": at}
+            user_id=person(actor), name=name, defaults={"query": query, "created_at": at}
         )
         auditing.write(actor, "view.save", "view", view.pk, name, before=before, after={"query": query}, at=at)
         return view
@@ -130,7 +137,7 @@ def delete_view(actor: Actor, view_id: int, *, at: datetime) -> None:
     """Forget a view of one's own. Errors: NotAllowed, NotFound."""
     require(actor, Role.VIEWER, "deleting a view")
     with bulk.writing():
-        view = SavedView.objects.filter(user_id=actor.user_id, pk=view_id).first()
+        view = SavedView.objects.filter(user_id=person(actor), pk=view_id).first()
         if view is None:
             raise NotFound(f"there is no view '{view_id}' of yours")
         auditing.write(actor, "view.delete", "view", view.pk, view.name, before={"query": view.query}, at=at)

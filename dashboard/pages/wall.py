@@ -68,7 +68,7 @@ def wall(request: HttpRequest) -> HttpResponse:
     everything = queries.counts(CardFilter(), now) if search.filtered else counts
     request.board_counts = everything  # type: ignore[attr-defined]  # the bar shows them too
     total = len(found.rows)
-    wish = Preference.objects.filter(user_id=actor.user_id).values_list("density", flat=True).first() or ""
+    wish = Preference.objects.filter(user_id=searches.person(actor)).values_list("density", flat=True).first() or ""
     form = form_of(total, wish)
     paged = form == "strips"
     whole_list = "all" in request.GET or "cursor" in request.GET
@@ -96,7 +96,7 @@ def wall(request: HttpRequest) -> HttpResponse:
         "blank": BLANK,
         "search": search,
         "filtered": search.filtered,
-        "views": searches.views_of(actor.user_id),
+        "views": searches.views_of(actor),
         "live_filter": search.live("-state:closed" if paged else ""),
         "cells_filter": search.live(),
         "live_limit": limit,
@@ -117,7 +117,7 @@ def choose_density(request: HttpRequest) -> HttpResponse:
     """Remember the form of the wall for who is signed in. It changes nothing that anybody else sees."""
     wish = request.POST.get("density", "")
     Preference.objects.update_or_create(
-        user_id=actor_of(request).user_id, defaults={"density": wish if wish in FORMS else ""}
+        user_id=searches.person(actor_of(request)), defaults={"density": wish if wish in FORMS else ""}
     )
     return redirect(back_to(request))
 
