@@ -33,6 +33,8 @@ from dashboard.pages.words import PROBLEMS, sentence, tally, whole
 # The most breakers of a form: chosen by the number alone, and where a person wants it.
 USUAL = {"cards": 60, "rows": 500}
 ALLOWED = {"cards": 200, "rows": 500}
+# A wall that grows while it is looked at keeps its form for so many times the usual number.
+SLACK, NO_END = 1.3, 10**9
 FORMS = ("cards", "rows", "strips")
 FIRST_PROBLEMS, PAGE_SIZE = 8, 200
 
@@ -81,6 +83,7 @@ def wall(request: HttpRequest) -> HttpResponse:
     by = by if by in GROUPS else "service"
     context = {
         "form": form,
+        "most": round(SLACK * (ALLOWED if form == wish else USUAL).get(form, NO_END)),
         "forms": _choices(total, wish),
         "sentence": sentence(counts),
         "tally": tally(counts),

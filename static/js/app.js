@@ -6,8 +6,10 @@ import { startCopying } from "./helpers/copying.js"
 import { startDoubts } from "./helpers/doubts.js"
 import { startKeys } from "./helpers/keys.js"
 import { startPreferences } from "./helpers/preferences.js"
+import { startSearch } from "./helpers/query-field.js"
+import { startTally } from "./helpers/tally.js"
 import { startZone } from "./helpers/zone.js"
-import { startFilter, startTally, Wall } from "./wall.js"
+import { Wall } from "./wall.js"
 
 startZone()
 startPreferences()
@@ -18,7 +20,7 @@ startDoubts(document.getElementById("doubts"))
 const wall = document.getElementById("wall")
 if (wall) {
   new Wall(wall).start()
-  startFilter(document.getElementById("filter"))
+  startSearch(document.getElementById("filter"))
 } else if (document.body.dataset.topics) startTally()
 if (document.querySelector("breaker-page")) import("./elements/breaker-page.js")
 if (document.querySelector(".alert-row, #alerts-moved")) import("./alerts.js")

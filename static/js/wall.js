@@ -3,15 +3,13 @@
 import { BreakerCard } from "./elements/breaker-card.js"
 import { Announcer } from "./helpers/announcer.js"
 import { onBeat, write } from "./helpers/clock.js"
-import { QueryField } from "./helpers/query-field.js"
+import { showTally } from "./helpers/tally.js"
 import { sentence, SEVERITY, sum, whole } from "./helpers/words.js"
 import { store } from "./live/store.js"
 import { Strips } from "./strips.js"
 
 const REST = 3_000 // ms without a move of pointer or focus before cards change their places
 const STRIP_EVERY = 5 // beats
-// More than these, and the server draws the wall in its next form.
-const MOST_SHOWN = { cards: 230, rows: 650, strips: Infinity, screen: 90 }
 const ANEW_EVERY = 60_000 // ms between two drawings by the server, at most
 const PAGE_LIMIT = 200
 
@@ -26,22 +24,6 @@ export const before = (one, other) =>
   (one.service < other.service ? -1 : one.service > other.service ? 1 : 0)
 
 const withClosed = (counts, total) => ({ ...counts, closed: Math.max(0, total - sum(counts)) })
-
-/** The counts in the bar. */
-export const showTally = (counts) => {
-  for (const row of document.getElementById("tally")?.children ?? []) {
-    const count = counts[row.dataset.state] ?? 0
-    write(row.querySelector("b"), whole(count))
-    row.hidden = !count
-  }
-}
-
-/** Keep the bar's counts on pages without a wall: only the troubled ones are heard of. */
-export const startTally = () => {
-  const troubled = SEVERITY.filter((state) => state !== "closed").join(",")
-  const listen = ({ counts, data }) => (counts ?? data?.counts) && showTally(counts ?? data.counts)
-  store.subscribe("wall", listen, { filter: `state=${troubled}`, limit: 1 })
-}
 
 export class Wall {
   #root
@@ -59,6 +41,7 @@ export class Wall {
   #single
   #firstPage
   #limit
+  #most // more than these, and the server draws the wall in its next form
   #partial // only the troubled ones are here: the server said so
   #cells = false // whether the strips tell the counts
   #anew = null
@@ -71,6 +54,7 @@ export class Wall {
     this.#folds = root.querySelector("#folds")
     this.#announcer = new Announcer(document.getElementById("announcer"))
     this.#partial = this.#form === "strips" || root.hasAttribute("data-partial")
+    this.#most = Number(root.dataset.most)
     this.#limit = Number(document.body.dataset.limit)
     this.#firstPage = !new URLSearchParams(location.search).has("cursor")
     this.#single = root.querySelectorAll("breaker-card").length === 0
@@ -109,7 +93,7 @@ export class Wall {
   #outgrown() {
     if (this.#single) return this.#elements.size > 0
     const homeless = this.#form === "rows" && !this.#folds && this.#root.querySelector('[data-state="closed"]')
-    return homeless || this.#elements.size > MOST_SHOWN[this.#form]
+    return homeless || this.#elements.size > this.#most
   }
 
   #forget({ items, next }) {
@@ -299,13 +283,4 @@ export class Wall {
     for (const element of this.#elements.values()) element.age(at)
     this.#headings()
   }
-}
-
-/** The search: an empty one leaves no trace in the address. */
-export const startFilter = (form) => {
-  if (!form) return
-  form.addEventListener("submit", () => {
-    for (const field of form.elements) if (field.name && !field.value) field.disabled = true
-  })
-  new QueryField(form.elements.query).start()
 }

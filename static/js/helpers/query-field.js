@@ -145,3 +145,12 @@ export class QueryField {
     else this.#close()
   }
 }
+
+/** The search: an empty one leaves no trace in the address. */
+export const startSearch = (form) => {
+  if (!form) return
+  form.addEventListener("submit", () => {
+    for (const field of form.elements) if (field.name && !field.value) field.disabled = true
+  })
+  new QueryField(form.elements.query).start()
+}
