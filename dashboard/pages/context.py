@@ -40,7 +40,7 @@ class Page:
 
     @property
     def may_configure(self) -> bool:
-        """Whether this person looks after the board."""
+        """Whether this person may set things up."""
         return actor_of(self._request).role >= Role.ADMIN
 
     @property

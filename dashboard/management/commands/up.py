@@ -74,7 +74,7 @@ class Tree:
         self._runs: list[asyncio.Task[None]] = []
         self._also = [parts.other_part(text, lock) for text in also]
         self.children: dict[str, Child] = {}
-        self._parts = [parts.web_part(self._host, self._port, lock), *parts.worker_parts(lock), parts.beat_part(lock)]
+        self._parts = [*parts.web_parts(self._host, self._port, lock), *parts.worker_parts(lock), parts.beat_part(lock)]
         if settings.ENV.valkey_socket is not None:
             files = Path(settings.DATA_DIR) / "valkey"
             self._valkey = valkey.Embedded(settings.ENV.valkey_socket, files)
