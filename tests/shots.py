@@ -92,6 +92,8 @@ def every_page(browser: Browser, directory: Path) -> None:
             "alerts": "/alerts/",
             "alert": "/alerts/1/",
             "audit": "/audit/",
+            "screen": "/screen/",
+            "screens": "/screens/",
             "api": "/api/v1/docs",
         }
         for look, (theme, width) in LOOKS.items():

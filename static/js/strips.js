@@ -26,6 +26,10 @@ export class Strips {
     this.#root.addEventListener("keydown", (event) => this.#pressed(event))
     this.#root.addEventListener("click", ({ target }) => open(target.closest(".cells > i")))
     if (!this.#root.hasAttribute("data-cells")) return
+    // Polls tell of cards, not of cells: without the live line these are old, and look it.
+    const wait = () => this.#root.toggleAttribute("data-waiting", store.connection.state !== "live")
+    store.connection.addEventListener("change", wait)
+    wait()
     const { filter, cursor } = this.#root.dataset
     store.subscribe("cells", (message) => this.#heard(message), { filter }, cursor)
   }

@@ -11,6 +11,7 @@ import { Strips } from "./strips.js"
 const REST = 3_000 // ms without a move of pointer or focus before cards change their places
 const STRIP_EVERY = 5 // beats
 const ANEW_EVERY = 60_000 // ms between two drawings by the server, at most
+const REFILL_AFTER = 1_000 // ms
 const PAGE_LIMIT = 200
 
 const RANK = new Map(SEVERITY.map((state, rank) => [state, rank]))
@@ -45,6 +46,7 @@ export class Wall {
   #partial // only the troubled ones are here: the server said so
   #cells = false // whether the strips tell the counts
   #anew = null
+  #filling = null
 
   constructor(root) {
     this.#root = root
@@ -261,11 +263,19 @@ export class Wall {
     const all = document.getElementById("all-troubled")
     const calm = document.getElementById("nothing-troubled")
     if (calm) calm.hidden = count > 0
-    if (!all) return
-    all.hidden = count <= this.#elements.size
-    write(all.querySelector("b"), whole(count))
-    // One of the first ones left, and who follows was never told.
-    if (this.#elements.size < Math.min(count, this.#limit)) store.refresh("wall")
+    if (all) {
+      all.hidden = count <= this.#elements.size
+      write(all.querySelector("b"), whole(count))
+    }
+    if (this.#firstPage && this.#elements.size < Math.min(count, this.#limit)) this.#refill()
+  }
+
+  // One of the first ones left, and who follows was never told.
+  #refill() {
+    this.#filling ??= setTimeout(() => {
+      this.#filling = null
+      store.refresh("wall")
+    }, REFILL_AFTER)
   }
 
   // Breakers without a place: the server draws the wall again, when nobody points at it and not too often.
