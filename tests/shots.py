@@ -93,6 +93,8 @@ def every_page(browser: Browser, directory: Path) -> None:
             "alert": "/alerts/1/",
             "sources": "/sources/",
             "audit": "/audit/",
+            "screen": "/screen/",
+            "screens": "/screens/",
             "api": "/api/v1/docs",
         }
         for look, (theme, width) in LOOKS.items():
