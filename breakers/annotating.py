@@ -44,7 +44,7 @@ def annotate_own(actor: Actor, service: str, mark: Mark, *, at: datetime) -> Ann
 
 
 def _write(actor: Actor, mark: Mark, now: datetime) -> Annotation:
-    _check(mark, now)
+    check(mark, now)
     row = Annotation(
         kind=mark.kind,
         title=mark.title.strip(),
@@ -87,7 +87,8 @@ def _announce(row: Annotation) -> None:
     bulk.after_commit(lambda: breakers_changed.send_robust(sender=None, changes=changes) and None)
 
 
-def _check(mark: Mark, now: datetime) -> None:
+def check(mark: Mark, now: datetime) -> None:
+    """Whether it can be set. Errors: Invalid, with each field that is wrong."""
     wrong = []
     if mark.kind not in KINDS:
         wrong.append(("kind", f"unknown kind '{mark.kind[:60]}'; expected one of {', '.join(KINDS)}"))

@@ -4,7 +4,7 @@ from django.urls import include, path, re_path
 
 from dashboard import health, metrics
 from dashboard.api.problems import unknown
-from dashboard.pages import alerts, audit, breaker, orders, services, sign_in, sources, wall
+from dashboard.pages import alerts, audit, breaker, events, marks, orders, services, sign_in, sources, wall
 from dashboard.pages.welcome import welcome
 
 urlpatterns = [
@@ -22,6 +22,8 @@ urlpatterns = [
     path("breakers/<str:breaker_id>/timeline.json", breaker.timeline_json, name="timeline"),
     path("breakers/<str:breaker_id>/timeline.html", breaker.timeline_file, name="timeline-file"),
     path("breakers/<str:breaker_id>/news.json", breaker.news_json, name="news"),
+    path("breakers/<str:breaker_id>/events/", events.events, name="events"),
+    path("marks/", marks.marks, name="marks"),
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/<str:alert_id>/", alerts.alert, name="alert"),
     re_path(r"^alerts/(?P<alert_id>[^/]+)/(?P<verb>acknowledge|unacknowledge)/$", alerts.handle, name="handle-alert"),

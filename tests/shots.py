@@ -88,6 +88,8 @@ def every_page(browser: Browser, directory: Path) -> None:
         pages = {
             "wall": "/",
             "breaker": f"/breakers/{story}/",
+            "events": f"/breakers/{story}/events/",
+            "marks": f"/marks/?breaker={story}",
             "order": f"/breakers/{story}/order/?action=reset",
             "alerts": "/alerts/",
             "alert": "/alerts/1/",

@@ -60,6 +60,12 @@ def annotations_page(
     return Page([shown(row) for row in page[:limit]], f"{to_us(last.at)}.{last.pk}" if last else None)
 
 
+def last_mark(scope: Scope) -> str:
+    """The id of the mark that was set last, empty without one: another id, and timelines are drawn anew."""
+    row = Annotation.objects.filter(scope.marks()).order_by("-id").values_list("pk", flat=True).first()
+    return "" if row is None else str(row)
+
+
 def shown(row: Annotation) -> AnnotationView:
     """A row as the readers get it."""
     return AnnotationView(
