@@ -88,6 +88,9 @@ def every_page(browser: Browser, directory: Path) -> None:
         pages = {
             "wall": "/",
             "breaker": f"/breakers/{story}/",
+            "map": "/map/",
+            "dependency": "/dependency/?name=tracking-api",
+            "connect": "/connect/?service=orders&library=opossum",
             "events": f"/breakers/{story}/events/",
             "marks": f"/marks/?breaker={story}",
             "order": f"/breakers/{story}/order/?action=reset",

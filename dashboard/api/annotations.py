@@ -18,7 +18,7 @@ from breakers.models.annotation import KINDS
 from breakers.queries.annotations import Scope, annotations_page, shown
 from breakers.queries.shapes import AnnotationView
 from dashboard.api.answers import answer, page, tells
-from dashboard.api.credentials import CREDENTIALS, acting
+from dashboard.api.credentials import acting
 from dashboard.api.parameters import Body, Cursor, From, Limit, Moment, Text, To, listed, several
 from dashboard.pages.actors import address_of
 from dashboard.pages.context import now_of
@@ -80,11 +80,10 @@ def list_annotations(
     return page(annotations_page(scope, kinds=kinds, start=start, end=end, limit=limit, cursor=cursor or None))
 
 
-@router.post(
-    "/annotations",
-    auth=[IngestKey(), *CREDENTIALS],
-    **tells(AnnotationView, 400, 422, status=201, role=Role.OPERATOR),
-)
+_TOLD = tells(AnnotationView, 400, 422, status=201, role=Role.OPERATOR)
+
+
+@router.post("/annotations", **{**_TOLD, "auth": [IngestKey(), *_TOLD["auth"]]})
 def add_annotation(request: HttpRequest, mark: NewMark) -> HttpResponse:
     """Set a mark: by an operator, or with an ingest key for the key's own service."""
     now: datetime = now_of(request)

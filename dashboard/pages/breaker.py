@@ -1,5 +1,7 @@
 """A breaker's page: where it stands, how it came there, and what can be done about it."""
 
+from datetime import datetime
+
 import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -10,6 +12,7 @@ import alerts.queries
 from breakers import queries
 from breakers.queries import history
 from breakers.queries.annotations import Scope, annotations, last_mark
+from breakers.queries.past import details_at
 from breakers.queries.shapes import AnnotationView, Card, Details, EventView, Timeline
 from dashboard.charts import timeline as chart
 from dashboard.charts.buckets import has_latency
@@ -23,6 +26,7 @@ from dashboard.pages.diagram import diagram
 from dashboard.pages.faces import face
 from dashboard.pages.odd import odd_sentence
 from dashboard.pages.orders import OrderForm, doors, reach, siblings
+from dashboard.pages.past import Past, travel
 from dashboard.pages.patterns import patterns
 from dashboard.pages.ranges import RANGES, Range, range_of
 from dashboard.pages.reasons import reason_sentence
@@ -42,12 +46,14 @@ LONGEST_WITH_LANES_S = 7 * 86_400
 @require_safe
 def breaker(request: HttpRequest, breaker_id: str) -> HttpResponse:
     """The page."""
+    past = travel(request)
     now = now_of(request)
-    details = queries.details(breaker_id, now)
+    details = _details(breaker_id, past, now)
     why = queries.why_opened(breaker_id, now)
     asked = range_of(request.GET, now)
     line = _timeline(breaker_id, asked, request)
     context = {
+        "past": past,
         "details": details,
         "card": details.card,
         "face": face(details.card, now),
@@ -64,10 +70,10 @@ def breaker(request: HttpRequest, breaker_id: str) -> HttpResponse:
         "last_mark": last_mark(_scope(details.card)),
         "trips": history.trips(breaker_id, now),
         "settings": history.settings_history(breaker_id, now),
-        "events": _events(breaker_id),
-        "commands": queries.commands_of(breaker_id, limit=MOST_COMMANDS),
-        "alerts": alerts.queries.for_breaker(breaker_id, limit=MOST_ALERTS),
-        "doors": doors(details),
+        "events": _events(breaker_id, now if past else None),
+        "commands": [] if past else queries.commands_of(breaker_id, limit=MOST_COMMANDS),
+        "alerts": [] if past else alerts.queries.for_breaker(breaker_id, limit=MOST_ALERTS),
+        "doors": [] if past else doors(details),
         "form": OrderForm("reset"),
         "reach": reach(details),
         "siblings": siblings(details.card, now),
@@ -79,9 +85,11 @@ def breaker(request: HttpRequest, breaker_id: str) -> HttpResponse:
 @require_safe
 def timeline_json(request: HttpRequest, breaker_id: str) -> HttpResponse:
     """The figure of the timeline, its sentence, its table, and what else the page says of its range."""
+    past = travel(request)
     now = now_of(request)
     asked = range_of(request.GET, now)
-    card = queries.card(breaker_id, now)
+    details = _details(breaker_id, past, now)
+    card = details.card
     line = _timeline(breaker_id, asked, request)
     marks = _marks(card, asked)
     answer = {
@@ -91,7 +99,7 @@ def timeline_json(request: HttpRequest, breaker_id: str) -> HttpResponse:
         "to": asked.ends,
         "width_s": line.width_s,
         "figure": chart.figure(line, card.failure_rate_threshold, marks),
-        **_drawn(card, asked, line, queries.details(breaker_id, now).config),
+        **_drawn(card, asked, line, details.config),
     }
     return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
 
@@ -100,9 +108,10 @@ def timeline_json(request: HttpRequest, breaker_id: str) -> HttpResponse:
 @require_safe
 def timeline_file(request: HttpRequest, breaker_id: str) -> HttpResponse:
     """The timeline as one HTML file that needs no network."""
+    past = travel(request)
     now = now_of(request)
     asked = range_of(request.GET, now)
-    card = queries.card(breaker_id, now)
+    card = _details(breaker_id, past, now).card
     line = _timeline(breaker_id, asked, request)
     response = HttpResponse(timeline_html(card, line, _marks(card, asked)))
     name = slugify(f"{card.service} {card.name}") or "breaker"
@@ -161,10 +170,14 @@ def _scope(card: Card) -> Scope:
     return Scope(card.service, card.name, card.dependency)
 
 
-def _events(breaker_id: str) -> list[object]:
+def _details(breaker_id: str, past: Past | None, now: datetime) -> Details:
+    return details_at(breaker_id, past.at, past.now) if past else queries.details(breaker_id, now)
+
+
+def _events(breaker_id: str, end: datetime | None = None) -> list[object]:
     """The last events that say more than "still here"; where there are none, the last ones."""
     # Looked for among the newest alone: a calm breaker may have millions of the others.
-    newest = queries.events(breaker_id, limit=EVENTS_LOOKED_AT).items
+    newest = queries.events(breaker_id, end=end, limit=EVENTS_LOOKED_AT).items
     telling: list[object] = [event for event in newest if isinstance(event, EventView) and event.type not in ROUTINE]
     return (telling or newest)[:MOST_EVENTS]
 

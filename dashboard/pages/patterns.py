@@ -8,6 +8,7 @@ from dashboard.pages.words import age, moment, percent, short, whole
 # A storm: a bucket with so many retries, and so many for each call.
 STORM_RETRIES = 20
 STORM_PER_CALL = 1.0
+LULL_S = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,36 @@ def _timeouts(timeouts: int, calls: int, config: dict[str, object]) -> Pattern:
 
 
 def _retries(line: Timeline, retries: int, calls: int) -> Pattern:
-    stormy = [bucket for bucket in line.buckets if _storms(bucket)]
-    if stormy:
-        worst = max(_of(bucket, "retry") / max(_calls(bucket), 1) for bucket in stormy)
-        first, last = moment(str(stormy[0]["at"])), moment(str(stormy[-1]["at"]))
-        when = f"{first:%H:%M}" if first == last else f"{first:%H:%M} to {last:%H:%M}"
-        words = f"a retry storm, {when} UTC: up to {short(worst)} retries a call"
+    storms = _storms_of(line)
+    if storms:
+        worst = max(storms, key=_strength)
+        first, last = moment(str(worst[0]["at"])), moment(str(worst[-1]["at"]))
+        when = f"{first:%H:%M}" if f"{first:%H:%M}" == f"{last:%H:%M}" else f"{first:%H:%M} to {last:%H:%M}"
+        more = f", and {len(storms) - 1} more" if len(storms) > 1 else ""
+        words = f"a retry storm, {when} UTC: up to {short(_strength(worst))} retries a call{more}"
         return Pattern("retries", "Retries", whole(retries), words, True)
     words = f"{short(retries / calls)} a call" if retries and calls else "no call was counted" if retries else "none"
     return Pattern("retries", "Retries", whole(retries), words)
+
+
+def _storms_of(line: Timeline) -> list[list[dict[str, object]]]:
+    """Each storm's buckets: a few calm ones between two do not make them two storms."""
+    storms: list[list[dict[str, object]]] = []
+    calm = 0.0
+    for bucket in line.buckets:
+        if not _storms(bucket):
+            calm += line.width_s
+            continue
+        if storms and calm < max(LULL_S, 3 * line.width_s):
+            storms[-1].append(bucket)
+        else:
+            storms.append([bucket])
+        calm = 0.0
+    return storms
+
+
+def _strength(storm: list[dict[str, object]]) -> float:
+    return max(_of(bucket, "retry") / max(_calls(bucket), 1) for bucket in storm)
 
 
 def _fallbacks(fallbacks: int, asked: int) -> Pattern:

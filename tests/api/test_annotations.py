@@ -7,6 +7,7 @@ import pytest
 
 from breakers import keys
 from breakers.access import BOARD
+from breakers.configuring import configure
 from breakers.models import Annotation, Audit, Breaker
 from breakers.models import Board as BoardRow
 from tests.api.conftest import Caller, problem
@@ -80,9 +81,9 @@ def test_a_service_marks_its_own_timelines_with_its_key(orders_key: str, eve: Ca
 def test_a_key_that_is_not_good_sets_none(orders_key: str) -> None:
     body = {"kind": "note", "title": "n"}
     problem(Caller(orders_key[:-1] + ("a" if orders_key[-1] != "a" else "b")).post("/annotations", body), 401)
-    keys.pause_service(BOARD, "orders", True, at=datetime.now(UTC))
+    configure(BOARD, "orders", {"paused": True}, at=datetime.now(UTC))
     assert "paused" in problem(Caller(orders_key).post("/annotations", body), 403)["detail"]
-    keys.pause_service(BOARD, "orders", False, at=datetime.now(UTC))
+    configure(BOARD, "orders", {"paused": False}, at=datetime.now(UTC))
     assert Caller(orders_key).post("/annotations", body).status_code == 201
 
 

@@ -19,6 +19,14 @@ def test_a_storm_of_retries_is_called_one() -> None:
     assert storm.words == "a retry storm, 08:01 to 08:02 UTC: up to 3.2 retries a call"
 
 
+def test_two_storms_are_two() -> None:
+    calm: list[dict[str, int]] = [{"success": 9}] * 4
+    found = seen({"failure": 50, "retry": 100}, *calm, {"failure": 50, "retry": 200}, {"failure": 9, "retry": 20})[
+        "retries"
+    ]
+    assert found.words == "a retry storm, 08:05 to 08:06 UTC: up to 4 retries a call, and 1 more"
+
+
 def test_a_few_retries_are_none() -> None:
     calm = seen({"success": 100, "retry": 30}, {"retry": 19})["retries"]
     assert (calm.value, calm.words, calm.loud) == ("49", "0.5 a call", False)

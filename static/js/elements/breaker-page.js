@@ -25,7 +25,27 @@ class BreakerPage extends HTMLElement {
   #told = ""
 
   connectedCallback() {
+    this.#startRanges()
+    if (this.dataset.past !== undefined) return
     store.subscribe(`breaker:${this.dataset.id}`, (message) => this.#heard(message))
+    // What could not be shown then is asked for now.
+    this.querySelector("#events").addEventListener("mouseleave", () => this.#newsWanted && this.#askNews())
+    document.addEventListener("visibilitychange", () => this.#newsWanted && this.#askNews())
+    startOrders(() => this.#askNews())
+  }
+
+  /** Show the details of a moment of the past. */
+  showPast(details, moment) {
+    this.#drawHead(details.card)
+    this.querySelector("state-diagram").show(details)
+    this.#fillInstances(details.instances)
+    const timeline = this.querySelector("failure-timeline")
+    const query = new URLSearchParams(timeline.dataset.query)
+    query.set("at", moment)
+    timeline.choose(timeline.range, String(query))
+  }
+
+  #startRanges() {
     const timeline = this.querySelector("failure-timeline")
     for (const tab of this.querySelectorAll("[data-range]:not(failure-timeline)")) {
       tab.addEventListener("click", (event) => {
@@ -35,13 +55,11 @@ class BreakerPage extends HTMLElement {
     }
     timeline.addEventListener("zoom", ({ detail }) => this.#choose(timeline, "custom", detail))
     timeline.addEventListener("range", ({ detail }) => this.#ranged(timeline, detail))
-    // What could not be shown then is asked for now.
-    this.querySelector("#events").addEventListener("mouseleave", () => this.#newsWanted && this.#askNews())
-    document.addEventListener("visibilitychange", () => this.#newsWanted && this.#askNews())
-    startOrders(() => this.#askNews())
   }
 
-  #choose(timeline, name, query) {
+  #choose(timeline, name, chosen) {
+    const at = new URLSearchParams(location.search).get("at")
+    const query = at && this.dataset.past !== undefined ? `${new URLSearchParams({ at })}&${chosen}` : chosen
     for (const tab of this.querySelectorAll("nav [data-range]")) {
       if (tab.dataset.range === name) tab.setAttribute("aria-current", "true")
       else tab.removeAttribute("aria-current")

@@ -20,6 +20,8 @@ const FRESH_FOR = {
   custom: 60_000,
 } // ms
 const RESIZE_REST = 150 // ms
+const NARROW = 640 // px
+const LEGEND = 150 // px
 const SHORTEST = 10_000 // ms
 const STATES = ["closed", "half_open", "open", "forced_open", "forced_closed"]
 const COUNTS = ["success", "failure", "timeout", "rejected", "slow", "retry", "fallback"]
@@ -149,6 +151,8 @@ class FailureTimeline extends HTMLElement {
         ...layout,
         ...axes,
         width: this.#width,
+        // The legend wraps on a narrow screen: it takes its own room, not the panels'.
+        height: layout.height + (this.#width < NARROW ? LEGEND : 0),
         font: { family: "Inter Variable, system-ui, sans-serif", size: 12, color: ink },
         paper_bgcolor: "transparent",
         plot_bgcolor: "transparent",
