@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from django.db.models import Q
 
 from breakers import bulk
 from breakers.domain.silence import SECOND
 from breakers.ids import known_id
-from breakers.models import Outage, SettingsChange
-from breakers.models.fields import from_us, to_us
+from breakers.models import Breaker, Outage, SettingsChange
+from breakers.models.fields import to_us
 from breakers.queries.shapes import ErrorGroup
 from breakers.times import rfc3339
 
@@ -63,11 +64,8 @@ class Upstream(msgspec.Struct, frozen=True):
 def trips(breaker_id: str, now: datetime) -> list[Trips]:
     """Trips, open time and mean time to recover of each window that ends now."""
     longest = max(WINDOWS.values())
-    rows = [
-        row
-        for row in Outage.objects.filter(breaker_id=known_id(breaker_id), started_at__lt=now).order_by("started_at")
-        if row.ended_at is None or row.ended_at > now - longest
-    ]
+    of_breaker = Outage.objects.filter(breaker_id=known_id(breaker_id), started_at__lt=now)
+    rows = list(of_breaker.filter(Q(ended_at=None) | Q(ended_at__gt=now - longest)).order_by("started_at"))
     return [_trips(name, now - length, now, rows) for name, length in WINDOWS.items()]
 
 
@@ -188,14 +186,25 @@ def settings_at(breaker_id: int, at: datetime) -> dict[str, Any] | None:
 
 def opened_before(breaker_id: str, dependency: str, start: datetime, end: datetime) -> list[Upstream]:
     """Breakers that opened in [start, end]: others on this dependency, and those of a service of its name."""
-    rows = bulk.select(
-        "SELECT b.id, s.name, b.name, b.dependency, o.started_at FROM breakers_outage o"
-        " JOIN breakers_breaker b ON b.id = o.breaker_id JOIN breakers_service s ON s.id = b.service_id"
-        " WHERE o.started_at >= %s AND o.started_at <= %s AND b.id <> %s AND (b.dependency = %s OR s.name = %s)"
-        " ORDER BY o.started_at LIMIT %s",
-        [to_us(start), to_us(end), known_id(breaker_id), dependency, dependency, MOST_UPSTREAM],
+    # The breakers first, by their own indexes: outages have one of a breaker and a time.
+    others = Breaker.objects.filter(Q(dependency=dependency) | Q(service__name=dependency)).exclude(
+        pk=known_id(breaker_id)
     )
-    return [Upstream(str(row[0]), row[1], row[2], row[3], rfc3339(from_us(row[4]))) for row in rows]
+    rows = (
+        Outage.objects.filter(breaker_id__in=others.values("pk"), started_at__gte=start, started_at__lte=end)
+        .select_related("breaker__service")
+        .order_by("started_at")[:MOST_UPSTREAM]
+    )
+    return [
+        Upstream(
+            str(row.breaker_id),
+            row.breaker.service.name,
+            row.breaker.name,
+            row.breaker.dependency,
+            rfc3339(row.started_at),
+        )
+        for row in rows
+    ]
 
 
 def _changed(before: dict[str, object], after: dict[str, object]) -> list[tuple[str, object, object]]:

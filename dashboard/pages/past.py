@@ -17,7 +17,7 @@ from breakers.queries.past import details_at, wall_at
 from breakers.times import rfc3339
 from dashboard.pages.actors import for_viewers
 from dashboard.pages.context import now_of
-from dashboard.pages.faces import face
+from dashboard.pages.faces import BLANK, face
 from dashboard.pages.ranges import moment_of
 from dashboard.pages.words import sentence, tally
 
@@ -101,6 +101,7 @@ def wall(request: HttpRequest) -> HttpResponse:
         "total": total,
         "form": "cards" if total <= MOST_CARDS else "rows",
         "faces": [face(card, now_of(request)) for card in cards],
+        "blank": BLANK,
         "hidden": total - len(cards),
         "source": reverse("past-wall-json"),
     }

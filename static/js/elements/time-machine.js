@@ -1,6 +1,5 @@
 // <time-machine>: plays the past. A second of ours is so many of then; each is asked for and put into its place.
 
-import "./breaker-card.js"
 import { BreakerCard } from "./breaker-card.js"
 import { fix, set, write } from "../helpers/clock.js"
 
@@ -63,11 +62,11 @@ const showWall = ({ sentence, cards }, moment, at) => {
   write(document.getElementById("past-sentence"), sentence)
   const box = document.getElementById("past-cards")
   const known = new Map([...box.querySelectorAll("breaker-card")].map((card) => [card.dataset.id, card]))
-  const template = box.querySelector("breaker-card")
+  document.getElementById("past-none").hidden = cards.length > 0
   const shown = cards.map((card) => {
-    const element = known.get(card.id) ?? template?.cloneNode(true)
-    if (element instanceof BreakerCard) element.show(card, at)
-    return element
+    const element = known.get(card.id)
+    element?.show(card, at)
+    return element ?? BreakerCard.of(card)
   })
   // Only what changed its place is moved.
   shown.forEach((element, place) => {
