@@ -137,7 +137,8 @@ def sentence(found: Sequence[Edge]) -> str:
     names = sorted({edge.dependency for edge in cut})
     to = names[0] if len(names) == 1 else f"{', '.join(names[:2])} and {len(names) - 2} more"
     to = " and ".join(names) if len(names) == 2 else to
-    return f"{whole(len(cut))} of {whole(len(found))} {ways} cut, to {to}."
+    are = "is" if len(cut) == 1 else "are"
+    return f"{whole(len(cut))} of {whole(len(found))} {ways} {are} cut, to {to}."
 
 
 def cut_off_sentence(cards: Sequence[Card]) -> str:

@@ -32,7 +32,7 @@ def test_the_map_is_drawn_once_and_lives(window: Open, service: Make) -> None:
     shop.goes("db", "open", dependency=f"{shop.name}-db")
     way = page.locator('.map .way[data-state="open"]')
     expect(way).to_have_count(1)
-    expect(page.locator("#map-sentence")).to_have_text(f"1 of 3 ways cut, to {shop.name}-db.")
+    expect(page.locator("#map-sentence")).to_have_text(f"1 of 3 ways is cut, to {shop.name}-db.")
     expect(page.locator("#ways tr", has_text="Open")).to_contain_text(f"{shop.name}-db")
     assert page.evaluate(PLACES) == places
     # A new way waits to be asked for.

@@ -25,9 +25,9 @@ def edge(state: str, dependency: str = "db", service: str = "orders", **counts: 
 def test_the_sentence_says_which_ways_are_cut() -> None:
     assert sentence([]) == "Nothing is drawn yet."
     assert sentence([edge("closed")]) == "No way is cut, of 1 way."
-    assert sentence([edge("open"), edge("closed", "cdn")]) == "1 of 2 ways cut, to db."
-    assert sentence([edge("open"), edge("forced_open", "cdn")]) == "2 of 2 ways cut, to cdn and db."
-    assert sentence([edge("open", name) for name in "abcd"]) == "4 of 4 ways cut, to a, b and 2 more."
+    assert sentence([edge("open"), edge("closed", "cdn")]) == "1 of 2 ways is cut, to db."
+    assert sentence([edge("open"), edge("forced_open", "cdn")]) == "2 of 2 ways are cut, to cdn and db."
+    assert sentence([edge("open", name) for name in "abcd"]) == "4 of 4 ways are cut, to a, b and 2 more."
 
 
 def test_an_edge_in_words() -> None:

@@ -51,7 +51,7 @@ def test_a_breaker_of_then_can_not_be_ordered(signed_in: SignIn, story: str) -> 
 
 def test_the_map_of_then(signed_in: SignIn, story: str) -> None:
     eve = signed_in("viewer")
-    assert "1 of 1 ways cut" in eve.get("/map/").content.decode().replace("1 of 1 way cut", "1 of 1 ways cut")
+    assert "1 of 1 way is cut, to tracking-api." in eve.get("/map/").content.decode()
     page = eve.get(f"/map/?at={ago(20)}").content.decode()
     assert "No way is cut, of 1 way." in page
     assert "data-past" in page
