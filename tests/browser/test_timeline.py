@@ -85,7 +85,8 @@ def test_failures_and_patterns_follow_the_range(window: Open, service: Make) -> 
         {"type": "retry", "breaker": "payments", "count": 90},
     )
     drawn(page)
-    expect(page.locator("#failures tbody tr").first).to_contain_text("Late")
+    # The hour is fetched again every 10 s while something happens.
+    expect(page.locator("#failures tbody tr").first).to_contain_text("Late", timeout=15_000)
     expect(page.locator("#failures tbody tr").first).to_contain_text("too <i>slow")
     expect(page.locator('[data-pattern="retries"]')).to_contain_text("a retry storm")
     page.get_by_text("13 months", exact=True).click()
