@@ -83,7 +83,8 @@ def test_a_service_is_connected_while_one_watches(window: Open, service: Make) -
         return answer.status_code
 
     assert post(type="nonsense") == 422
-    expect(page.locator('[data-step="key"][data-done]')).to_be_visible()
+    # The use of a key is written down every few seconds.
+    expect(page.locator('[data-step="key"][data-done]')).to_be_visible(timeout=15_000)
     expect(page.locator('[data-step="format"]')).to_contain_text("what it sent was refused")
     assert post(type="failure") == 202
     expect(page.locator('[data-step="breaker"][data-done]')).to_contain_text("payments")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from breakers import keys
+from breakers import key_uses, keys
 from breakers.access import BOARD
 from breakers.domain.checking import check
 from breakers.models import Audit, IngestKey, Service
@@ -70,14 +70,14 @@ def test_what_is_wrong_with_a_name_is_said(signed_in: SignIn, db: None) -> None:
 
 
 def test_the_steps_light_up_as_it_arrives(signed_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Keys of other tests may have had the same numbers.
-    monkeypatch.setattr(keys, "_tried_at", {})
+    monkeypatch.setattr(key_uses, "_noted", {})
     eve = signed_in("viewer")
     key = keys.add_service(BOARD, "checkout", at=datetime.now(UTC)).key
     assert key
     watched = f"service=checkout&since={(datetime.now(UTC) - timedelta(minutes=1)).isoformat().replace('+', '%2B')}"
     assert lit(eve, watched) == []
     keys.check_key(key, datetime.now(UTC))
+    key_uses.write_down()
     assert lit(eve, watched) == ["reached", "key"]
     post("checkout", type="failure", breaker="payments")
     assert lit(eve, watched) == ["reached", "key", "format", "breaker"]
