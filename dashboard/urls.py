@@ -4,7 +4,9 @@ from django.urls import include, path, re_path
 
 from dashboard import health, metrics
 from dashboard.api.problems import unknown
-from dashboard.pages import alerts, audit, breaker, orders, sign_in, wall
+from dashboard.pages import alerts, audit, breaker, destinations, orders, routes, sign_in, wall
+from dashboard.pages.acknowledging import acknowledge
+from dashboard.pages.push import worker
 from dashboard.pages.welcome import welcome
 
 urlpatterns = [
@@ -23,6 +25,17 @@ urlpatterns = [
     path("breakers/<str:breaker_id>/timeline.html", breaker.timeline_file, name="timeline-file"),
     path("breakers/<str:breaker_id>/news.json", breaker.news_json, name="news"),
     path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/destinations/", destinations.destinations, name="destinations"),
+    path("alerts/destinations/new/<str:kind>/", destinations.new, name="destination-new"),
+    path("alerts/destinations/add/<str:kind>/", destinations.add, name="destination-add"),
+    path("alerts/destinations/<str:destination_id>/", destinations.destination, name="destination"),
+    path("alerts/destinations/<str:destination_id>/change/", destinations.change, name="destination-change"),
+    path("alerts/routes/new/", routes.new, name="route-new"),
+    path("alerts/routes/add/", routes.save, name="route-add"),
+    path("alerts/routes/<str:route_id>/", routes.route, name="route"),
+    path("alerts/routes/<str:route_id>/save/", routes.save, name="route-save"),
+    path("acknowledge/<str:token>/", acknowledge, name="acknowledge-by-link"),
+    path("push-worker.js", worker, name="push-worker"),
     path("alerts/<str:alert_id>/", alerts.alert, name="alert"),
     re_path(r"^alerts/(?P<alert_id>[^/]+)/(?P<verb>acknowledge|unacknowledge)/$", alerts.handle, name="handle-alert"),
     path("alerts/<str:alert_id>/notifications/<str:notification_id>/resend/", alerts.resend, name="resend"),
