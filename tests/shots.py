@@ -91,6 +91,9 @@ def every_page(browser: Browser, directory: Path) -> None:
             "order": f"/breakers/{story}/order/?action=reset",
             "alerts": "/alerts/",
             "alert": "/alerts/1/",
+            "destinations": "/alerts/destinations/",
+            "destination-new": "/alerts/destinations/new/apprise/?service=pagerduty",
+            "route": "/alerts/routes/new/",
             "audit": "/audit/",
             "api": "/api/v1/docs",
         }
