@@ -75,7 +75,7 @@ def _known(view: RouteView | None) -> dict[str, Any]:
     matchers = dict(view.matchers) if view else {}
     labels = matchers.pop("labels", {})
     hours = view.hours if view else None
-    steps = [(step.after_s / 60, step.destinations) for step in view.steps] if view else []
+    steps = [(f"{step.after_s / 60:g}", step.destinations) for step in view.steps] if view else []
     return {
         "name": view.name if view else "",
         "matchers": [(name, matchers.get(name, "")) for name in NAMES],
