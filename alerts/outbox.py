@@ -4,44 +4,102 @@ import os
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from alerts.destinations import speaking
 from alerts.destinations.base import Notice
 from alerts.domain.backoff import GIVE_UP_AFTER
+from alerts.domain.deciding import SENDS, SENTENCES, Decision, Reason
 from alerts.models import Alert, Destination, Notification
 from alerts.models.notification import State
 
 DUE_AT_ONCE = 200
+BATCH = 500
+
+
+def owed_to(alert: Alert, on: Sequence[Destination]) -> list[Destination]:
+    """Who hears of this alert, of the destinations that are on: all of them, but none of its own failing."""
+    if alert.subject_kind != "destination":
+        return list(on)
+    return [each for each in on if str(each.pk) != alert.subject_id]
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A notification to be written down, and what was decided about it."""
+
+    alert: Alert
+    notice: Notice
+    destination: Destination
+    decision: Decision
 
 
 def owe(alert: Alert, notice: Notice, destinations: Sequence[Destination], at: datetime) -> list[int]:
-    """Write down a notification for each destination; their ids. In the transaction of the alert's change.
+    """Write down a notification that goes to each of these destinations, whatever hushes others; their ids."""
+    goes = Decision(True, SENDS.get(notice.kind, Reason.OPENED))
+    return write([Owed(alert, notice, destination, goes) for destination in destinations], at)
 
-    A resolution is owed to those who were told, or may yet be, whatever is configured now.
+
+def write(owed: Sequence[Owed], at: datetime) -> list[int]:
+    """Write down notifications, in the transaction of their alerts' change; ids of those that are to be sent.
+
+    One that is not to be sent is written too, finished, with the reason.
     """
-    before = list(Notification.objects.filter(alert=alert).select_related("destination").order_by("sequence"))
-    if notice.kind == "resolved":
-        destinations = list({row.destination_id: row.destination for row in before}.values())
-    places = {row.destination_id: row.sequence for row in before}
-    made = Notification.objects.bulk_create(
-        Notification(
-            alert=alert,
-            destination=destination,
-            kind=notice.kind,
-            sequence=places.get(destination.pk, 0) + 1,
-            body=speaking.compose(destination.kind, notice),
-            webhook_id=new_webhook_id(),
-            created_at=at,
-            due_at=at,
-            give_up_at=at + GIVE_UP_AFTER,
+    if not owed:
+        return []
+    told = Notification.objects.filter(alert__in={each.alert.pk for each in owed})
+    places = {(row[0], row[1]): row[2] for row in told.values_list("alert", "destination").annotate(Max("sequence"))}
+    bodies: dict[tuple[int, str], bytes] = {}
+    rows = []
+    for each in owed:
+        place = (each.alert.pk, each.destination.pk)
+        places[place] = places.get(place, 0) + 1
+        spoken = (id(each.notice), each.destination.kind)
+        if spoken not in bodies:
+            bodies[spoken] = speaking.compose(each.destination.kind, each.notice)
+        sends = each.decision.send
+        rows.append(
+            Notification(
+                alert=each.alert,
+                destination=each.destination,
+                kind=each.notice.kind,
+                sequence=places[place],
+                body=bodies[spoken],
+                webhook_id=new_webhook_id(),
+                created_at=at,
+                state=State.DUE if sends else State.DROPPED,
+                reason="" if sends else each.decision.sentence,
+                due_at=at,
+                finished_at=None if sends else at,
+                give_up_at=at + GIVE_UP_AFTER,
+            )
         )
-        for destination in destinations
-    )
-    return [row.pk for row in made]
+    made = Notification.objects.bulk_create(rows, batch_size=BATCH)
+    return [row.pk for row in made if row.state == State.DUE]
+
+
+def told_of(alert: Alert) -> list[Destination]:
+    """Who was told of an alert, or may yet be."""
+    rows = Notification.objects.filter(alert=alert).exclude(state=State.DROPPED).select_related("destination")
+    return list({row.destination_id: row.destination for row in rows.order_by("pk")}.values())
+
+
+def overtake(alert: Alert, at: datetime) -> list[Destination]:
+    """Take back what is owed of an alert that is over and was never tried; the destinations that never heard a word of it."""
+    fresh = Notification.objects.filter(alert=alert, state=State.DUE, attempt=0, claimed_until=None)
+    tried = set(Notification.objects.filter(alert=alert, attempt__gt=0).values_list("destination", flat=True))
+    rows = {row.destination_id: row for row in fresh.select_related("destination") if row.destination_id not in tried}
+    taken = []
+    for destination_id, row in rows.items():
+        # A worker may have claimed it meanwhile: then it is being told.
+        held = fresh.filter(destination=destination_id)
+        if held.update(state=State.DROPPED, reason=SENTENCES[Reason.OVERTAKEN], finished_at=at):
+            taken.append(row.destination)
+    return taken
 
 
 def again(row: Notification, at: datetime) -> Notification:

@@ -159,7 +159,7 @@ def shaped(row: Alert, notifications: list[NotificationView]) -> AlertView:
         acknowledged_at=moment_or_none(row.acknowledged_at),
         acknowledged_comment=row.acknowledged_comment,
         resolved_at=moment_or_none(row.resolved_at),
-        incident=None,
+        incident=None if row.incident_id is None else str(row.incident_id),
         notifications=notifications,
     )
 

@@ -28,13 +28,14 @@ MAY_HAVE_ARRIVED = (Outcome.ACCEPTED, Outcome.UNANSWERED, Outcome.LOST)
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What there is to tell. `kind`: opened or resolved."""
+    """What there is to tell. `members`: of the incident that the alert belongs to; 0: it is in none."""
 
     kind: str
     alert: AlertView
     summary: str
     url: str
     at: datetime
+    members: int = 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)

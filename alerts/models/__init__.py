@@ -2,7 +2,20 @@
 
 from alerts.models.alert import Alert, AlertLog
 from alerts.models.destination import Destination
+from alerts.models.incident import Incident, IncidentLog
 from alerts.models.notification import Attempt, Notification
-from alerts.models.rule import Rule
+from alerts.models.rule import Rule, Watch
+from alerts.models.silence import Silence
 
-__all__ = ["Alert", "AlertLog", "Attempt", "Destination", "Notification", "Rule"]
+__all__ = [
+    "Alert",
+    "AlertLog",
+    "Attempt",
+    "Destination",
+    "Incident",
+    "IncidentLog",
+    "Notification",
+    "Rule",
+    "Silence",
+    "Watch",
+]

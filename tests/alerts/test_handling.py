@@ -153,7 +153,7 @@ def test_pages_of_alerts(scenario: Scenario, grace: Actor) -> None:
     assert names(queries.alerts_page(["firing"])) == ["b4", "b3", "b2"]
     assert names(queries.alerts_page(["acknowledged", "resolved"])) == ["b1", "b0"]
     assert names(queries.alerts_page(["firing"], ["billing"])) == ["b4", "b2"]
-    assert names(queries.alerts_page(labels=[("team", "logistics")], dependencies=["tracking-api"], limit=1)) == ["b4"]
+    assert names(queries.alerts_page(labels=[("team", "logistics")], dependencies=["b4-api"], limit=1)) == ["b4"]
     assert names(queries.alerts_page(labels=[("team", "other")])) == []
     assert names(queries.alerts_page(labels=[("contains", "logistics")])) == []
     assert names(queries.alerts_page(severities=["warning"])) == []
