@@ -101,6 +101,11 @@ class Groups:
         """A card's incident, to be written at the end."""
         self._marks[breaker_id] = incident
 
+    def end(self, row: Incident) -> None:
+        """It was merged away: to be written, and not to live again."""
+        self.changed[row.pk] = row
+        self._merged.add(row.pk)
+
     def _load(self) -> None:
         if self._rows is not None:
             return
@@ -136,10 +141,9 @@ class Groups:
                 alert.incident = row
         row.told = {**gone.told, **row.told}
         gone.resolved_at, gone.update_due_at, gone.merged_into = self.now, None, row
-        self._merged.add(gone.pk)
+        self.end(gone)
         self._log(gone, "rule", f"merged into incident {row.pk}: {row.cause} is behind both")
         self._log(row, "rule", f"took in incident {gone.pk}: {gone.cause} lies on the way to {row.cause}")
-        self.changed[gone.pk] = gone
         case.swallow(other)
         del self._cases[other.key]
         self.news(row)

@@ -27,6 +27,8 @@ def acknowledge(actor: Actor, alert_id: str, comment: str, at: datetime) -> Aler
         before = Status(alert.status)
         if alert.resolved_at is None and alert.acknowledged_at is None:
             alert.acknowledged_by, alert.acknowledged_at, alert.acknowledged_comment = actor.name, at, comment
+            instances = alert.breaker.instances if alert.breaker else {}
+            alert.acknowledged_partly = instances.get("open", 0) < sum(instances.values())
             if alert.status == Status.FIRING:
                 alert.status = Status.ACKNOWLEDGED
         _write(actor, "alert.acknowledge", alert, before, comment, at)

@@ -106,7 +106,9 @@ class Round:
     def found(self, target: Target, rule: Rule, finding: Finding) -> None:
         """A rule looked at a subject."""
         alert = self.live_of(target).get(rule.id)
-        if alert is not None:
+        if alert is not None and (finding.met or alert.status != Status.PENDING):
+            if finding.met and alert.status == Status.PENDING:
+                alert.summary = finding.summary[:500]
             self.pass_time(alert, self.now)
             alert = self.live_of(target).get(rule.id)
         if finding.met is None:

@@ -2,6 +2,7 @@
 look at each again, so that a `for` costs no timer and survives any restart.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -19,6 +20,7 @@ from breakers import bulk
 
 # Looked at in one transaction.
 BATCH = 200
+MOST_DUE = 2_000
 # While something is found, and nothing says when it may change.
 AGAIN = timedelta(seconds=5)
 PROBES_FAIL, LATE = "stuck open, probes fail", "we are late"
@@ -30,11 +32,12 @@ lateness = read.lateness
 def look(now: datetime, late: Facts) -> None:
     """Look at whom a rule might find something at, and at whom it is time to look again. `late`: how late we were before this sweep."""
     book = ruling.current()
+    due = _due(now)
     for kind in KINDS:
         if kind == OPENED:
             continue
         rules = book.by_kind.get(kind, ())
-        ids = _due(kind, now) | _new(kind, rules, now)
+        ids = due[kind] | _new(kind, rules, now)
         if kind == LATE and (late.oldest_transition_at or late.oldest_notice_at):
             ids = {read.BOARD.id}
         for start in range(0, len(ids), BATCH):
@@ -42,8 +45,13 @@ def look(now: datetime, late: Facts) -> None:
                 _look_at(kind, rules, sorted(ids)[start : start + BATCH], now, late)
 
 
-def _due(kind: str, now: datetime) -> set[str]:
-    return set(_watches(kind).filter(next_check_at__lte=now).values_list("subject_id", flat=True)[:BATCH])
+def _due(now: datetime) -> dict[str, set[str]]:
+    """Those to be looked at again, by kind."""
+    found: dict[str, set[str]] = defaultdict(set)
+    rows = Watch.objects.filter(next_check_at__lte=now).order_by("next_check_at")
+    for kind, id in rows.values_list("kind", "subject_id")[:MOST_DUE]:
+        found[kind].add(id)
+    return found
 
 
 def _new(kind: str, rules: Sequence[Rule], now: datetime) -> set[str]:
@@ -66,7 +74,7 @@ def _look_at(kind: str, rules: Sequence[Rule], ids: Sequence[str], now: datetime
     for target, told in read.of_subjects(kind, ids, now):
         facts = late if kind == LATE else told
         live = round.live_of(target)
-        findings = evaluate(facts, rules, now, live)
+        findings = evaluate(facts, rules, now, [id for id, alert in live.items() if _firing(alert)])
         speaking = {rule.id for rule, _ in findings}
         findings += [(ruling.as_read(round.book.rows[id]), NO_LONGER) for id in live if id not in speaking]
         moments = []
