@@ -23,6 +23,8 @@ from breakers.models import Outage, Transition
 BATCH = 50
 # So many waiting are a storm: larger bites, so that the fixed cost of a transaction is paid less often.
 STORM_BATCH = 200
+# Transitions that waited so long are a backlog.
+BEHIND = timedelta(seconds=60)
 ACKNOWLEDGED_FOR = timedelta(hours=4)
 
 log = structlog.get_logger(__name__)
@@ -116,12 +118,19 @@ def _missed_closings() -> QuerySet[Alert]:
 
 def _of_transitions(rows: list[Transition], now: datetime) -> None:
     round = Round(now)
-    round.load("breaker", {str(row.breaker_id) for row in rows})
+    breakers = {row.breaker_id for row in rows}
+    round.load("breaker", {str(breaker) for breaker in breakers})
+    behind = bool(rows) and rows[0].recorded_at < now - BEHIND
+    if behind:
+        # Whatever else we know of these breakers, at once: nobody is woken for what has ended since.
+        rows = list(_waiting().filter(breaker__in=breakers))
     for row in rows:
         if row.late:
             _of_late(round, row)
         else:
             round.headline(target_of(row.breaker), row.to_state, row.at, row.recorded_at, {"transition": row.pk})
+    if behind:
+        round.pass_all(now)
     Transition.objects.filter(pk__in=[row.pk for row in rows]).update(evaluated_at=now)
     round.close()
 

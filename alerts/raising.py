@@ -86,6 +86,11 @@ class Round:
             waited = alert.rule.keep_s if step.to == Status.RESOLVED else alert.rule.for_s
             self._take(alert, step, {"waited_s": waited})
 
+    def pass_all(self, until: datetime) -> None:
+        """Let the clock decide everything that is at hand."""
+        for alert in [each for some in self._live.values() for each in some.values()]:
+            self.pass_time(alert, until)
+
     def headline(self, target: Target, state: str, at: datetime, seen_at: datetime, why: dict[str, Any]) -> None:
         """A breaker's headline is in this state since `at`; `seen_at`: when we stored that."""
         for alert in self.live_of(target).values():
