@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from alerts.shapes import AlertView, NotificationView
+from alerts.shapes import AlertView, IncidentView, NotificationView, PreviewView, RuleView, SilenceView
 from breakers.queries.shapes import AuditView, Card, CommandView, EventView, ServiceView, Timeline
 from dashboard.api.answers import JSON
 from dashboard.api.application import api
@@ -19,7 +19,7 @@ PREFIX = "api/v1/"
 REF = "#/components/schemas/"
 ANSWERED = (
     Card, BreakerView, Timeline, EventView, CommandView, AlertView, NotificationView, ServiceView, AddedService,
-    AddedKey, AuditView, Problem,
+    AddedKey, AuditView, IncidentView, RuleView, PreviewView, SilenceView, Problem,
 )  # fmt: skip
 
 

@@ -56,7 +56,8 @@ def past(minutes: Sequence[tuple[datetime, Minute]], rule: Rule) -> list[tuple[d
     firing = False
     for at, minute in minutes:
         value, of = measured(rule.kind, minute)
-        if last is not None and (at - last).total_seconds() > max(rule.keep_s, 60):
+        gap = (at - last).total_seconds() if last is not None else 0.0
+        if gap > (60 + rule.keep_s if firing else 60):
             since, firing = None, False
         if of < least or not _exceeds(rule.kind, value, threshold * (HYSTERESIS if firing else 1)):
             if not firing:
