@@ -35,7 +35,7 @@ def preview(row: Row, now: datetime) -> PreviewView:
     breakers = {
         each.pk: each for each in Breaker.objects.select_related("service") if rule.matchers.matches(_subject(each))
     }
-    fired = _fired(rule, breakers, now - timedelta(days=DAYS))
+    fired = _fired(rule, breakers, now)
     items = sorted(fired, key=lambda each: each[1][0], reverse=True)
     n = len(items)
     times = "never" if n == 0 else f"{n} time{'s' * (n != 1)}"
@@ -44,24 +44,27 @@ def preview(row: Row, now: datetime) -> PreviewView:
     )
 
 
-def _fired(rule: Rule, breakers: dict[int, Breaker], since: datetime) -> list[tuple[Breaker | str, Span]]:
+def _fired(rule: Rule, breakers: dict[int, Breaker], now: datetime) -> list[tuple[Breaker | str, Span]]:
+    since = now - timedelta(days=DAYS)
     if rule.kind == "silent":
-        return _silent(rule, breakers, since)
+        return _silent(rule, breakers, since, now)
     spans: dict[int, list[Span]] = {}
     if rule.kind in TRAFFIC:
         spans = _traffic(rule, breakers, since)
     elif rule.kind == "partly open":
-        spans = {id: history.held(found, rule.for_s, rule.keep_s) for id, found in _partly(breakers, since).items()}
+        spans = {
+            id: history.held(found, rule.for_s, rule.keep_s, now) for id, found in _partly(breakers, since).items()
+        }
     elif rule.kind == "forced too long":
         steps = _steps(breakers, since)
         alone = rule.parameters["alone_s"]
-        spans = {id: history.held(history.while_in(some, FORCED), alone, 0) for id, some in steps.items()}
+        spans = {id: history.held(history.while_in(some, FORCED), alone, 0, now) for id, some in steps.items()}
     else:
-        spans = _of_outages(rule, breakers, since)
+        spans = _of_outages(rule, breakers, since, now)
     return [(breakers[id], span) for id, found in spans.items() for span in found]
 
 
-def _of_outages(rule: Rule, breakers: dict[int, Breaker], since: datetime) -> dict[int, list[Span]]:
+def _of_outages(rule: Rule, breakers: dict[int, Breaker], since: datetime, now: datetime) -> dict[int, list[Span]]:
     outages: dict[int, list[Outage]] = defaultdict(list)
     for outage in Outage.objects.filter(breaker__in=breakers, started_at__gte=since).order_by("started_at"):
         outages[outage.breaker_id].append(outage)
@@ -79,17 +82,17 @@ def _of_outages(rule: Rule, breakers: dict[int, Breaker], since: datetime) -> di
         spans = [(each.started_at, each.ended_at) for each in some]
         match rule.kind:
             case "opened":
-                found[id] = history.held(spans, rule.for_s, rule.keep_s)
+                found[id] = history.held(spans, rule.for_s, rule.keep_s, now)
             case "flapping":
                 found[id] = list(flapping.past([begun for begun, _ in spans], rule, reset_s))
             case "stuck open, probes fail":
                 patience = max(rule.parameters["open_s"], rule.parameters["times_reset"] * reset_s)
                 failed = [(e.started_at, e.ended_at) for e in some if e.failed_probes >= rule.parameters["probes"]]
-                found[id] = history.held(failed, patience, 0)
+                found[id] = history.held(failed, patience, 0, now)
             case _:
                 patience = max(rule.parameters["open_s"], rule.parameters["times_reset"] * reset_s)
                 quiet = [span for span in spans if not _between(probes[id], *span)]
-                found[id] = history.held(quiet, patience, 0)
+                found[id] = history.held(quiet, patience, 0, now)
     return found
 
 
@@ -126,7 +129,9 @@ def _partly(breakers: dict[int, Breaker], since: datetime) -> dict[int, list[Spa
     return {id: history.while_in(some, ["partly"]) for id, some in steps.items()}
 
 
-def _silent(rule: Rule, breakers: dict[int, Breaker], since: datetime) -> list[tuple[Breaker | str, Span]]:
+def _silent(
+    rule: Rule, breakers: dict[int, Breaker], since: datetime, now: datetime
+) -> list[tuple[Breaker | str, Span]]:
     rows = Transition.objects.filter(breaker__in=breakers, instance_name__isnull=False, at__gte=since)
     steps: dict[tuple[str, str], list[tuple[datetime, str]]] = defaultdict(list)
     for id, instance, state, at in rows.order_by("at", "id").values_list("breaker", "instance_name", "to_state", "at"):
@@ -135,7 +140,9 @@ def _silent(rule: Rule, breakers: dict[int, Breaker], since: datetime) -> list[t
     for (service, _), some in steps.items():
         spans[service] += history.while_in(some, ["stale", "unknown"])
     return [
-        (service, span) for service, found in spans.items() for span in history.held(found, rule.for_s, rule.keep_s)
+        (service, span)
+        for service, found in spans.items()
+        for span in history.held(found, rule.for_s, rule.keep_s, now)
     ]
 
 

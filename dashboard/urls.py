@@ -4,7 +4,7 @@ from django.urls import include, path, re_path
 
 from dashboard import health, metrics
 from dashboard.api.problems import unknown
-from dashboard.pages import alerts, audit, breaker, orders, sign_in, wall
+from dashboard.pages import alerts, audit, breaker, incidents, orders, rules, sign_in, silences, wall
 from dashboard.pages.welcome import welcome
 
 urlpatterns = [
@@ -23,6 +23,21 @@ urlpatterns = [
     path("breakers/<str:breaker_id>/timeline.html", breaker.timeline_file, name="timeline-file"),
     path("breakers/<str:breaker_id>/news.json", breaker.news_json, name="news"),
     path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/rules/", rules.rules, name="rules"),
+    path("alerts/rules/new/", rules.rule, name="new-rule"),
+    path("alerts/rules/preview.json", rules.preview_json, name="rule-preview"),
+    path("alerts/rules/<str:rule_id>/", rules.rule, name="rule"),
+    re_path(r"^alerts/rules/(?P<rule_id>[^/]+)/(?P<verb>on|off|remove)/$", rules.switch, name="switch-rule"),
+    path("alerts/silences/", silences.silences, name="silences"),
+    path("alerts/silences/hidden.json", silences.hidden_json, name="silence-hides"),
+    path("alerts/silences/<str:silence_id>/end/", silences.end, name="end-silence"),
+    path("incidents/", incidents.incidents, name="incidents"),
+    path("incidents/<str:incident_id>/", incidents.incident, name="incident"),
+    re_path(
+        r"^incidents/(?P<incident_id>[^/]+)/(?P<verb>acknowledge|split|merge|not-this)/$",
+        incidents.handle,
+        name="handle-incident",
+    ),
     path("alerts/<str:alert_id>/", alerts.alert, name="alert"),
     re_path(r"^alerts/(?P<alert_id>[^/]+)/(?P<verb>acknowledge|unacknowledge)/$", alerts.handle, name="handle-alert"),
     path("alerts/<str:alert_id>/notifications/<str:notification_id>/resend/", alerts.resend, name="resend"),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 Span = tuple[datetime, datetime | None]
 
 
-def held(spans: Iterable[Span], for_s: float, keep_s: float) -> list[Span]:
+def held(spans: Iterable[Span], for_s: float, keep_s: float, now: datetime) -> list[Span]:
     """When an alert would have lived: from the end of `for` to the end of the condition, joined inside the hold."""
     patience, hold = timedelta(seconds=for_s), timedelta(seconds=keep_s)
     found: list[Span] = []
@@ -15,7 +15,7 @@ def held(spans: Iterable[Span], for_s: float, keep_s: float) -> list[Span]:
         last = found[-1] if found else None
         if last is not None and (last[1] is None or begun <= last[1] + hold):
             found[-1] = (last[0], None if last[1] is None or ended is None else max(last[1], ended))
-        elif ended is None or ended - begun >= patience:
+        elif (ended or now) - begun >= patience:
             found.append((begun + patience, ended))
     return found
 
