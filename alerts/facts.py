@@ -15,11 +15,11 @@ from alerts.domain.rules import Facts, Rule
 from alerts.domain.rules.overrides import FORCED
 from alerts.domain.rules.shapes import Minute
 from alerts.domain.rules.traffic import measured
-from alerts.models import Destination, Notification
+from alerts.models import DeliveryFault, Destination, Notification
 from alerts.models.notification import State
 from alerts.raising import Target, target_of
 from breakers import bulk
-from breakers.models import Breaker, Command, Instance, Outage, Rollup10s, Service, Transition
+from breakers.models import Breaker, Command, Instance, Outage, ReachedLimit, Rollup10s, Service, Transition
 from breakers.models.fields import to_us
 
 SECOND = 1_000_000
@@ -27,8 +27,6 @@ DAY = timedelta(days=1)
 MINUTE_COLUMNS = ("success", "failure", "timeout", "rejected", "slow", "retry", "fallback")
 TRAFFIC = ("failure rate", "slow rate", "rejected share", "fallback share", "retry storm")
 BOARD = Target("board", "board", Subject(), {})
-# Given up within so long counts as new; after that the page alone says it.
-DEAD_IS_NEW = timedelta(minutes=10)
 
 Pair = tuple[Target, Facts]
 
@@ -126,10 +124,14 @@ def _quiet(rules: Sequence[Rule], now: datetime) -> QuerySet[Any, int]:
     return silent.values_list("breaker__service", flat=True).distinct()
 
 
+def _limited(rules: Sequence[Rule], now: datetime) -> QuerySet[Any, int]:
+    within = max(rule.seconds("within_s") for rule in rules)
+    return ReachedLimit.objects.filter(last_at__gt=now - within).values_list("service", flat=True).distinct()
+
+
 def _ill(rules: Sequence[Rule], now: datetime) -> list[str]:
-    dead = Q(notifications__state=State.DEAD, notifications__finished_at__gt=now - DEAD_IS_NEW)
-    rows = Destination.objects.filter(Q(open_until__isnull=False) | dead, off_at=None)
-    return [str(pk) for pk in rows.values_list("pk", flat=True).distinct()]
+    rows = DeliveryFault.objects.filter(ended_at=None).values_list("destination", flat=True)
+    return [str(pk) for pk in rows.distinct()]
 
 
 def _everyone(rules: Sequence[Rule], now: datetime) -> list[str]:
@@ -145,6 +147,7 @@ _FINDERS: Mapping[str, Callable[[Sequence[Rule], datetime], Iterable[Any]]] = {
     "not as wanted": _wanted,
     "command not applied": _ordered,
     "silent": _quiet,
+    "limit reached": _limited,
     "delivery failing": _ill,
     "nothing from anyone": _everyone,
 }
@@ -228,6 +231,8 @@ def _metrics_only(ids: list[int]) -> set[int]:
 
 def _of_services(ids: Iterable[str], kind: str, now: datetime) -> list[Pair]:
     wanted = [int(id) for id in ids]
+    if kind == "limit reached":
+        return _with_limits(wanted)
     found = []
     copies: dict[int, dict[str, list[Instance]]] = defaultdict(lambda: defaultdict(list))
     live = Instance.objects.filter(breaker__service__in=wanted, left_at=None, interval_s__isnull=False)
@@ -253,16 +258,30 @@ def _of_services(ids: Iterable[str], kind: str, now: datetime) -> list[Pair]:
     return found
 
 
-def _of_destinations(ids: Iterable[str], now: datetime) -> list[Pair]:
-    new = Q(notifications__state=State.DEAD, notifications__finished_at__gt=now - DEAD_IS_NEW)
+def _with_limits(ids: list[int]) -> list[Pair]:
+    reached: dict[int, dict[str, datetime]] = defaultdict(dict)
+    for row in ReachedLimit.objects.filter(service__in=ids):
+        reached[row.service_id][row.what] = row.last_at
     found = []
-    for row in Destination.objects.filter(pk__in=list(ids)).annotate(dead=Count("notifications", filter=new)):
-        subject = Subject(breaker=row.name)
+    for service in Service.objects.filter(pk__in=ids):
+        facts = Facts(Subject(service=service.name), limits=reached[service.pk])
+        found.append((Target("service", str(service.pk), facts.subject, {}), facts))
+    return found
+
+
+def _of_destinations(ids: Iterable[str], now: datetime) -> list[Pair]:
+    faults: dict[str, list[DeliveryFault]] = defaultdict(list)
+    for fault in DeliveryFault.objects.filter(destination__in=list(ids), ended_at=None).order_by("pk"):
+        faults[str(fault.destination_id)].append(fault)
+    found = []
+    for row in Destination.objects.filter(pk__in=list(ids)):
+        subject, mine = Subject(breaker=row.name), faults[str(row.pk)]
+        failing = [fault for fault in mine if fault.kind == DeliveryFault.Kind.FAILING]
         facts = Facts(
             subject,
-            open_since=row.last_failure_at if row.open_until is not None and row.off_at is None else None,
-            dead=row.dead if row.off_at is None else 0,
-            last_error=row.last_error,
+            open_since=failing[0].began_at if failing else None,
+            dead=len(mine) - len(failing),
+            last_error=failing[-1].detail if failing else row.last_error,
         )
         found.append((Target("destination", str(row.pk), subject, {}), facts))
     return found

@@ -2,7 +2,10 @@
 
 from datetime import datetime
 
+from django.conf import settings
+
 from alerts import outbox, queries
+from alerts.destinations.base import Notice
 from alerts.domain.lifecycle import Status
 from alerts.models import Alert, AlertLog, Notification
 from alerts.models.notification import State
@@ -63,8 +66,9 @@ def resend(actor: Actor, notification_id: str, at: datetime) -> NotificationView
             raise Conflict(f"notification {notification_id} is still being tried; next at {row.due_at:%H:%M:%S} UTC")
         if row.destination.off_at is not None:
             raise Conflict(f"{row.destination.name} is switched off")
-        new = outbox.again(row, at)
-        alert = Alert.objects.get(pk=row.alert_id)
+        alert = Alert.objects.select_related("rule").get(pk=row.alert_id)
+        url = f"{settings.SITE_URL}/alerts/{alert.pk}"
+        new = outbox.again(row, Notice(row.kind, queries.shaped(alert, []), alert.summary, url, at), at)
         alert.version = bulk.next_version()
         alert.save(update_fields=["version"])
         auditing.write(

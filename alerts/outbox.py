@@ -10,22 +10,16 @@ from itertools import groupby
 
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
+from alerts import links
 from alerts.destinations import speaking
 from alerts.destinations.base import Notice
 from alerts.domain.backoff import GIVE_UP_AFTER
-from alerts.domain.deciding import SENDS, SENTENCES, Decision, Reason
+from alerts.domain.deciding import SENTENCES, Decision, Reason
 from alerts.models import Alert, Destination, Notification
 from alerts.models.notification import State
 
 DUE_AT_ONCE = 200
 BATCH = 500
-
-
-def owed_to(alert: Alert, on: Sequence[Destination]) -> list[Destination]:
-    """Who hears of this alert, of the destinations that are on: all of them, but none of its own failing."""
-    if alert.subject_kind != "destination":
-        return list(on)
-    return [each for each in on if str(each.pk) != alert.subject_id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +32,6 @@ class Owed:
     decision: Decision
 
 
-def owe(alert: Alert, notice: Notice, destinations: Sequence[Destination], at: datetime) -> list[int]:
-    """Write down a notification that goes to each of these destinations, whatever hushes others; their ids."""
-    goes = Decision(True, SENDS.get(notice.kind, Reason.OPENED))
-    return write([Owed(alert, notice, destination, goes) for destination in destinations], at)
-
-
 def write(owed: Sequence[Owed], at: datetime) -> list[int]:
     """Write down notifications, in the transaction of their alerts' change; ids of those that are to be sent.
 
@@ -53,14 +41,10 @@ def write(owed: Sequence[Owed], at: datetime) -> list[int]:
         return []
     told = Notification.objects.filter(alert__in={each.alert.pk for each in owed})
     places = {(row[0], row[1]): row[2] for row in told.values_list("alert", "destination").annotate(Max("sequence"))}
-    bodies: dict[tuple[int, str], bytes] = {}
     rows = []
     for each in owed:
         place = (each.alert.pk, each.destination.pk)
         places[place] = places.get(place, 0) + 1
-        spoken = (id(each.notice), each.destination.kind)
-        if spoken not in bodies:
-            bodies[spoken] = speaking.compose(each.destination.kind, each.notice)
         sends = each.decision.send
         rows.append(
             Notification(
@@ -68,7 +52,8 @@ def write(owed: Sequence[Owed], at: datetime) -> list[int]:
                 destination=each.destination,
                 kind=each.notice.kind,
                 sequence=places[place],
-                body=bodies[spoken],
+                # What is not sent has no words, until someone sends it by hand.
+                body=_composed(each.notice, each.alert, each.destination) if sends else b"",
                 webhook_id=new_webhook_id(),
                 created_at=at,
                 state=State.DUE if sends else State.DROPPED,
@@ -84,7 +69,8 @@ def write(owed: Sequence[Owed], at: datetime) -> list[int]:
 
 def told_of(alert: Alert) -> list[Destination]:
     """Who was told of an alert, or may yet be."""
-    rows = Notification.objects.filter(alert=alert).exclude(state=State.DROPPED).select_related("destination")
+    silent = Q(state=State.DROPPED, digest=None)
+    rows = Notification.objects.filter(~silent, alert=alert).select_related("destination")
     return list({row.destination_id: row.destination for row in rows.order_by("pk")}.values())
 
 
@@ -102,8 +88,8 @@ def overtake(alert: Alert, at: datetime) -> list[Destination]:
     return taken
 
 
-def again(row: Notification, at: datetime) -> Notification:
-    """The same message as a new notification, behind all others of its alert and destination."""
+def again(row: Notification, notice: Notice, at: datetime) -> Notification:
+    """The same message as a new notification, behind all others of its alert and destination. `notice`: where it has no words yet."""
     last = (
         Notification.objects.filter(alert=row.alert_id, destination=row.destination_id).order_by("-sequence")[:1].get()
     )
@@ -112,7 +98,7 @@ def again(row: Notification, at: datetime) -> Notification:
         destination_id=row.destination_id,
         kind=row.kind,
         sequence=last.sequence + 1,
-        body=row.body,
+        body=bytes(row.body) or _composed(notice, row.alert, row.destination),
         webhook_id=new_webhook_id(),
         created_at=at,
         resend_of=row,
@@ -132,7 +118,7 @@ def claimable(at: datetime) -> QuerySet[Notification]:
 
 def due(at: datetime) -> list[int]:
     """Ids of what can be sent now, oldest first, a few of each destination before many of one."""
-    open_ones = Q(destination__open_until__gt=at)
+    open_ones = Q(destination__open_until__gt=at) | Q(destination__rests_until__gt=at)
     rows = (
         claimable(at).exclude(open_ones).order_by("destination_id", "due_at", "pk").values_list("destination_id", "pk")
     )
@@ -144,6 +130,10 @@ def next_of(destination: Destination, at: datetime) -> int | None:
     """The id of what has waited longest for this destination; None where nothing can go now."""
     waiting = claimable(at).filter(destination=destination).order_by("due_at", "pk")
     return waiting.values_list("pk", flat=True).first()
+
+
+def _composed(notice: Notice, alert: Alert, destination: Destination) -> bytes:
+    return speaking.compose(destination.kind, links.with_link(notice, alert, destination))
 
 
 def new_webhook_id() -> str:

@@ -220,7 +220,7 @@ class Round:
         self._save()
         ids = telling.close(self) if self.tells or self.incidents.changed else []
         for alert, said in self._reminders:
-            ids += outbox.owe(alert, self.notice(alert, "repeat", said), outbox.owed_to(alert, self.on), self.now)
+            ids += telling.remind(self, alert, said)
         marks = self.incidents.save(self)
         if marks:
             marking.incidents(marks, self.version)

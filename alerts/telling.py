@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from alerts import outbox, silencing
+from alerts import outbox, routing, silencing
+from alerts.destinations.base import Notice
 from alerts.domain import wording
 from alerts.domain.deciding import About, Decision, Hush, Last, Reason, weigh
 from alerts.domain.matching import Subject, labels_of
-from alerts.models import Alert, Destination, Incident
+from alerts.models import Alert, Destination, Incident, Route
 from alerts.models.rule import OPENED
 
 if TYPE_CHECKING:
@@ -42,12 +43,38 @@ def close(round: "Round") -> list[int]:
     return ids + teller.updates()
 
 
+def remind(round: "Round", alert: Alert, said: str) -> list[int]:
+    """Say something by an alert that is hushed, to all who would hear of it; ids of what is to be sent."""
+    goes, notice = Decision(True, Reason.REPEAT), round.notice(alert, "repeat", said)
+    to = routing.owed_to(alert, round.on, round.now)
+    return outbox.write([outbox.Owed(alert, notice, destination, goes) for destination in to], round.now)
+
+
+def again(alert: Alert, notice: Notice, destination: Destination, now: datetime) -> list[int]:
+    """A reminder to one destination: it is hushed by what hushes an opening; the id of what is to be sent, if it is."""
+    incident, inhibited = alert.incident, ""
+    if alert.rule.kind == OPENED and incident is not None:
+        lead = incident.told.get(str(destination.pk))
+        inhibited = f"part of incident {incident.pk}" if lead is not None and lead != alert.pk else ""
+    elif alert.breaker_id is not None:
+        known = Alert.objects.filter(
+            rule__kind=OPENED, breaker=alert.breaker_id, resolved_at=None, incident__isnull=False
+        )
+        member = known.values_list("incident", flat=True).first()
+        inhibited = f"part of incident {member}" if member is not None else ""
+    about = About(notice.kind, subject_of(alert), inhibited_by=inhibited, acknowledged_by=alert.acknowledged_by)
+    decision = weigh(about, silencing.at_work(now), Last(on=destination.off_at is None), now)
+    return outbox.write([outbox.Owed(alert, notice, destination, decision)], now)
+
+
 class _Teller:
     def __init__(self, round: "Round") -> None:
         self._round = round
         self._hushes: list[Hush] = silencing.at_work(round.now)
         self._owed: list[outbox.Owed] = []
         self._over: set[int] = set()
+        # Asked once: until the first route exists, all hear of everything.
+        self._everyone = None if Route.objects.exists() else routing.everyone(round.on)
         fresh = [each.alert.breaker_id for each in round.tells if each.kind != "resolved"]
         self._flapping = _breakers_with(FLAPPING, fresh)
         self._incidents = _incidents_of(fresh, round)
@@ -55,6 +82,13 @@ class _Teller:
             any(each.alert.rule.kind == SILENT for each in round.tells)
             and Alert.objects.filter(rule__kind=NOTHING, resolved_at=None).exclude(status="pending").exists()
         )
+
+    def _owed_to(self, alert: Alert) -> list[Destination]:
+        """Who hears of it, but for a destination of its own failing."""
+        owed = self._everyone if self._everyone is not None else routing.owed_to(alert, self._round.on, self._round.now)
+        if alert.subject_kind != "destination":
+            return owed
+        return [each for each in owed if str(each.pk) != alert.subject_id]
 
     def flush(self) -> list[int]:
         """Write what is owed so far."""
@@ -69,7 +103,7 @@ class _Teller:
         over = alert.resolved_at is not None
         summary = _was_open(alert) if over else alert.summary
         notice = round.notice(alert, tell.kind)
-        for destination in outbox.owed_to(alert, round.on):
+        for destination in self._owed_to(alert):
             if destination.pk in known:
                 continue
             about = About(
@@ -85,7 +119,7 @@ class _Teller:
             decision = weigh(about, self._hushes, Last(on=destination.off_at is None), round.now)
             self._owed.append(outbox.Owed(alert, notice, destination, decision))
             if decision.reason == Reason.OVERTAKEN:
-                both = round.notice(alert, "digest", summary)
+                both = round.notice(alert, "update", summary)
                 self._owed.append(outbox.Owed(alert, both, destination, Decision(True, Reason.OPENED)))
             if incident is not None:
                 self._note(incident, alert, destination, decision)
@@ -101,7 +135,7 @@ class _Teller:
         skipped = {destination.pk for destination in late}
         goes = Decision(True, Reason.RESOLVED)
         for destination in late:
-            self._owed.append(outbox.Owed(alert, round.notice(alert, "digest", _was_open(alert)), destination, goes))
+            self._owed.append(outbox.Owed(alert, round.notice(alert, "update", _was_open(alert)), destination, goes))
         told = [destination for destination in outbox.told_of(alert) if destination.pk not in skipped]
         if told:
             notice = round.notice(alert, "resolved", _ended(alert))
@@ -138,7 +172,7 @@ class _Teller:
         services = len({each.service for each in members})
         summary = wording.incident(row.cause, len(members), services, open_now, row.confidence)
         by_id = {each.pk: each for each in live}
-        by_destination = {str(each.pk): each for each in round.on}
+        by_destination = {str(each.pk): each for each in Destination.objects.filter(pk__in=list(row.told))}
         for destination_id, lead in list(row.told.items()):
             destination = by_destination.get(destination_id)
             if destination is None:

@@ -58,7 +58,7 @@ def storm(breakers: int) -> bool:
         begun = time.monotonic()
         evaluating.sweep(now + timedelta(seconds=after))
         sweeps.append(time.monotonic() - begun)
-    sent = Notification.objects.exclude(state="dropped").exclude(kind="digest")
+    sent = Notification.objects.exclude(state="dropped")
     by_incident: dict[int, Counter[str]] = {}
     for incident, kind in sent.values_list("alert__incident", "kind"):
         by_incident.setdefault(incident or 0, Counter())[kind] += 1

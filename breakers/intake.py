@@ -21,6 +21,9 @@ from breakers.recording import Answer, Submission, listen, record
 MOST_AT_ONCE = 1_000
 # Reports that may wait: beyond, posts are turned away early, before memory is.
 MOST_WAITING = 20_000
+MOST_BYTES = 64 << 20
+# A database that let the first of them wait this long will let the next wait longer.
+LONGEST_WAIT = 3.0  # s
 PULSE_EVERY = 5.0  # s
 # Under load, a moment more of gathering makes a batch that costs less a request; a lone request never waits for it.
 BUSY = 8  # requests in the last batch
@@ -42,6 +45,8 @@ class Intake:
         self._clock = clock
         self._waiting: list[Waiting] = []
         self._reports = 0
+        self._bytes = 0
+        self._waiting_since = 0.0
         self._last = 0
         self._wake = threading.Condition()
         self._stopping = False
@@ -63,17 +68,30 @@ class Intake:
         if self._thread is not None:
             self._thread.join(timeout=8)
 
+    def require_room(self) -> None:
+        """Turn a post away early, before its body costs anything. Errors: StoreUnavailable."""
+        if self._stopping:
+            raise StoreUnavailable("the intake is stopping")
+        if self._reports >= MOST_WAITING or self._bytes >= MOST_BYTES:
+            raise StoreUnavailable(
+                f"the database is slow: {self._reports:,} events ({self._bytes:,} bytes) wait for it already"
+            )
+        if self._waiting and time.monotonic() - self._waiting_since > LONGEST_WAIT:
+            raise StoreUnavailable(
+                f"the database is slow: others wait for it for more than {LONGEST_WAIT:.0f} s already"
+            )
+
     async def submit(self, submission: Submission) -> Answer:
         """Store and apply; the answer comes after the commit. Errors: StoreUnavailable, with nothing stored."""
         assert self._loop is not None
         future: asyncio.Future[Answer] = self._loop.create_future()
         with self._wake:
-            if self._stopping or self._reports >= MOST_WAITING:
-                why = "is stopping" if self._stopping else f"has {self._reports} events waiting for the database"
-                raise StoreUnavailable(f"the intake {why}")
+            self.require_room()
             self._waiting.append((submission, future))
             self._reports += len(submission.reports)
+            self._bytes += submission.size
             if len(self._waiting) == 1:
+                self._waiting_since = time.monotonic()
                 self._wake.notify()
         return await future
 
@@ -101,14 +119,17 @@ class Intake:
             if self._last >= BUSY and len(self._waiting) < FULL and not self._stopping:
                 # Submissions notify only the first of a batch: this sleeps its time out.
                 self._wake.wait(GATHERED)
-            taken, reports = 0, 0
+            taken, reports, size = 0, 0, 0
             for submission, _ in self._waiting:
                 if taken and reports + len(submission.reports) > MOST_AT_ONCE:
                     break
                 taken += 1
                 reports += len(submission.reports)
+                size += submission.size
             batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
             self._reports -= reports
+            self._bytes -= size
+            self._waiting_since = time.monotonic()
             self._last = len(batch)
             return batch
 
@@ -132,7 +153,7 @@ class Intake:
         if time.monotonic() - began < HELD_UP:
             return []
         with self._wake:
-            waiting, self._waiting, self._reports = self._waiting, [], 0
+            waiting, self._waiting, self._reports, self._bytes = self._waiting, [], 0, 0
             return waiting
 
     def _alone(self, submission: Submission) -> Answer | Exception:

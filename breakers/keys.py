@@ -14,14 +14,19 @@ import zlib
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db import DatabaseError, models, transaction
 
 from breakers import auditing, bulk
 from breakers.access import Actor, Role, require
+from breakers.configuring import configure
+from breakers.domain.keeping import Keeping, keeping_of
+from breakers.domain.limits import Limits, limits_of
 from breakers.errors import Conflict, Invalid, NotFound
 from breakers.models import ApiToken, IngestKey, Service
 from breakers.models.service import NAME_LENGTH
 from breakers.signals import access_changed
+from breakers.signing import OFF, Signing, signing_of
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 ID_LENGTH = 8
@@ -41,14 +46,19 @@ class KeyOwner(NamedTuple):
     service_id: int
     key_id: str
     paused: bool
+    # None: its posts are not signed.
+    signing: Signing | None
+    limits: Limits
+    keeping: Keeping
 
 
 class AddedService(NamedTuple):
-    """A service, and its new key; None: no key was made."""
+    """A service, and its new key; None: no key was made. `signing_secret`: the one that was made for it."""
 
     service: Service
     key: str | None
     created: bool
+    signing_secret: str | None = None
 
 
 class AddedKey(NamedTuple):
@@ -65,8 +75,12 @@ class AddedToken(NamedTuple):
     token: str | None
 
 
-def add_service(actor: Actor, name: str, *, at: datetime, new_key: bool = False, label: str = "") -> AddedService:
+def add_service(
+    actor: Actor, name: str, *, at: datetime, new_key: bool = False, label: str = "", signatures: str = OFF
+) -> AddedService:
     """The service of that name, made with a first key where it is missing; `new_key` adds one to it in any case.
+
+    Whether its posts are signed is set where it is made; one that is there is changed by `configuring`.
 
     Errors: NotAllowed, Invalid (the name), Conflict (ten live keys).
     """
@@ -77,25 +91,10 @@ def add_service(actor: Actor, name: str, *, at: datetime, new_key: bool = False,
         if created:
             auditing.write(actor, "service.add", "service", service.pk, name, after={"name": name}, at=at)
         key = _add_key(actor, service, label, at).key if created or new_key else None
-        return AddedService(service, key, created)
-
-
-def pause_service(actor: Actor, name: str, paused: bool, *, at: datetime) -> Service:
-    """Refuse (403) or take again what this service posts.
-
-    Errors: NotAllowed, NotFound.
-    """
-    require(actor, Role.ADMIN, "pausing a service")
-    with bulk.writing():
-        service = _service(name)
-        if service.paused != paused:
-            service.paused = paused
-            service.save(update_fields=["paused"])
-            verb = "service.pause" if paused else "service.resume"
-            auditing.write(
-                actor, verb, "service", service.pk, name, before={"paused": not paused}, after={"paused": paused}, at=at
-            )
-        return service
+        secret = None
+        if created and signatures != OFF:
+            secret = configure(actor, name, {"signatures": signatures}, at=at).signing_secret
+        return AddedService(service, key, created, secret)
 
 
 def add_key(actor: Actor, service_name: str, *, at: datetime, label: str = "") -> AddedKey:
@@ -196,7 +195,15 @@ def check_key(text: str, now: datetime) -> KeyOwner | None:
     if not _matches(text, row) or row is None:
         return None
     _note_use(row, now)
-    return KeyOwner(row.service_id, row.key_id, row.service.paused)
+    service = row.service
+    return KeyOwner(
+        service.pk,
+        row.key_id,
+        service.paused,
+        signing_of(service, now),
+        limits_of(service.limits),
+        keeping_of(service.redaction, service.limits, settings.REDACT_PATTERNS),
+    )
 
 
 def check_token(text: str, now: datetime) -> Actor | None:

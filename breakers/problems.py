@@ -20,11 +20,15 @@ def problem_json(status: int, detail: str, **more: object) -> bytes:
     return msgspec.json.encode(problem(status, detail, **more))
 
 
-async def send_problem(send: Send, status: int, detail: str, retry_after: int | None = None, **more: object) -> None:
+async def send_problem(
+    send: Send, status: int, detail: str, retry_after: int | None = None, allow: str | None = None, **more: object
+) -> None:
     """The same as the answer to a request of an ASGI application."""
     headers = []
     if retry_after is not None:
         headers.append((b"retry-after", str(retry_after).encode()))
+    if allow is not None:
+        headers.append((b"allow", allow.encode()))
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     await send_answer(send, status, problem_json(status, detail, **more), CONTENT_TYPE, headers)

@@ -10,14 +10,15 @@ from typing import Any
 
 import msgspec
 
-from breakers import bulk, commanding, headlining
+from breakers import bulk, commanding, headlining, sharing
 from breakers.domain.headlines import GONE
-from breakers.domain.reports import Refusal, Report
+from breakers.domain.reports import Refusal, Report, shown
 from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND
 from breakers.domain.states import SILENT, Change, State, observe
 from breakers.headlining import Step
 from breakers.models import Board
 from breakers.models.fields import from_us, to_us
+from breakers.reaching import reach
 from breakers.signals import Changes, breakers_changed
 from breakers.workingset import BreakerRow, InstanceRow, WorkingSet, as_json, decode, insert_events
 
@@ -38,6 +39,8 @@ class Submission(msgspec.Struct):
     body_digest: bytes | None = None
     # What a foreign format knows and we do not need: accepted, and not kept.
     dropped: int = 0
+    # Bytes of the body, unpacked: what it weighs while it waits.
+    size: int = 0
 
 
 class Answer(msgspec.Struct):
@@ -86,6 +89,7 @@ class _Recording:
         self._shown: dict[int, list[str]] = {}
         self._requests: dict[tuple[int, bytes], bytes | None] = {}
         self._new_requests: list[tuple[Submission, Answer]] = []
+        self._reached: dict[tuple[int, str], tuple[int, str]] = {}
         self._headline_changed = False
         # Buckets whose end is within the last minute count in the cards.
         self._minute_from = (self._now // SECOND - MINUTE_S) // 10 * 10 + 10
@@ -102,13 +106,15 @@ class _Recording:
             self._take(submission.service_id, report, answer)
         self._draw()
         self._save()
+        for (service_id, what), (times, detail) in self._reached.items():
+            reach(service_id, what, times, detail, from_us(self._now))
         self._remember_requests()
         self._hand_out(submissions, answers)
         return answers
 
     def _refuse_conflicts(self, submissions: Sequence[Submission], answers: list[Answer]) -> None:
         for submission, answer in zip(submissions, answers, strict=True):
-            if submission.request_key is None or not submission.reports:
+            if submission.request_key is None:
                 continue
             request = (submission.service_id, submission.request_key)
             if request not in self._requests:
@@ -126,7 +132,7 @@ class _Recording:
     def _remember_requests(self) -> None:
         """Only what is answered 202 leaves its key behind."""
         for submission, answer in self._new_requests:
-            if answer.accepted or answer.duplicates:
+            if answer.accepted or answer.duplicates or not answer.rejected:
                 bulk.run(
                     "INSERT INTO breakers_request (service_id, key, body_digest, received_at) VALUES (%s, %s, %s, %s)",
                     [submission.service_id, submission.request_key, submission.body_digest, self._now],
@@ -166,8 +172,9 @@ class _Recording:
             service_id, report.breaker, report.dependency or report.breaker, report.at_us
         )
         if breaker is None:
-            detail = f"'{report.breaker}' would be one breaker too many: the service has reached its limit"
-            answer.rejected.append(Refusal(report.index, "too_many_breakers", detail))
+            most = working.limits(service_id).breakers
+            detail = f"{shown(report.breaker)} would be one breaker too many: the service may have {most:,}"
+            self._refuse(service_id, "breakers", report, answer, detail)
             return
         copy = working.instance(breaker.id, report.instance)
         if copy is None:
@@ -175,8 +182,9 @@ class _Recording:
             working.load_whole([breaker.id])
             copy = working.add_instance(breaker.id, report.instance, report.at_us)
             if copy is None:
-                detail = f"'{report.instance}' would be one instance too many: the breaker has reached its limit"
-                answer.rejected.append(Refusal(report.index, "too_many_breakers", detail))
+                most = working.limits(service_id).instances
+                detail = f"{shown(report.instance)} would be one instance too many: a breaker of this service may have {most:,}"
+                self._refuse(service_id, "instances", report, answer, detail)
                 return
             self._steps.setdefault(breaker.id, []).append(Step(copy, GONE, copy.state, report.at_us))
         answer.accepted += 1
@@ -187,8 +195,15 @@ class _Recording:
         self._describe(breaker, copy, report)
         if report.state is not None:
             self._move(breaker, copy, report, event_id)
+        elif report.shared and copy.reported_state is None:
+            self._adopt(breaker, copy, event_id)
         if report.type in OUTCOMES:
             self._count(breaker, copy, report)
+
+    def _refuse(self, service_id: int, what: str, report: Report, answer: Answer, detail: str) -> None:
+        answer.rejected.append(Refusal(report.index, "too_many_breakers", detail))
+        times, _ = self._reached.get((service_id, what), (0, ""))
+        self._reached[service_id, what] = times + 1, detail
 
     def _hear(self, breaker: BreakerRow, copy: InstanceRow, report: Report, event_id: int) -> None:
         """A sign of life: it ends silence, and brings back an instance that had left."""
@@ -250,6 +265,8 @@ class _Recording:
         """What the report says of the state."""
         assert report.state is not None
         told = report.type == "state_change"
+        if told and report.shared and self._is_told_already(breaker, copy, report):
+            return
         if copy.state_at is not None and (report.at_us, report.sequence) < (copy.state_at, copy.state_sequence):
             if told:
                 self._late(breaker, copy, report, event_id)
@@ -305,13 +322,34 @@ class _Recording:
         assert report.state is not None
         self._working.load_whole([breaker.id])
         for copy in self._working.of_breaker(breaker.id):
-            if copy is teller or copy.left_at is not None or copy.state in SILENT:
+            if copy is teller or copy.left_at is not None:
                 continue
-            if copy.state_at is not None and (report.at_us, report.sequence) < (copy.state_at, copy.state_sequence):
+            if copy.state_at is not None and report.at_us < copy.state_at:
                 continue
-            copy.state_at, copy.reported_state, copy.changed = report.at_us, report.state, True
-            if copy.state != report.state:
+            silent = sharing.is_silent(copy)
+            # Each instance counts its own events: with another's number nothing can be compared.
+            copy.state_at, copy.state_sequence = report.at_us, -1
+            copy.reported_state, copy.changed = report.state, True
+            if copy.state != report.state and not silent:
                 self._step(breaker, copy, report.state, report.at_us, event_id, reason=report.reason)
+
+    def _is_told_already(self, breaker: BreakerRow, copy: InstanceRow, report: Report) -> bool:
+        """Whether another instance told this very change before, and it is in the state already or has left it since."""
+        if copy.state_at is None or copy.left_at is not None or sharing.is_silent(copy):
+            return False
+        older = (report.at_us, report.sequence) < (copy.state_at, copy.state_sequence)
+        if not older and copy.reported_state == report.state:
+            return False
+        return sharing.bears_witness(copy, report, self._steps.get(breaker.id, ()), self._events)
+
+    def _adopt(self, breaker: BreakerRow, copy: InstanceRow, event_id: int) -> None:
+        """One that has told no state yet is in the one that the others told last."""
+        self._working.load_whole([breaker.id])
+        newest = sharing.newest_of(self._working.of_breaker(breaker.id))
+        if newest is not None and newest.reported_state is not None:
+            copy.state_at, copy.state_sequence = newest.state_at, -1
+            copy.reported_state = newest.reported_state
+            self._step(breaker, copy, newest.reported_state, max(self._now, copy.since), event_id)
 
     def _late(self, breaker: BreakerRow, copy: InstanceRow, report: Report, event_id: int) -> None:
         assert report.state is not None

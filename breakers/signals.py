@@ -1,6 +1,7 @@
 """The facts this app announces, after commit, with `send_robust`: receivers must return at once."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.dispatch import Signal
 
@@ -19,7 +20,19 @@ class Changes:
     commands: frozenset[tuple[int, str]] = field(default_factory=frozenset)
 
 
+@dataclass(frozen=True, slots=True)
+class ReachedLimit:
+    """A service was refused at one of its limits: requests, events, breakers or instances; `times` since the last such fact."""
+
+    service_id: int
+    what: str
+    at: datetime
+    times: int
+
+
 # Sent with `changes=Changes(…)`.
 breakers_changed = Signal()
 # Sent with `user_id=…` or `token_id=…` and `reason=…` when a credential ends or its role changes: open sockets must follow.
 access_changed = Signal()
+# Sent with `reached=ReachedLimit(…)`, while a service keeps running into a limit every few seconds at most.
+limit_reached = Signal()

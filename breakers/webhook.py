@@ -4,27 +4,28 @@
 """
 
 import asyncio
-import hashlib
 import time
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
 import msgspec
 import structlog
+from django.conf import settings
 
 from breakers import bodies, commanding, keys
 from breakers.bodies import Scope, Send
 from breakers.database_thread import DatabaseThreads
-from breakers.domain import reports
 from breakers.domain.reports import NAME_LENGTH, BadBody, Refusal
-from breakers.errors import BreakersError, Invalid, NotFound, StoreUnavailable
+from breakers.domain.signatures import BadSignature
+from breakers.errors import BreakersError, Invalid, NotFound, OverLimit, StoreUnavailable, Unreadable
 from breakers.intake import Intake
 from breakers.keys import KeyOwner
-from breakers.models.fields import to_us
+from breakers.limiting import Limiter
 from breakers.polling import Polls, TooManyPolls
 from breakers.problems import send_answer, send_problem
-from breakers.readers import EVENTS, Reader, reader
-from breakers.recording import Answer, Submission
+from breakers.readers import EVENTS, reader
+from breakers.recording import Answer
+from breakers.taking import request_key, take
 
 COMMANDS = "/api/v1/commands"
 KEY_REMEMBERED = 5.0  # s; a revoked key is refused within 10
@@ -41,9 +42,11 @@ encode = msgspec.json.Encoder().encode
 class _Refused(Exception):
     """An answer that is an error."""
 
-    def __init__(self, status: int, detail: str, retry_after: int | None = None, **more: object) -> None:
+    def __init__(
+        self, status: int, detail: str, retry_after: int | None = None, allow: str | None = None, **more: object
+    ) -> None:
         super().__init__(detail)
-        self.status, self.retry_after, self.more = status, retry_after, more
+        self.status, self.retry_after, self.allow, self.more = status, retry_after, allow, more
 
 
 class Webhook:
@@ -53,17 +56,20 @@ class Webhook:
         self.intake = Intake()
         self._threads = DatabaseThreads(2, "edge")
         self.polls = Polls(self._threads)
+        self.limiter = Limiter(settings.REDIS_URL, settings.WEB_PROCESSES, self._threads)
         self._owners: dict[str, tuple[KeyOwner, float]] = {}
 
     async def start(self) -> None:
         """Begin to take requests."""
         self.intake.start(asyncio.get_running_loop())
         self.polls.start()
+        self.limiter.start()
 
     async def stop(self) -> None:
         """Answer what waits, store what was taken."""
         self.polls.stop()
         await asyncio.to_thread(self.intake.stop)
+        await self.limiter.stop()
         self._threads.stop()
 
     def takes(self, scope: Scope) -> bool:
@@ -92,13 +98,20 @@ class Webhook:
         except bodies.Disconnected:
             return
         except _Refused as refused:
-            await send_problem(send, refused.status, str(refused), refused.retry_after, **refused.more)
+            await send_problem(send, refused.status, str(refused), refused.retry_after, refused.allow, **refused.more)
         except BadBody as bad:
             await send_problem(send, bad.status, str(bad))
         except TooManyPolls as error:
             await send_problem(send, 429, str(error), 1)
         except StoreUnavailable as error:
             await send_problem(send, 503, str(error), error.retry_after)
+        except BadSignature as bad:
+            await send_problem(send, 403, str(bad), None, None, code=bad.code, **bad.more)
+        except OverLimit as error:
+            await send_problem(send, 429, str(error), error.retry_after)
+        except Unreadable as error:
+            log.error("a signing secret can't be read", why=str(error))
+            await send_problem(send, 503, "the board can't read this service's signing secret; its log says why", 60)
         except Invalid as error:
             await send_problem(send, 422, str(error), errors=error.errors)
         except NotFound as error:
@@ -112,26 +125,27 @@ class Webhook:
     async def _events(self, scope: Scope, receive: bodies.Receive) -> bytes:
         headers = _headers(scope)
         try:
-            owner = await self._owner(headers)
+            owner = await self._owner(headers, scope)
             read = reader(scope["path"], headers, scope["query_string"])
-        except (_Refused, BadBody):
+            self.limiter.admit(owner.service_id, owner.limits)
+            self.intake.require_room()
+        except (_Refused, BadBody, BreakersError):
             await _drop(receive)
             raise
         body = await bodies.read(receive)
-        key = headers.get(b"idempotency-key", b"").decode("latin-1")
-        encoding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
-        if len(body) > HEAVY or encoding:
-            submission = await asyncio.to_thread(_submission, owner.service_id, body, encoding, read, key)
+        if len(body) > HEAVY or b"content-encoding" in headers:
+            submission = await asyncio.to_thread(take, owner, headers, body, read)
         else:
-            submission = _submission(owner.service_id, body, encoding, read, key)
+            submission = take(owner, headers, body, read)
+        self.limiter.spend(owner.service_id, len(submission.reports) + len(submission.refusals))
         if submission.refusals and not submission.reports and not submission.dropped:
             raise _Refused(422, _summary(submission.refusals), rejected=submission.refusals)
         answer = await self.intake.submit(submission)
-        return _answered(answer, key)
+        return _answered(answer, headers)
 
     async def _poll(self, scope: Scope, receive: bodies.Receive) -> bytes:
         headers = _headers(scope)
-        owner = await self._owner(headers)
+        owner = await self._owner(headers, scope)
         query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         instance = query.get("instance", [""])[-1]
         if not instance:
@@ -141,17 +155,19 @@ class Webhook:
         if not (wait.isascii() and wait.isdigit() and len(wait) < 6):
             raise _Refused(422, f"'wait' is '{wait[:60]}'; expected seconds from 0 to {LONGEST_WAIT}")
         found = await self.polls.wait(
-            owner.service_id, instance, min(int(wait), LONGEST_WAIT), receive, lambda: self._owner(headers)
+            owner.service_id, instance, min(int(wait), LONGEST_WAIT), receive, lambda: self._owner(headers, scope)
         )
         return encode({"commands": found})
 
     async def _result(self, scope: Scope, receive: bodies.Receive, command_id: str) -> bytes:
-        owner = await self._owner(_headers(scope))
+        owner = await self._owner(_headers(scope), scope)
         body = await bodies.read(receive)
         try:
             told = msgspec.json.decode(body, type=_Result)
+        except msgspec.ValidationError as error:
+            raise Invalid(("body", f"the body is no result: {error}")) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise _Refused(400, f"the body is no result: {error}") from error
+            raise _Refused(400, f"the body is not JSON: {error}") from error
         _require_name(told.instance)
         detail = told.detail[:2_000].replace("\x00", "\ufffd")
         now = datetime.now(UTC)
@@ -160,8 +176,8 @@ class Webhook:
         )
         return encode({"id": command_id, "instance": told.instance, "status": told.status})
 
-    async def _owner(self, headers: dict[bytes, bytes]) -> KeyOwner:
-        """Whom the request's key speaks for; remembered for a moment. Errors: 401, 403 (paused)."""
+    async def _owner(self, headers: dict[bytes, bytes], scope: Scope) -> KeyOwner:
+        """Whom the request's key speaks for; remembered for a moment. Errors: 401, 403 (paused), 429 (an address that guesses)."""
         scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         key = key.strip()
         if scheme.lower() != "bearer" or not key:
@@ -169,9 +185,13 @@ class Webhook:
         known = self._owners.get(key)
         now = time.monotonic()
         if known is None or known[1] <= now:
+            address = (scope.get("client") or ("",))[0]
+            if known is None:
+                self.limiter.require_tries(address)
             owner = await self._threads.run(keys.check_key, key, datetime.now(UTC))
             if owner is None:
                 self._owners.pop(key, None)
+                self.limiter.failed_key(address)
                 raise _Refused(401, "the ingest key is unknown or revoked")
             if len(self._owners) >= MOST_KEYS_REMEMBERED:
                 self._owners.clear()
@@ -189,19 +209,9 @@ class _Result(msgspec.Struct):
     detail: str = ""
 
 
-def _submission(service_id: int, body: bytes, encoding: str, read: Reader, key: str) -> Submission:
-    """The body, unpacked, decoded and checked. Errors: BadBody."""
-    raw = bodies.unpacked(body, encoding)
-    batch = reports.check(read(raw), to_us(datetime.now(UTC)), idempotency_key=key or None)
-    submission = Submission(service_id, batch.reports, batch.refusals, dropped=batch.dropped)
-    if key:
-        submission.request_key = reports.key_of(key)
-        submission.body_digest = hashlib.blake2b(raw, digest_size=16).digest()
-    return submission
-
-
-def _answered(answer: Answer, key: str) -> bytes:
+def _answered(answer: Answer, headers: dict[bytes, bytes]) -> bytes:
     if answer.conflict:
+        key = request_key(headers)
         raise _Refused(409, f"the idempotency key '{key[:60]}' was used before with another body")
     if answer.rejected and not answer.accepted and not answer.duplicates:
         raise _Refused(422, _summary(answer.rejected), rejected=answer.rejected)
@@ -232,7 +242,7 @@ def _require_name(instance: str) -> None:
 
 def _require_method(scope: Scope, method: str) -> None:
     if scope["method"] != method:
-        raise _Refused(405, f"{scope['method']} is not taken here; expected {method}")
+        raise _Refused(405, f"{scope['method']} is not taken here; expected {method}", allow=method)
 
 
 async def _drop(receive: bodies.Receive) -> None:

@@ -59,7 +59,7 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     task_publish_retry_policy={"max_retries": 0, "interval_start": 0, "interval_step": 0, "interval_max": 0},
     task_default_queue="evaluate",
-    task_routes={"alerts.tasks.deliver": {"queue": "deliver"}},
+    task_routes={name: {"queue": "deliver"} for name in ("alerts.tasks.deliver", "alerts.tasks.refresh")},
     worker_prefetch_multiplier=1,
     worker_enable_remote_control=False,
     worker_send_task_events=False,

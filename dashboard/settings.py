@@ -14,6 +14,8 @@ SITE_URL = ENV.site_url
 _site = urlsplit(SITE_URL)
 
 SECRET_KEY = ENV.secret_key
+SECRET_KEY_FALLBACKS = list(ENV.secret_key_fallbacks)
+ENCRYPTION_KEYS = ENV.encryption_keys
 DEBUG = ENV.debug
 # The Host header is checked against our own origins where it matters (CSRF, sockets); a wall behind any proxy name must load.
 ALLOWED_HOSTS = ["*"]
@@ -82,10 +84,14 @@ CACHES = {
 CHANNEL_LAYERS: dict[str, object] = {}
 
 REDIS_URL = ENV.redis_url
+WEB_PROCESSES = ENV.web_processes
 ALERT_URLS = ENV.alert_urls
 ALERT_WEBHOOK_SECRET = ENV.alert_webhook_secret
 ALLOW_PRIVATE_TARGETS = ENV.allow_private_targets
+SMTP_URL = ENV.smtp_url
+MAIL_FROM = ENV.mail_from
 METRICS_PUBLIC = ENV.metrics_public
+REDACT_PATTERNS = ENV.redact_patterns
 TRUSTED_PROXIES = ENV.trusted_proxies
 ENVIRONMENT = ENV.environment
 

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     ACKNOWLEDGED = "ACKNOWLEDGED"
     LATE = "LATE"
     OVERTAKEN = "OVERTAKEN"
+    DIGESTED = "DIGESTED"
 
 
 SENTENCES: dict[str, str] = {
@@ -39,15 +40,19 @@ SENTENCES: dict[str, str] = {
     Reason.RESENT: "sent again by hand",
     Reason.DESTINATION_OFF: "not sent: the destination is switched off",
     Reason.NEVER_TOLD: "not sent: this destination never got the alert itself",
+    Reason.SILENCED: "not sent: silenced",
+    Reason.INHIBITED: "not sent: another alert speaks for it",
+    Reason.ACKNOWLEDGED: "not sent: somebody has it in hand",
     Reason.LATE: "not sent: reported late, and over for more than 15 minutes",
     Reason.OVERTAKEN: "not sent on its own: it was over before it could be sent; one message says both",
 }
-SENDS = {
+SENDS: dict[str, Reason] = {
     "opened": Reason.OPENED,
     "update": Reason.WORSE,
     "repeat": Reason.REPEAT,
     "escalation": Reason.ESCALATED,
     "resolved": Reason.RESOLVED,
+    Reason.DIGESTED: "in a digest: more came in a minute than people can read",
 }
 
 

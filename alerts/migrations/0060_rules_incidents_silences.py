@@ -34,7 +34,7 @@ def make_rules(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0002_builtin_rules"),
+        ("alerts", "0070_delivery"),
         ("breakers", "0060_marks"),
     ]
 

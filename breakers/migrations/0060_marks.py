@@ -7,7 +7,7 @@ import breakers.models.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("breakers", "0002_by_hand"),
+        ("breakers", "0020_limits"),
     ]
 
     operations = [

@@ -6,6 +6,7 @@ from breakers.models.board import Board, Pulse, Tombstone
 from breakers.models.breaker import Breaker, Instance
 from breakers.models.command import Command, Delivery
 from breakers.models.event import Event
+from breakers.models.limit import ReachedLimit
 from breakers.models.rollup import Rollup, Rollup10s
 from breakers.models.service import IngestKey, Request, Service
 from breakers.models.transition import Outage, Transition
@@ -22,6 +23,7 @@ __all__ = [
     "Instance",
     "Outage",
     "Pulse",
+    "ReachedLimit",
     "Request",
     "Rollup",
     "Rollup10s",

@@ -5,6 +5,8 @@ Times are RFC 3339 in UTC, ids opaque strings, rates 0-100; null is "not known".
 
 import msgspec
 
+from breakers.domain.limits import Limits
+
 
 class Wanted(msgspec.Struct, frozen=True):
     """The administrative state that the last order asked for."""
@@ -207,14 +209,39 @@ class KeyView(msgspec.Struct, frozen=True):
     revoked_at: str | None
 
 
-class ServiceView(msgspec.Struct, frozen=True):
-    """A service. `breakers` counts its breakers by state; `keys` are told to admins alone, null for others."""
+class RedactionView(msgspec.Struct, frozen=True):
+    """What is kept of a service's texts: `on`: the built-in rules; `patterns` of its own, beside those of the board."""
+
+    on: bool
+    patterns: list[str]
+    keep_messages: bool
+
+
+class ReachedView(msgspec.Struct, frozen=True):
+    """A limit that a service ran into: `what` (requests, events, breakers, instances), `times` refused since `since`."""
+
+    what: str
+    since: str
+    last_at: str
+    times: int
+    detail: str
+
+
+class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
+    """A service. `breakers` counts its breakers by state; `keys` are told to admins alone, null for others.
+
+    `earlier_secret_until`: how long the signing secret before the present one is still taken.
+    """
 
     name: str
     paused: bool
     signatures: str
     created_at: str
     breakers: dict[str, int]
+    limits: Limits
+    limits_reached: list[ReachedView]
+    redaction: RedactionView
+    earlier_secret_until: str | None
     keys: list[KeyView] | None
 
 

@@ -51,7 +51,7 @@ def list_breakers(
 
 @router.get("/breakers/{breaker_id}", **tells(BreakerView, 404))
 def get_breaker(request: HttpRequest, breaker_id: str) -> HttpResponse:
-    """One card, and all that is known of the breaker beside its timeline and its events."""
+    """One card, and all that is known of the breaker beside its timeline and its events: `each_instance`, `transitions`, `alerts` …"""
     return answer(_view(request, breaker_id))
 
 
@@ -112,8 +112,8 @@ def _view(request: HttpRequest, breaker_id: str) -> BreakerView:
     told = alerts.queries.alerts_page(("firing", "acknowledged"), breaker_id=breaker_id, limit=MOST_ALERTS)
     return BreakerView(
         **{field: getattr(details.card, field) for field in Card.__struct_fields__},
-        copies=details.instances,
-        paths=details.paths,
+        each_instance=details.instances,
+        transitions=details.paths,
         config=details.config,
         why=queries.why_opened(breaker_id, now),
         last_probe_failed_at=details.last_probe_failed_at,

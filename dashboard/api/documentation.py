@@ -9,16 +9,27 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from alerts.shapes import AlertView, IncidentView, NotificationView, PreviewView, RuleView, SilenceView
+from alerts.shapes import (
+    AlertView,
+    DestinationView,
+    IncidentView,
+    NotificationView,
+    PreviewView,
+    RouteView,
+    RuleView,
+    SilenceView,
+    TestView,
+)
 from breakers.queries.shapes import AuditView, Card, CommandView, EventView, ServiceView, Timeline
 from dashboard.api.answers import JSON
 from dashboard.api.application import api
-from dashboard.api.shapes import AddedKey, AddedService, BreakerView, Problem
+from dashboard.api.shapes import AddedKey, AddedService, BreakerView, ConfiguredService, FieldError, Problem
 
 PREFIX = "api/v1/"
 REF = "#/components/schemas/"
 ANSWERED = (
-    Card, BreakerView, Timeline, EventView, CommandView, AlertView, NotificationView, ServiceView, AddedService,
+    Card, BreakerView, Timeline, EventView, CommandView, AlertView, NotificationView, DestinationView, TestView, RouteView, ServiceView,
+    ConfiguredService, AddedService,
     AddedKey, AuditView, IncidentView, RuleView, PreviewView, SilenceView, Problem,
 )  # fmt: skip
 
@@ -29,8 +40,8 @@ def document() -> dict[str, Any]:
     told = dict(api.get_openapi_schema(path_prefix=PREFIX))
     _, answered = msgspec.json.schema_components(ANSWERED, schema_hook=_anything, ref_template=REF + "{name}")
     for shape in answered.values():
-        # Every field is always there, but for a problem's `errors`.
-        if shape["title"] != Problem.__name__:
+        # Every field is always there, but for a problem's `errors` and `code`.
+        if shape["title"] not in {Problem.__name__, FieldError.__name__}:
             shape["required"] = list(shape["properties"])
     told["components"]["schemas"] = {**answered, **told["components"]["schemas"]}
     told["servers"] = [{"url": settings.SITE_URL}]

@@ -12,7 +12,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pytest_django.fixtures import Settings
 
-from alerts import queries
+from alerts import links, queries
 from alerts.destinations import apprise
 from alerts.destinations.base import Message, Target
 from alerts.models import Destination, Notification
@@ -59,11 +59,17 @@ def test_by_json_firing_and_resolved(scenario: Scenario, hook: Receiver, setting
     settings.ALERT_URLS = (f"json://127.0.0.1:{hook.port}/s3cret",)
     settings.SITE_URL = "https://board.example.org"
     scenario.at("10:00").then("open")
+    scenario.delivers()
     scenario.at("10:01").then("closed")
     scenario.at("10:02").sweeps()
     scenario.delivers()
     told = [json.loads(request.body) for request in hook.wait_for(2)]
     link = f"https://board.example.org/alerts/{scenario.alert().pk}"
+    token = links.token_of(scenario.alert().pk, Destination.objects.get())
+    # Signed at the time of the opening; the same alert and destination are behind both.
+    message, _, door = told[0]["message"].partition("\n\nTake it in hand: https://board.example.org/acknowledge/")
+    assert links.opened(door.strip("/")) == links.opened(token)
+    told[0]["message"] = message
     assert [(each["title"], each["message"]) for each in told] == [
         (
             "Firing: delivery-tracking opened in orders (3 of 10 instances)",
@@ -89,7 +95,7 @@ def test_by_mail(scenario: Scenario, letterbox: tuple[Letterbox, int], settings:
     assert letter["Subject"].startswith("Firing: <b>pay</b>Bcc: eve@example.org opened in orders")
     text = letter.get_payload(decode=True)
     assert isinstance(text, bytes)
-    assert text.startswith(b"Dependency: tracking-api")
+    assert text.startswith(b"Dependency: <b>pay</b>Bcc: eve@example.org-api\r\nSeverity: critical")
     assert Notification.objects.get().state == "sent"
 
 

@@ -77,7 +77,7 @@ class TestStories:
         scenario.at("10:02").then("closed")
         scenario.at("10:03").sweeps()
         both = "not sent on its own: it was over before it could be sent; one message says both"
-        assert self.told() == [f"opened {both}", "digest due"]
+        assert self.told() == [f"opened {both}", "update due"]
         assert self.summary() == "delivery-tracking was open in orders from 10:00:00 to 10:02:00 UTC"
 
     def test_our_backlog_pages_nobody_for_what_is_over(self, scenario: Scenario) -> None:
@@ -90,7 +90,7 @@ class TestStories:
         assert self.told() == [
             "opened not sent: reported late, and over for more than 15 minutes",
             "opened not sent on its own: it was over before it could be sent; one message says both",
-            "digest due",
+            "update due",
             "opened due",
         ]
 

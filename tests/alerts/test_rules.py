@@ -232,9 +232,9 @@ def test_delivery_failing_and_being_late() -> None:
 
 
 def test_a_limit_that_was_reached() -> None:
-    facts = Facts(Subject("orders"), limits={"rate": clock("10:00"), "breakers": clock("09:00")})
+    facts = Facts(Subject("orders"), limits={"events": clock("10:00"), "breakers": clock("09:00")})
     finding = found("limit reached", facts, "10:04")
-    assert (finding.met, finding.summary) == (True, "orders ran into its limit: rate")
+    assert (finding.met, finding.summary) == (True, "orders ran into its limit of events")
     assert found("limit reached", facts, "10:06").met is False
 
 

@@ -7,9 +7,9 @@ from pytest_django.fixtures import Settings
 
 from alerts import handling, watching
 from alerts.domain.rules import KINDS
-from alerts.models import Alert, Destination, Notification, Rule, Watch
+from alerts.models import Alert, DeliveryFault, Destination, Notification, Rule, Watch
 from breakers.access import Actor
-from breakers.models import Command, Instance, Outage, Rollup10s, Transition
+from breakers.models import Command, Instance, Outage, ReachedLimit, Rollup10s, Transition
 from breakers.models.fields import to_us
 from tests.alerts.conftest import Scenario, clock, rules
 
@@ -255,12 +255,31 @@ def test_a_destination_that_fails_is_told_through_the_others(scenario: Scenario,
     rules("delivery failing")
     scenario.at("10:00").sweeps()
     ill = Destination.objects.get(masked_url__contains="a.example")
-    ill.open_until, ill.last_failure_at, ill.last_error = clock("10:05"), scenario.now, "answered 503"
-    ill.save()
+    DeliveryFault.objects.create(destination=ill, kind="failing", began_at=scenario.now, detail="answered 503")
     for minute in (0, 1, 2):
         scenario.at(f"10:0{minute}").sweeps()
     assert scenario.alert().status == "firing"
     assert [row.destination.name for row in Notification.objects.all()] == ["https://b.example.org"]
+
+
+def test_a_service_at_its_limit(scenario: Scenario) -> None:
+    rules("limit reached")
+    service = scenario.at("10:00").breaker().service
+    row = ReachedLimit.objects.create(
+        service=service,
+        what="breakers",
+        since=clock("09:00"),
+        last_at=clock("10:00"),
+        times=7,
+        detail="10,000 breakers",
+    )
+    scenario.sweeps()
+    alert = scenario.alert()
+    assert (alert.subject_kind, alert.service, alert.status) == ("service", "orders", "firing")
+    assert alert.summary == "orders ran into its limit of breakers"
+    for minute in ("10:05:01", "10:10:02"):
+        scenario.at(minute).sweeps()
+    assert (scenario.alert().status, row.last_at) == ("resolved", clock("10:00"))
 
 
 def test_we_are_late_when_nobody_looked(scenario: Scenario) -> None:

@@ -12,6 +12,9 @@ from django.db import connection
 
 from breakers import keys
 from breakers.access import Actor, Role
+from breakers.configuring import configure
+from breakers.domain.keeping import EVERYTHING
+from breakers.domain.limits import DEFAULTS
 from breakers.errors import Conflict, Invalid, NotAllowed, NotFound
 from breakers.models import ApiToken, Audit, IngestKey, Service
 from breakers.signals import access_changed
@@ -33,12 +36,12 @@ def command(*words: str) -> dict[str, Any]:
 
 
 def test_a_service_gets_its_key_once(ada: Actor) -> None:
-    service, key, created = keys.add_service(ada, "orders", at=NOW)
+    service, key, created, _ = keys.add_service(ada, "orders", at=NOW)
     assert created
     assert key is not None
     assert re.fullmatch(r"bbk_[0-9A-Za-z]{8}_[0-9A-Za-z]{49}", key)
-    assert keys.check_key(key, NOW) == (service.pk, key.split("_")[1], False)
-    assert keys.add_service(ada, "orders", at=NOW) == (service, None, False)
+    assert keys.check_key(key, NOW) == (service.pk, key.split("_")[1], False, None, DEFAULTS, EVERYTHING)
+    assert keys.add_service(ada, "orders", at=NOW) == (service, None, False, None)
     second = keys.add_service(ada, "orders", at=NOW, new_key=True).key
     assert second not in {None, key}
     assert keys.check_key(key, NOW) is not None
@@ -83,9 +86,9 @@ def test_a_well_spelt_stranger_is_refused(ada: Actor) -> None:
 def test_a_revoked_key_and_a_paused_service(ada: Actor) -> None:
     key = keys.add_service(ada, "orders", at=NOW).key
     assert key is not None
-    keys.pause_service(ada, "orders", True, at=NOW)
+    configure(ada, "orders", {"paused": True}, at=NOW)
     assert keys.check_key(key, NOW).paused
-    keys.pause_service(ada, "orders", False, at=NOW)
+    configure(ada, "orders", {"paused": False}, at=NOW)
     assert not keys.check_key(key, NOW).paused
     keys.revoke_key(ada, "orders", key.split("_")[1], at=NOW)
     keys.revoke_key(ada, "orders", key.split("_")[1], at=NOW + timedelta(minutes=1))
@@ -177,7 +180,7 @@ def test_a_replaced_or_revoked_token_is_over_and_its_sockets_hear_of_it(
         lambda who: keys.add_service(who, "orders", at=NOW),
         lambda who: keys.add_key(who, "orders", at=NOW),
         lambda who: keys.revoke_key(who, "orders", "x", at=NOW),
-        lambda who: keys.pause_service(who, "orders", True, at=NOW),
+        lambda who: configure(who, "orders", {"paused": True}, at=NOW),
         lambda who: keys.add_token(who, "t", Role.VIEWER, at=NOW),
         lambda who: keys.revoke_token(who, "t", at=NOW),
     ],

@@ -42,6 +42,6 @@ def judge_late(facts: Facts, rule: Rule, now: datetime, firing: bool) -> Finding
 def judge_limits(facts: Facts, rule: Rule, now: datetime, firing: bool) -> Finding:
     """The last time that something was refused for being too much."""
     recent = {what: at for what, at in facts.limits.items() if now - at <= rule.seconds("within_s")}
-    summary = f"{plain(facts.subject.service)} ran into its limit: {', '.join(sorted(recent))}"
+    summary = f"{plain(facts.subject.service)} ran into its limit of {', '.join(sorted(recent))}"
     evidence = {what: at.isoformat() for what, at in recent.items()}
     return Finding(bool(recent), summary, evidence, look_at=now + SOON if recent else None)

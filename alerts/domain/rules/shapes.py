@@ -75,7 +75,7 @@ class Facts:
     expected: int = 0
     stale: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-    # Of a service: what it ran into, and when last: {"cardinality" or "rate": moment}.
+    # Of a service: what it ran into, and when last: {requests, events, breakers or instances: moment}.
     limits: Mapping[str, datetime] = field(default_factory=dict)
     # Of a destination.
     open_since: datetime | None = None
