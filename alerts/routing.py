@@ -18,11 +18,23 @@ def owed_to(alert: Alert, destinations: Sequence[Destination], at: datetime) -> 
     """
     known = list(Route.objects.filter(off_at=None).order_by("name"))
     if not known and not Route.objects.exists():
-        return _others([*destinations, *Destination.objects.filter(source=Source.BOARD, off_at=None)], alert)
+        return others(everyone(destinations), alert)
     matching = [route for route in known if routes.matches(route.matchers, subject_of(alert))]
     _remember(alert, matching, at)
     awake = [route for route in matching if routes.awake(route.hours, route.always, alert.severity, at)]
-    return _others(named(pk for route in awake for pk in route.destinations), alert)
+    return others(named(pk for route in awake for pk in route.destinations), alert)
+
+
+def everyone(destinations: Sequence[Destination]) -> list[Destination]:
+    """All that are on: the environment's, and the board's own."""
+    return [*destinations, *Destination.objects.filter(source=Source.BOARD, off_at=None)]
+
+
+def others(destinations: list[Destination], alert: Alert) -> list[Destination]:
+    """Without the one whose own breaker, or failing, the alert is about: it is told of by the others."""
+    if alert.service != OURSELVES:
+        return destinations
+    return [each for each in destinations if each.name != alert.breaker_name]
 
 
 def named(ids: Iterable[str]) -> list[Destination]:
@@ -35,13 +47,6 @@ def named(ids: Iterable[str]) -> list[Destination]:
 def subject_of(alert: Alert) -> routes.Subject:
     """What routes match of an alert."""
     return routes.Subject(alert.service, alert.breaker_name, alert.dependency, alert.severity, alert.labels)
-
-
-def _others(destinations: list[Destination], alert: Alert) -> list[Destination]:
-    """Without the one whose own breaker the alert is about: it is told of by the others."""
-    if alert.service != OURSELVES:
-        return destinations
-    return [each for each in destinations if each.name != alert.breaker_name]
 
 
 def _remember(alert: Alert, matching: Sequence[Route], at: datetime) -> None:

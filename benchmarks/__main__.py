@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 
-BENCHMARKS = ("ingest", "fanout", "alerting")
+BENCHMARKS = ("ingest", "fanout", "alerting", "storm")
 
 
 def main() -> int:

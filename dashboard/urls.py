@@ -4,7 +4,19 @@ from django.urls import include, path, re_path
 
 from dashboard import health, metrics
 from dashboard.api.problems import unknown
-from dashboard.pages import alerts, audit, breaker, destinations, orders, routes, sign_in, wall
+from dashboard.pages import (
+    alerts,
+    audit,
+    breaker,
+    destinations,
+    incidents,
+    orders,
+    routes,
+    rules,
+    sign_in,
+    silences,
+    wall,
+)
 from dashboard.pages.acknowledging import acknowledge
 from dashboard.pages.push import worker
 from dashboard.pages.welcome import welcome
@@ -36,6 +48,21 @@ urlpatterns = [
     path("alerts/routes/<str:route_id>/save/", routes.save, name="route-save"),
     path("acknowledge/<str:token>/", acknowledge, name="acknowledge-by-link"),
     path("push-worker.js", worker, name="push-worker"),
+    path("alerts/rules/", rules.rules, name="rules"),
+    path("alerts/rules/new/", rules.rule, name="new-rule"),
+    path("alerts/rules/preview.json", rules.preview_json, name="rule-preview"),
+    path("alerts/rules/<str:rule_id>/", rules.rule, name="rule"),
+    re_path(r"^alerts/rules/(?P<rule_id>[^/]+)/(?P<verb>on|off|remove)/$", rules.switch, name="switch-rule"),
+    path("alerts/silences/", silences.silences, name="silences"),
+    path("alerts/silences/hidden.json", silences.hidden_json, name="silence-hides"),
+    path("alerts/silences/<str:silence_id>/end/", silences.end, name="end-silence"),
+    path("incidents/", incidents.incidents, name="incidents"),
+    path("incidents/<str:incident_id>/", incidents.incident, name="incident"),
+    re_path(
+        r"^incidents/(?P<incident_id>[^/]+)/(?P<verb>acknowledge|split|merge|not-this)/$",
+        incidents.handle,
+        name="handle-incident",
+    ),
     path("alerts/<str:alert_id>/", alerts.alert, name="alert"),
     re_path(r"^alerts/(?P<alert_id>[^/]+)/(?P<verb>acknowledge|unacknowledge)/$", alerts.handle, name="handle-alert"),
     path("alerts/<str:alert_id>/notifications/<str:notification_id>/resend/", alerts.resend, name="resend"),

@@ -15,6 +15,7 @@ from alerts.destinations import push, services
 from breakers.access import Role
 from breakers.errors import BreakersError, Conflict, Invalid, NotAllowed, NotFound
 from dashboard.pages.actors import actor_of, for_viewers
+from dashboard.pages.alerts import tabs
 from dashboard.pages.context import now_of
 
 # What each kind asks for: field, label, what stands in it, whether it is a secret.
@@ -54,6 +55,8 @@ def destinations(request: HttpRequest) -> HttpResponse:
         "kinds": [(kind, WORDS[kind]) for kind in FORMS],
         "push_key": push.public_key(),
         "may_configure": _may(request),
+        "tabs": tabs(queries.open_count()),
+        "tab": "destinations",
     }
     return render(request, "destinations.html", context)
 
