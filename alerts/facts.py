@@ -31,10 +31,10 @@ BOARD = Target("board", "board", Subject(), {})
 Pair = tuple[Target, Facts]
 
 
-def candidates(kind: str, rules: Sequence[Rule], now: datetime) -> list[str]:
-    """Ids of the subjects at which a rule of this kind might find something."""
+def candidates(kind: str, rules: Sequence[Rule], busy: Mapping[int, Minute], now: datetime) -> list[str]:
+    """Ids of the subjects at which a rule of this kind might find something. `busy`: the last minute of all breakers."""
     if kind in TRAFFIC:
-        return _busy(kind, rules, now)
+        return _busy(kind, rules, busy)
     finder = _FINDERS.get(kind)
     return [str(id) for id in finder(rules, now)] if finder else []
 
@@ -73,13 +73,13 @@ def minutes(breakers: Iterable[int] | None, now: datetime) -> dict[int, Minute]:
     return {breaker: Minute(*map(int, counted)) for breaker, *counted in summed}
 
 
-def _busy(kind: str, rules: Sequence[Rule], now: datetime) -> list[str]:
+def _busy(kind: str, rules: Sequence[Rule], busy: Mapping[int, Minute]) -> list[str]:
     """Breakers whose last minute exceeds the lowest threshold of any rule."""
     name = "ratio" if kind == "retry storm" else "percent"
     threshold = min(rule.parameters[name] for rule in rules)
     calls = min(rule.parameters["calls"] for rule in rules)
     found = []
-    for breaker, minute in minutes(None, now).items():
+    for breaker, minute in busy.items():
         value, of = measured(kind, minute)
         if of >= calls and value >= threshold:
             found.append(str(breaker))

@@ -14,6 +14,7 @@ from alerts.domain import matching, silences
 from alerts.domain.deciding import Hush
 from alerts.domain.matching import Matchers, Subject, labels_of
 from alerts.models import Alert, Silence
+from alerts.signals import alerts_changed
 from breakers import auditing, bulk, marking
 from breakers.access import Actor, Role, require
 from breakers.errors import Conflict, Invalid, NotFound
@@ -173,8 +174,17 @@ def mark(now: datetime) -> None:
         return
     version = bulk.next_version()
     marking.silences(marks, version)
-    changes = Changes(version, frozenset(marks))
-    bulk.after_commit(lambda: breakers_changed.send_robust(sender=None, changes=changes))
+    # Their alerts say it too.
+    alerts = Alert.objects.filter(breaker__in=marks, resolved_at=None)
+    alerts.update(version=version)
+    ids, changes = frozenset(alerts.values_list("pk", flat=True)), Changes(version, frozenset(marks))
+
+    def after() -> None:
+        breakers_changed.send_robust(sender=None, changes=changes)
+        if ids:
+            alerts_changed.send_robust(sender=Alert, version=version, ids=ids)
+
+    bulk.after_commit(after)
 
 
 def _while_it_lasts(round: "Round", row: Silence, matchers: Matchers, lasts: tuple[datetime, datetime]) -> None:

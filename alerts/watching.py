@@ -3,7 +3,7 @@ look at each again, so that a `for` costs no timer and survives any restart.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
@@ -12,7 +12,7 @@ from alerts import facts as read
 from alerts import ruling
 from alerts.domain.lifecycle import Status
 from alerts.domain.rules import KINDS, Facts, Finding, Rule, evaluate
-from alerts.domain.rules.shapes import SEVERITIES, worse
+from alerts.domain.rules.shapes import SEVERITIES, Minute, worse
 from alerts.models import Alert, Watch
 from alerts.models.rule import OPENED
 from alerts.raising import Round, Target
@@ -33,11 +33,13 @@ def look(now: datetime, late: Facts) -> None:
     """Look at whom a rule might find something at, and at whom it is time to look again. `late`: how late we were before this sweep."""
     book = ruling.current()
     due = _due(now)
+    # Read once: every kind of rule about traffic looks at the same minute.
+    busy = read.minutes(None, now) if any(kind in book.by_kind for kind in read.TRAFFIC) else {}
     for kind in KINDS:
         if kind == OPENED:
             continue
         rules = book.by_kind.get(kind, ())
-        ids = due[kind] | _new(kind, rules, now)
+        ids = due[kind] | _new(kind, rules, busy, now)
         if kind == LATE and (late.oldest_transition_at or late.oldest_notice_at):
             ids = {read.BOARD.id}
         for start in range(0, len(ids), BATCH):
@@ -54,9 +56,9 @@ def _due(now: datetime) -> dict[str, set[str]]:
     return found
 
 
-def _new(kind: str, rules: Sequence[Rule], now: datetime) -> set[str]:
+def _new(kind: str, rules: Sequence[Rule], busy: Mapping[int, Minute], now: datetime) -> set[str]:
     """Candidates that nobody watches yet."""
-    found = read.candidates(kind, rules, now) if rules else []
+    found = read.candidates(kind, rules, busy, now) if rules else []
     if not found:
         return set()
     watched = set(_watches(kind).values_list("subject_id", flat=True))

@@ -1,5 +1,6 @@
 """One incident for one cause: which openings belong together, who is told, and what people say about it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -287,3 +288,21 @@ class TestStories:
         assert scenario.alert().status == "acknowledged"
         scenario.at("14:01").sweeps()
         assert (scenario.alert().status, told()[1:]) == ("firing", ["14:01:00 repeat a/a1"])
+
+    def test_a_storm_of_twenty_causes_and_one_apart(self, scenario: Scenario, settings: Settings) -> None:
+        settings.ALERT_URLS = ("https://a.example.org/", "https://b.example.org/")
+        scenario.at("10:00")
+        for number in range(400):
+            path = f"s{number % 30}/b{number}"
+            scenario.breaker(path, dependency=f"d{number % 20}")
+            scenario.goes("open", path)
+        opens(scenario, "10:00:05", "billing/mail", dependency="smtp")
+        for second in ("10:00:10", "10:00:36", "10:02", "10:04", "10:06"):
+            scenario.tried().at(second).sweeps()
+        assert (Incident.objects.count(), Alert.objects.count()) == (21, 401)
+        sent = Notification.objects.exclude(state="dropped").values_list("alert__incident", "destination", "kind")
+        counted = Counter(sent)
+        assert {count for (_, _, kind), count in counted.items() if kind == "opened"} == {1}
+        assert max(count for (_, _, kind), count in counted.items() if kind == "update") <= 2
+        assert len([key for key in counted if key[2] == "opened"]) == 21 * 2
+        assert Notification.objects.filter(state="dropped").count() == (401 - 21) * 2

@@ -252,11 +252,11 @@ def test_a_rule_of_ones_own_takes_the_built_in_ones_place_where_it_matches() -> 
 def test_every_kind_can_be_read_aloud() -> None:
     assert tuple(KINDS) == BUILT_IN
     said = [sentence(kind.name, {}, Matchers(), kind.severity, kind.for_s, kind.keep_s) for kind in KINDS.values()]
-    assert said[0] == "When any breaker is open: critical; resolved when that has not been so for 60 s."
+    assert said[0] == "When any breaker is open: critical; resolved when that has not been so for 1 min."
     assert not [line for line in said if "{" in line]
     own = sentence("failure rate", {"percent": 20}, Matchers(service="checkout"), "critical", 60, 30)
     assert own == (
-        "When any breaker of service checkout fails 20 % or more of its calls, with at least 20 calls a minute, for 60 s: "
+        "When any breaker of service checkout fails 20 % or more of its calls, with at least 20 calls a minute, for 1 min: "
         "critical; resolved when that has not been so for 30 s."
     )
 

@@ -70,11 +70,13 @@ def test_who_was_told_before_hears_of_the_end(scenario: Scenario, grace: Actor) 
 
 
 def test_struck_through_on_the_wall_while_it_lasts(scenario: Scenario, grace: Actor) -> None:
-    scenario.at("09:00").breaker()
+    scenario.at("09:00").then("open")
     scenario.breaker("orders/other")
+    before = scenario.alert().version
     silenced(grace, "09:00", "14:00")
     marks = dict(Breaker.objects.values_list("name", "silenced_until"))
     assert marks == {"delivery-tracking": clock("14:00"), "other": None}
+    assert scenario.alert().version > before, "the alert is shown struck through, so it changed"
     version = Breaker.objects.get(name="delivery-tracking").version
     scenario.at("14:00").sweeps()
     breaker = Breaker.objects.get(name="delivery-tracking")

@@ -25,7 +25,7 @@ def soon(**ahead: float) -> str:
 def test_the_built_in_ones_in_words(eve: Caller) -> None:
     rules = eve.get("/rules?limit=5")
     first = rules["items"][0]
-    assert first["sentence"] == "When any breaker is open: critical; resolved when that has not been so for 60 s."
+    assert first["sentence"] == "When any breaker is open: critical; resolved when that has not been so for 1 min."
     assert (first["name"], first["builtin"], first["enabled"], first["parameters"]) == ("opened", True, True, {})
     names = [each["name"] for each in rules["items"] + eve.get(f"/rules?limit=50&cursor={rules['next']}")["items"]]
     assert len(names) == len(set(names)) == 18

@@ -98,7 +98,7 @@ def test_what_people_do_with_an_incident(signed_in: SignIn, opened: Open) -> Non
 def test_the_rules_in_words_and_who_may_change_them(signed_in: SignIn) -> None:
     eve, ada = signed_in("viewer"), signed_in("admin")
     page = text_of(eve, "/alerts/rules/")
-    assert "When any breaker is open: critical; resolved when that has not been so for 60 s." in plain(page)
+    assert "When any breaker is open: critical; resolved when that has not been so for 1 min." in plain(page)
     assert "New rule" not in page
     assert "needs the role admin" in text_of(eve, "/alerts/rules/new/")
     opened = Rule.objects.get(name="opened")
@@ -154,7 +154,7 @@ def test_a_preview_before_anything_is_saved(signed_in: SignIn, opened: Open) -> 
     told = eve.get("/alerts/rules/preview.json", {**fields, "service": "check*"}).json()
     assert told == {
         "said": "would have fired 1 time in the last 7 days",
-        "sentence": "When any breaker of service check* is open: info; resolved when that has not been so for 60 s.",
+        "sentence": "When any breaker of service check* is open: info; resolved when that has not been so for 1 min.",
     }
     assert eve.get("/alerts/rules/preview.json", {"kind": "opne"}).json()["said"].startswith("unknown kind")
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from alerts.domain import matching
 from alerts.domain.matching import Matchers
+from alerts.domain.wording import span
 
 BREAKER, SERVICE, DESTINATION, BOARD = "breaker", "service", "destination", "board"
 DAY = 86_400
@@ -60,18 +62,18 @@ KINDS: dict[str, Kind] = {
         Kind("partly open", BREAKER, "is open at some instances, but not by its headline's rule", "warning", 60, 60),
         Kind(
             "stuck open, probes fail", BREAKER,
-            "has been open for {open_s} s or longer and {probes} or more of its probes failed", "critical",
+            "has been open for {open_s} or longer and {probes} or more of its probes failed", "critical",
             parameters=(_seconds("open_s", "open for so many seconds", 600), _TIMES,
                         Parameter("probes", "and so many probes failed", 3, 1, 1_000)),
         ),
         Kind(
             "stuck open, no traffic", BREAKER,
-            "has been open for {open_s} s or longer, was not probed, and had no call for {quiet_s} s", "info",
+            "has been open for {open_s} or longer, was not probed, and had no call for {quiet_s}", "info",
             parameters=(_seconds("open_s", "open for so many seconds", 900), _TIMES,
                         _seconds("quiet_s", "and no call for so many seconds", 300)),
         ),
         Kind(
-            "flapping", BREAKER, "opened {times} times or more in {window_s} s", "warning",
+            "flapping", BREAKER, "opened {times} times or more in {window_s}", "warning",
             parameters=(Parameter("times", "outages begun", 4, 2, 100), _seconds("window_s", "in so many seconds", 600), _TIMES),
         ),
         Kind(
@@ -97,27 +99,27 @@ KINDS: dict[str, Kind] = {
         Kind("silent", SERVICE, "has an instance that fell silent without saying that it stops", "warning"),
         Kind(
             "forced too long", BREAKER,
-            "is still forced {lease_s} s after its lease ended, or {alone_s} s after it was forced without one", "warning",
+            "is still forced {lease_s} after its lease ended, or {alone_s} after it was forced without one", "warning",
             parameters=(_seconds("lease_s", "after the lease's end", 60), _seconds("alone_s", "without a lease", 1_800)),
         ),
         Kind(
             "command not applied", BREAKER,
-            "did not do what its newest command, at most {within_s} s old, asked for, or it did not hold", "warning",
+            "did not do what its newest command, at most {within_s} old, asked for, or it did not hold", "warning",
             parameters=(_seconds("within_s", "so many seconds after it was ordered", 3_600),), replayable=False,
         ),
         Kind("not as wanted", BREAKER, "reports another state than was ordered", "warning", 60, 30, replayable=False),
         Kind(
-            "nothing from anyone", BOARD, "hears nothing any more: all services fell silent within {within_s} s", "critical",
+            "nothing from anyone", BOARD, "hears nothing any more: all services fell silent within {within_s}", "critical",
             30, 0, (_seconds("within_s", "within so many seconds", 60),), replayable=False,
         ),
         Kind("delivery failing", DESTINATION, "takes no messages, or one was given up", "critical", 120, 120, replayable=False),
         Kind(
             "we are late", BOARD,
-            "looks at what happened more than {evaluate_s} s late, or sends what is due more than {send_s} s late", "critical",
+            "looks at what happened more than {evaluate_s} late, or sends what is due more than {send_s} late", "critical",
             30, 60, (_seconds("evaluate_s", "late in evaluating", 30), _seconds("send_s", "late in sending", 60)), replayable=False,
         ),
         Kind(
-            "limit reached", SERVICE, "ran into its limit of breakers, instances or events in the last {within_s} s", "warning",
+            "limit reached", SERVICE, "ran into its limit of breakers, instances or events in the last {within_s}", "warning",
             0, 300, (_seconds("within_s", "in so many seconds", 300),), replayable=False,
         ),
     )
@@ -136,11 +138,18 @@ def sentence(
         about.subject
     ]
     where = f" of {said}" if (said := matching.said(matchers)) else ""
-    numbers = {name: f"{value:g}" for name, value in {**about.defaults, **parameters}.items()}
-    held = f", for {for_s} s" if for_s else ""
+    numbers = {
+        name: _long(value) if name.endswith("_s") else f"{value:g}"
+        for name, value in {**about.defaults, **parameters}.items()
+    }
+    held = f", for {_long(for_s)}" if for_s else ""
     ends = (
-        f"resolved when that has not been so for {keep_s} s"
+        f"resolved when that has not been so for {_long(keep_s)}"
         if keep_s
         else "resolved as soon as that is not so any more"
     )
     return f"When {whom}{where} {about.says.format(**numbers)}{held}: {severity}; {ends}."
+
+
+def _long(seconds: float) -> str:
+    return span(timedelta(seconds=seconds))
