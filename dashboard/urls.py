@@ -13,6 +13,7 @@ from dashboard.pages import (
     orders,
     routes,
     rules,
+    services,
     sign_in,
     silences,
     wall,
@@ -66,5 +67,7 @@ urlpatterns = [
     path("alerts/<str:alert_id>/", alerts.alert, name="alert"),
     re_path(r"^alerts/(?P<alert_id>[^/]+)/(?P<verb>acknowledge|unacknowledge)/$", alerts.handle, name="handle-alert"),
     path("alerts/<str:alert_id>/notifications/<str:notification_id>/resend/", alerts.resend, name="resend"),
+    path("services/", services.services, name="services"),
+    path("services/<path:name>/", services.service, name="service"),
     path("audit/", audit.audit, name="audit"),
 ]
