@@ -120,7 +120,7 @@ def database(url: str, data_dir: Path, synchronous: str) -> dict[str, object]:
         raise BadSetting(f"DATABASE_URL begins with '{parts.scheme}://'; expected postgresql:// or sqlite:///")
     options = dict(parse_qsl(parts.query))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "breakers.postgresql",
         "NAME": unquote(parts.path.lstrip("/")) or "breakerboard",
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

@@ -4,7 +4,7 @@ from django.urls import include, path, re_path
 
 from dashboard import health, metrics
 from dashboard.api.problems import unknown
-from dashboard.pages import alerts, audit, breaker, incidents, orders, rules, sign_in, silences, wall
+from dashboard.pages import alerts, audit, breaker, incidents, orders, rules, services, sign_in, silences, wall
 from dashboard.pages.welcome import welcome
 
 urlpatterns = [
@@ -41,5 +41,7 @@ urlpatterns = [
     path("alerts/<str:alert_id>/", alerts.alert, name="alert"),
     re_path(r"^alerts/(?P<alert_id>[^/]+)/(?P<verb>acknowledge|unacknowledge)/$", alerts.handle, name="handle-alert"),
     path("alerts/<str:alert_id>/notifications/<str:notification_id>/resend/", alerts.resend, name="resend"),
+    path("services/", services.services, name="services"),
+    path("services/<path:name>/", services.service, name="service"),
     path("audit/", audit.audit, name="audit"),
 ]

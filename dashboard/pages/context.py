@@ -37,6 +37,11 @@ class Page:
         return actor_of(self._request).role >= Role.OPERATOR
 
     @property
+    def may_configure(self) -> bool:
+        """Whether this person may set things up."""
+        return actor_of(self._request).role >= Role.ADMIN
+
+    @property
     def tally(self) -> Tally:
         """All breakers by state, as a sentence and as counts."""
         if self._tally is None:
