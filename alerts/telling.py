@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from alerts import outbox, routing, silencing
+from alerts import outbox, routing, showing, silencing
 from alerts.destinations.base import Notice
 from alerts.domain import wording
 from alerts.domain.deciding import About, Decision, Hush, Last, Reason, weigh
@@ -183,12 +183,14 @@ class _Teller:
             self._owed.append(outbox.Owed(alert, round.notice(alert, "update", summary), destination, decision))
             if decision.send:
                 row.told[destination_id] = alert.pk
-        row.updated_at, row.told_members = round.now, len(members)
+        row.updated_at = round.now
 
     def _inhibited(self, tell: Tell, incident: Incident | None, destination: Destination) -> str:
         alert = tell.alert
         if alert.rule.kind == SILENT and self._nothing:
             return "nothing is heard from anyone: that is told instead"
+        if alert.rule.kind == OPENED and alert.service == showing.SERVICE:
+            return "it is a destination of ours: that is told through the others"
         if alert.rule.kind == OPENED and alert.breaker_id in self._flapping and not tell.worse:
             return "it flaps, and that was told"
         if incident is None or tell.worse:
