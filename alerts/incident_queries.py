@@ -50,11 +50,6 @@ def row_of(incident_id: str) -> Incident:
     return row
 
 
-def open_incidents(limit: int = 5) -> list[IncidentView]:
-    """Those that are not over, the oldest first: for the wall."""
-    return _views(list(Incident.objects.filter(resolved_at=None).order_by("started_at")[:limit]))
-
-
 def last_resolved() -> IncidentView | None:
     """The one that ended last."""
     row = Incident.objects.filter(merged_into=None, resolved_at__isnull=False).order_by("-resolved_at").first()

@@ -10,14 +10,13 @@ from alerts.destinations.base import Notice
 from alerts.domain import wording
 from alerts.domain.deciding import About, Decision, Hush, Last, Reason, weigh
 from alerts.domain.matching import Subject, labels_of
-from alerts.models import Alert, Destination, Incident, Route, Rule
+from alerts.models import Alert, Destination, Incident, Route
 from alerts.models.rule import OPENED
 
 if TYPE_CHECKING:
     from alerts.raising import Round
 
 PROBES_FAIL, FLAPPING, SILENT, NOTHING = "stuck open, probes fail", "flapping", "silent", "nothing from anyone"
-FAILING = "delivery failing"
 
 
 @dataclass(slots=True)
@@ -185,18 +184,14 @@ class _Teller:
             self._owed.append(outbox.Owed(alert, round.notice(alert, "update", summary), destination, decision))
             if decision.send:
                 row.told[destination_id] = alert.pk
-        row.updated_at, row.told_members = round.now, len(members)
+        row.updated_at = round.now
 
     def _inhibited(self, tell: Tell, incident: Incident | None, destination: Destination) -> str:
         alert = tell.alert
         if alert.rule.kind == SILENT and self._nothing:
             return "nothing is heard from anyone: that is told instead"
-        if (
-            alert.service == routing.OURSELVES
-            and alert.rule.kind == OPENED
-            and Rule.objects.filter(kind=FAILING, enabled=True).exists()
-        ):
-            return "a destination that fails is told of by its own rule"
+        if alert.rule.kind == OPENED and alert.service == routing.OURSELVES:
+            return "it is a destination of ours: that is told through the others"
         if alert.rule.kind == OPENED and alert.breaker_id in self._flapping and not tell.worse:
             return "it flaps, and that was told"
         if incident is None or tell.worse:

@@ -38,6 +38,7 @@ SENTENCES: dict[str, str] = {
     Reason.STILL_TRUE: "it is still so, and nothing holds it back any more",
     Reason.RESOLVED: "the alert is resolved, and this destination may have heard of it",
     Reason.RESENT: "sent again by hand",
+    Reason.DIGESTED: "in a digest: more came in a minute than people can read",
     Reason.DESTINATION_OFF: "not sent: the destination is switched off",
     Reason.NEVER_TOLD: "not sent: this destination never got the alert itself",
     Reason.SILENCED: "not sent: silenced",

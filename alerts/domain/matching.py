@@ -37,11 +37,6 @@ class Matchers:
             and (not self.labels or self._labels_match(dict(subject.labels)))
         )
 
-    @property
-    def everything(self) -> bool:
-        """Whether nothing is left out."""
-        return self == Matchers()
-
     def _labels_match(self, labels: Mapping[str, str]) -> bool:
         return all(key in labels and globbed(value, labels[key]) for key, value in self.labels)
 

@@ -53,7 +53,6 @@ class Migration(migrations.Migration):
                 ("reasons", models.JSONField(default=list)),
                 ("joined_at", breakers.models.fields.MomentField()),
                 ("told", models.JSONField(default=dict)),
-                ("told_members", models.IntegerField(default=0)),
                 ("update_due_at", breakers.models.fields.MomentField(null=True)),
                 ("updated_at", breakers.models.fields.MomentField(null=True)),
                 ("acknowledged_by", models.CharField(max_length=200, null=True)),

@@ -26,7 +26,6 @@ class Incident(models.Model):
 
     # {destination id: the alert by which it was told}: who hears of updates.
     told = models.JSONField(default=dict)
-    told_members = models.IntegerField(default=0)
     # When the next update may go; null: nothing new to tell. And when the last one went; null: none yet.
     update_due_at = MomentField(null=True)
     updated_at = MomentField(null=True)

@@ -262,6 +262,15 @@ def test_a_destination_that_fails_is_told_through_the_others(scenario: Scenario,
     assert [row.destination.name for row in Notification.objects.all()] == ["https://b.example.org"]
 
 
+def test_our_own_breaker_of_a_destination_is_not_told_twice(scenario: Scenario) -> None:
+    scenario.at("10:00").then("open", "breakerboard/ops-hook")
+    scenario.then("open", "orders/other")
+    assert [(row.state, row.reason) for row in Notification.objects.order_by("pk")] == [
+        ("dropped", "not sent: it is a destination of ours: that is told through the others"),
+        ("due", ""),
+    ]
+
+
 def test_a_service_at_its_limit(scenario: Scenario) -> None:
     rules("limit reached")
     service = scenario.at("10:00").breaker().service
