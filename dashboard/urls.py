@@ -16,6 +16,7 @@ from dashboard.pages import (
     services,
     sign_in,
     silences,
+    sources,
     wall,
 )
 from dashboard.pages.acknowledging import acknowledge
@@ -69,5 +70,7 @@ urlpatterns = [
     path("alerts/<str:alert_id>/notifications/<str:notification_id>/resend/", alerts.resend, name="resend"),
     path("services/", services.services, name="services"),
     path("services/<path:name>/", services.service, name="service"),
+    path("sources/", sources.sources, name="sources"),
+    path("sources/news.json", sources.news_json, name="sources-news"),
     path("audit/", audit.audit, name="audit"),
 ]

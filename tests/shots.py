@@ -94,6 +94,7 @@ def every_page(browser: Browser, directory: Path) -> None:
             "destinations": "/alerts/destinations/",
             "destination-new": "/alerts/destinations/new/apprise/?service=pagerduty",
             "route": "/alerts/routes/new/",
+            "sources": "/sources/",
             "audit": "/audit/",
             "api": "/api/v1/docs",
         }
