@@ -91,15 +91,17 @@ def test_bad_neighbours_delay_nobody(board: Board, receivers: dict[str, Receiver
 
 
 def test_a_failing_destination_is_told_of_through_another(board: Board, receivers: dict[str, Receiver]) -> None:
-    """Its own breaker opened; the one that is well hears of it, and the wall shows it."""
+    """Its own breaker opened: the one that is well hears of it, and the wall shows it."""
     port = receivers["closes"].port
-
-    def heard() -> bool:
-        bodies = [json.loads(request.body) for request in receivers["well"].requests]
-        return any(body["alert"]["service"] == "breakerboard" and str(port) in body["summary"] for body in bodies)
-
-    wait_for(heard, 90, "the others to be told of it", every=0.5)
     with api(board) as ada:
+        [rule] = [each for each in ada.get("/rules").json()["items"] if each["kind"] == "delivery failing"]
+        assert ada.patch(f"/rules/{rule['id']}", json={"for_s": 5}).status_code == 200
+
+        def heard() -> bool:
+            bodies = [json.loads(request.body) for request in receivers["well"].requests]
+            return any(body["alert"]["rule"] == "delivery failing" and str(port) in body["summary"] for body in bodies)
+
+        wait_for(heard, 90, "the others to be told of it", every=0.5)
         cards = ada.get("/breakers", params={"service": "breakerboard"}).json()["items"]
         assert f"http://127.0.0.1:{port}" in [card["name"] for card in cards]
 
