@@ -50,6 +50,8 @@ class Card(msgspec.Struct, frozen=True):
     strip_15m: list[Span]
     incident: str | None
     labels: dict[str, str]
+    # Until when its alerts are told to nobody; null: they are told.
+    silenced_until: str | None = None
 
 
 class InstanceView(msgspec.Struct, frozen=True):

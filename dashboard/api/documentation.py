@@ -9,7 +9,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from alerts.shapes import AlertView, DestinationView, NotificationView, RouteView, TestView
+from alerts.shapes import (
+    AlertView,
+    DestinationView,
+    IncidentView,
+    NotificationView,
+    PreviewView,
+    RouteView,
+    RuleView,
+    SilenceView,
+    TestView,
+)
 from breakers.queries.shapes import (
     AnnotationView,
     AuditView,
@@ -29,7 +39,7 @@ REF = "#/components/schemas/"
 ANSWERED = (
     Card, BreakerView, Timeline, EventView, CommandView, AlertView, NotificationView, DestinationView, TestView, RouteView, ServiceView,
     ConfiguredService, AddedService,
-    AddedKey, ServiceSources, AnnotationView, AuditView, Problem,
+    AddedKey, ServiceSources, AnnotationView, AuditView, IncidentView, RuleView, PreviewView, SilenceView, Problem,
 )  # fmt: skip
 
 

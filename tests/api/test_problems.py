@@ -18,9 +18,10 @@ from tests.api.conftest import Caller, problem
         "",
         "/nothing",
         "/breakers/",
-        "/silences",
-        "/rules",
-        "/incidents",
+        "/silences/",
+        "/rules/",
+        "/incidents/",
+        "/annotations/",
         "/openapi.json/x",
     ],
 )
