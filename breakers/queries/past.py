@@ -43,6 +43,11 @@ def headlines_at(at: datetime) -> dict[int, tuple[str, int]]:
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
+def counts_at(at: datetime) -> dict[str, int]:
+    """{state: how many breakers} at a moment."""
+    return counted(state for state, _ in headlines_at(at).values())
+
+
 def wall_at(at: datetime, now: datetime, *, limit: int) -> tuple[dict[str, int], list[Card]]:
     """The counts of then, and the first cards in the wall's order."""
     known = headlines_at(at)
