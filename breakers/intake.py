@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from django.db import connection
@@ -22,9 +23,11 @@ MOST_AT_ONCE = 1_000
 # Reports that may wait: beyond, posts are turned away early, before memory is.
 MOST_WAITING = 20_000
 PULSE_EVERY = 5.0  # s
-# Under load, a moment more of gathering makes a batch that costs less a request; a lone request never waits for it.
+# Under load, a moment more of gathering makes a batch that costs less a request, for as long as requests keep coming; a
+# lone request never waits for it.
 BUSY = 8  # requests in the last batch
-FULL = 48  # requests
+FULL = 128  # requests
+STEP = 0.001  # s
 GATHERED = 0.005  # s
 # A connection that was idle for longer is looked at before it is used.
 IDLE_AFTER = 1.0  # s
@@ -32,7 +35,9 @@ IDLE_AFTER = 1.0  # s
 HELD_UP = 1.0  # s
 
 log = structlog.get_logger(__name__)
-Waiting = tuple[Submission, "asyncio.Future[Answer]"]
+# Told on the loop, after the commit: the answer, or why there is none.
+Done = Callable[[Answer | Exception], None]
+Waiting = tuple[Submission, Done]
 
 
 class Intake:
@@ -67,15 +72,20 @@ class Intake:
         """Store and apply; the answer comes after the commit. Errors: StoreUnavailable, with nothing stored."""
         assert self._loop is not None
         future: asyncio.Future[Answer] = self._loop.create_future()
+        self.post(submission, partial(_resolve, future))
+        return await future
+
+    def post(self, submission: Submission, done: Done) -> None:
+        """The same without waiting: `done` is told on the loop. Errors: StoreUnavailable, and `done` hears nothing."""
         with self._wake:
             if self._stopping or self._reports >= MOST_WAITING:
                 why = "is stopping" if self._stopping else f"has {self._reports} events waiting for the database"
                 raise StoreUnavailable(f"the intake {why}")
-            self._waiting.append((submission, future))
+            self._waiting.append((submission, done))
             self._reports += len(submission.reports)
-            if len(self._waiting) == 1:
+            # Only the thread that waits for a first one, or for no more, is worth waking.
+            if len(self._waiting) in (1, FULL):
                 self._wake.notify()
-        return await future
 
     def _run(self) -> None:
         pulse_due = 0.0
@@ -98,9 +108,8 @@ class Intake:
         with self._wake:
             if not self._waiting and not self._stopping:
                 self._wake.wait(timeout)
-            if self._last >= BUSY and len(self._waiting) < FULL and not self._stopping:
-                # Submissions notify only the first of a batch: this sleeps its time out.
-                self._wake.wait(GATHERED)
+            if self._last >= BUSY:
+                self._gather()
             taken, reports = 0, 0
             for submission, _ in self._waiting:
                 if taken and reports + len(submission.reports) > MOST_AT_ONCE:
@@ -111,6 +120,15 @@ class Intake:
             self._reports -= reports
             self._last = len(batch)
             return batch
+
+    def _gather(self) -> None:
+        """Wait while more come, and not for long."""
+        until = time.monotonic() + GATHERED
+        while not self._stopping and len(self._waiting) < FULL and time.monotonic() < until:
+            before = len(self._waiting)
+            self._wake.wait(STEP)
+            if len(self._waiting) == before:
+                return
 
     def _record(self, batch: list[Waiting]) -> None:
         began = time.monotonic()
@@ -125,7 +143,7 @@ class Intake:
         except Exception:
             log.exception("batch failed", requests=len(batch))
             outcomes = [self._alone(submission) for submission in submissions]
-        self._answer([(future, outcome) for (_, future), outcome in zip(batch, outcomes, strict=True)])
+        self._answer([(done, outcome) for (_, done), outcome in zip(batch, outcomes, strict=True)])
 
     def _held_up_since(self, began: float) -> list[Waiting]:
         """Who waited out a failed attempt that was held up: they are not made to wait for one more."""
@@ -143,7 +161,7 @@ class Intake:
             log.exception("request failed", events=len(submission.reports))
             return error
 
-    def _answer(self, outcomes: list[tuple["asyncio.Future[Answer]", Answer | Exception]]) -> None:
+    def _answer(self, outcomes: list[tuple[Done, Answer | Exception]]) -> None:
         assert self._loop is not None
         try:
             self._loop.call_soon_threadsafe(_settle, outcomes)
@@ -156,15 +174,22 @@ class Intake:
             listen(self._clock())
         except Exception as error:
             connection.close()
-            self._answer([(future, StoreUnavailable(str(error))) for _, future in self._held_up_since(began)])
+            self._answer([(done, StoreUnavailable(str(error))) for _, done in self._held_up_since(began)])
             log.warning("pulse not written", error=str(error))
 
 
-def _settle(outcomes: list[tuple["asyncio.Future[Answer]", Answer | Exception]]) -> None:
-    for future, outcome in outcomes:
-        if future.done():
-            continue
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
+def _settle(outcomes: list[tuple[Done, Answer | Exception]]) -> None:
+    for done, outcome in outcomes:
+        try:
+            done(outcome)
+        except Exception:
+            log.exception("an answer was not told")
+
+
+def _resolve(future: "asyncio.Future[Answer]", outcome: Answer | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

@@ -6,7 +6,9 @@
 import asyncio
 import hashlib
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import parse_qs
 
 import msgspec
@@ -22,7 +24,7 @@ from breakers.intake import Intake
 from breakers.keys import KeyOwner
 from breakers.models.fields import to_us
 from breakers.polling import Polls, TooManyPolls
-from breakers.problems import send_answer, send_problem
+from breakers.problems import send_answer, send_problem, written, written_problem
 from breakers.readers import EVENTS, Reader, reader
 from breakers.recording import Answer, Submission
 
@@ -33,6 +35,11 @@ MOST_KEYS_REMEMBERED = 10_000
 HEAVY = 64 << 10
 LONGEST_WAIT = 30
 JSON = b"application/json"
+# Headers of posts that take the long way.
+UNCOMMON = frozenset({b"content-encoding", b"idempotency-key", b"ce-specversion", b"ce-id"})
+FAILED = "the board failed to take this request; its log says why"
+# Gets the status, and the rest of the answer as it stands on the wire.
+Told = Callable[[int, bytes], None]
 
 log = structlog.get_logger(__name__)
 encode = msgspec.json.Encoder().encode
@@ -53,7 +60,8 @@ class Webhook:
         self.intake = Intake()
         self._threads = DatabaseThreads(2, "edge")
         self.polls = Polls(self._threads)
-        self._owners: dict[str, tuple[KeyOwner, float]] = {}
+        # By the whole header: most posts of a service send the same one.
+        self._owners: dict[bytes, tuple[KeyOwner, float]] = {}
 
     async def start(self) -> None:
         """Begin to take requests."""
@@ -107,7 +115,27 @@ class Webhook:
             await send_problem(send, 400, str(error))
         except Exception:
             log.exception("request failed", path=scope["path"])
-            await send_problem(send, 500, "the board failed to take this request; its log says why")
+            await send_problem(send, 500, FAILED)
+
+    def express(self, headers: list[tuple[bytes, bytes]], body: bytes, done: Told) -> bool:
+        """Take a post of the commonest kind without a task of its own: `done` gets status and answer after the commit.
+
+        False: it needs the long way, and nothing was done. Whatever is not plainly right is told there.
+        """
+        told = dict(headers)
+        if told.get(b"content-type") != JSON or not UNCOMMON.isdisjoint(told) or len(body) > HEAVY:
+            return False
+        known = self._owners.get(told.get(b"authorization", b""))
+        if known is None or known[1] <= time.monotonic() or known[0].paused:
+            return False
+        try:
+            submission = _submission(known[0].service_id, body, "", reports.read_json, "")
+            if submission.refusals or not submission.reports:
+                return False
+            self.intake.post(submission, partial(_tell, done))
+        except (BadBody, StoreUnavailable):
+            return False
+        return True
 
     async def _events(self, scope: Scope, receive: bodies.Receive) -> bytes:
         headers = _headers(scope)
@@ -162,23 +190,39 @@ class Webhook:
 
     async def _owner(self, headers: dict[bytes, bytes]) -> KeyOwner:
         """Whom the request's key speaks for; remembered for a moment. Errors: 401, 403 (paused)."""
-        scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        key = key.strip()
-        if scheme.lower() != "bearer" or not key:
-            raise _Refused(401, "no ingest key; send 'Authorization: Bearer bbk_…'")
-        known = self._owners.get(key)
+        header = headers.get(b"authorization", b"")
+        known = self._owners.get(header)
         now = time.monotonic()
         if known is None or known[1] <= now:
+            scheme, _, key = header.decode("latin-1").partition(" ")
+            key = key.strip()
+            if scheme.lower() != "bearer" or not key:
+                raise _Refused(401, "no ingest key; send 'Authorization: Bearer bbk_…'")
             owner = await self._threads.run(keys.check_key, key, datetime.now(UTC))
             if owner is None:
-                self._owners.pop(key, None)
+                self._owners.pop(header, None)
                 raise _Refused(401, "the ingest key is unknown or revoked")
             if len(self._owners) >= MOST_KEYS_REMEMBERED:
                 self._owners.clear()
-            known = self._owners[key] = (owner, now + KEY_REMEMBERED)
+            known = self._owners[header] = (owner, now + KEY_REMEMBERED)
         if known[0].paused:
             raise _Refused(403, "the service is paused: its events are not taken until it is resumed")
         return known[0]
+
+
+def _tell(done: Told, outcome: Answer | Exception) -> None:
+    """The answer to a post that came by express."""
+    try:
+        if isinstance(outcome, Exception):
+            raise outcome
+        done(202, ONE_TAKEN if outcome == _ONE else written(_answered(outcome, ""), JSON))
+    except _Refused as refused:
+        done(refused.status, written_problem(refused.status, str(refused), refused.retry_after, **refused.more))
+    except StoreUnavailable as error:
+        done(503, written_problem(503, str(error), error.retry_after))
+    except Exception:
+        log.exception("request failed", path=EVENTS)
+        done(500, written_problem(500, FAILED))
 
 
 class _Result(msgspec.Struct):
@@ -213,6 +257,10 @@ def _answered(answer: Answer, key: str) -> bytes:
             "commands": answer.commands,
         }
     )
+
+
+_ONE = Answer(1, 0, [], [])
+ONE_TAKEN = written(_answered(_ONE, ""), JSON)
 
 
 def _summary(refusals: list[Refusal]) -> str:
