@@ -27,7 +27,7 @@ PULSE_EVERY = 5.0  # s
 # lone request never waits for it.
 BUSY = 8  # requests in the last batch
 FULL = 128  # requests
-STEP = 0.001  # s
+STEP = 0.001  # s in which nothing came: nothing more is on its way
 GATHERED = 0.005  # s
 # A connection that was idle for longer is looked at before it is used.
 IDLE_AFTER = 1.0  # s
@@ -47,7 +47,8 @@ class Intake:
         self._clock = clock
         self._waiting: list[Waiting] = []
         self._reports = 0
-        self._last = 0
+        # As many as came together lately: of those who wait for their answers, more are not to be expected.
+        self._usual = 0
         self._wake = threading.Condition()
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -83,8 +84,8 @@ class Intake:
                 raise StoreUnavailable(f"the intake {why}")
             self._waiting.append((submission, done))
             self._reports += len(submission.reports)
-            # Only the thread that waits for a first one, or for no more, is worth waking.
-            if len(self._waiting) in (1, FULL):
+            # Only for these is the thread worth waking: it waits for a first one, or for as many as usual.
+            if len(self._waiting) in (1, self._usual):
                 self._wake.notify()
 
     def _run(self) -> None:
@@ -108,7 +109,7 @@ class Intake:
         with self._wake:
             if not self._waiting and not self._stopping:
                 self._wake.wait(timeout)
-            if self._last >= BUSY:
+            if self._usual >= BUSY:
                 self._gather()
             taken, reports = 0, 0
             for submission, _ in self._waiting:
@@ -118,13 +119,13 @@ class Intake:
                 reports += len(submission.reports)
             batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
             self._reports -= reports
-            self._last = len(batch)
+            self._usual = min(FULL, max(len(batch), self._usual * 7 // 8))
             return batch
 
     def _gather(self) -> None:
         """Wait while more come, and not for long."""
         until = time.monotonic() + GATHERED
-        while not self._stopping and len(self._waiting) < FULL and time.monotonic() < until:
+        while not self._stopping and len(self._waiting) < self._usual and time.monotonic() < until:
             before = len(self._waiting)
             self._wake.wait(STEP)
             if len(self._waiting) == before:

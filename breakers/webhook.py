@@ -18,6 +18,7 @@ from breakers import bodies, commanding, keys
 from breakers.bodies import Scope, Send
 from breakers.database_thread import DatabaseThreads
 from breakers.domain import reports
+from breakers.domain.plain import plain
 from breakers.domain.reports import NAME_LENGTH, BadBody, Refusal
 from breakers.errors import BreakersError, Invalid, NotFound, StoreUnavailable
 from breakers.intake import Intake
@@ -236,6 +237,8 @@ class _Result(msgspec.Struct):
 def _submission(service_id: int, body: bytes, encoding: str, read: Reader, key: str) -> Submission:
     """The body, unpacked, decoded and checked. Errors: BadBody."""
     raw = bodies.unpacked(body, encoding)
+    if read is reports.read_json and not key and (found := plain(raw, to_us(datetime.now(UTC)))):
+        return Submission(service_id, found, [])
     batch = reports.check(read(raw), to_us(datetime.now(UTC)), idempotency_key=key or None)
     submission = Submission(service_id, batch.reports, batch.refusals, dropped=batch.dropped)
     if key:
