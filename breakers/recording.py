@@ -30,6 +30,13 @@ FAILURES = frozenset({"failure", "timeout"})
 OUTCOMES = frozenset({*CALLS, "rejected", "slow", "retry", "fallback", "ignored"})
 
 
+# What a batch needs to know of the board; the last: whether any command is under way.
+BOARD = (
+    "SELECT epoch, version, last_event_id, listening_since, folded_until,"
+    " EXISTS (SELECT 1 FROM breakers_delivery WHERE active = %s) FROM breakers_board"
+)
+
+
 class Submission(msgspec.Struct):
     """One request, checked: what it posts, for which service, under which idempotency key."""
 
@@ -59,13 +66,13 @@ def record(submissions: Sequence[Submission], at: datetime) -> list[Answer]:
     """
     if not _repeats.expected():
         try:
-            with bulk.writing():
-                return _Recording(at).of(submissions)
+            with bulk.writing(BOARD, [True]) as writing:
+                return _Recording(at, writing).of(submissions)
         except IntegrityError:
             # Something was posted before: once more, this time asking first what.
             _repeats.met()
-    with bulk.writing():
-        return _Recording(at, ask_first=True).of(submissions)
+    with bulk.writing(BOARD, [True]) as writing:
+        return _Recording(at, writing, ask_first=True).of(submissions)
 
 
 class _Repeats:
@@ -100,15 +107,12 @@ def listen(at: datetime, *, pause_s: float = 15) -> None:
 class _Recording:
     """One batch on its way into the store."""
 
-    def __init__(self, at: datetime, *, ask_first: bool = False) -> None:
+    def __init__(self, at: datetime, writing: bulk.Writing, *, ask_first: bool = False) -> None:
         self._now = to_us(at)
+        self._writing = writing
         self._ask_first = ask_first
-        [[self._epoch, version, last_id, listening, folded, self._under_way]] = bulk.select(
-            "SELECT epoch, version, last_event_id, listening_since, folded_until,"
-            " EXISTS (SELECT 1 FROM breakers_delivery WHERE active = %s) FROM breakers_board",
-            [True],
-        )
-        self._working = WorkingSet(self._now, keeping.take(Stamp(self._epoch, version, last_id)))
+        [[self._epoch, self._version, last_id, listening, folded, self._under_way]] = writing.first
+        self._working = WorkingSet(self._now, keeping.take(Stamp(self._epoch, self._version, last_id)))
         self._next_id = max(last_id + 1, self._now)
         self._listening = listening or 0
         self._folded = folded or 0
@@ -404,10 +408,11 @@ class _Recording:
     def _save(self) -> None:
         if not self._events:
             return
+        if not self._under_way:
+            self._writing.send_together()
         insert_events(self._events)
-        [[version]] = bulk.select(
-            "UPDATE breakers_board SET version = version + 1, last_event_id = %s RETURNING version", [self._next_id - 1]
-        )
+        version = self._version + 1
+        bulk.run("UPDATE breakers_board SET version = %s, last_event_id = %s", [version, self._next_id - 1])
         self._working.save(version, self._folded // SECOND)
         changes = Changes(version, frozenset(self._working.breakers), self._headline_changed)
         stamp = Stamp(self._epoch, version, self._next_id - 1)

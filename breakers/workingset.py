@@ -219,7 +219,9 @@ class WorkingSet:
         A remembered id is proved by the row that it leads to: one that was given out in a transaction that came to
         nothing is given out again, to another name.
         """
-        wanted = set(names)
+        wanted = {one for one in set(names) if not self._take_kept(*one)}
+        if not wanted:
+            return
         breakers = {(service, breaker) for service, breaker, _ in wanted}
         for _ in range(2):
             self._remember(breakers)
@@ -238,6 +240,18 @@ class WorkingSet:
                 del _instance_ids[copy]
             if not wrong_copies:
                 break
+
+    def _take_kept(self, service_id: int, breaker: str, instance: str) -> bool:
+        """Load what was kept; whether that is all of it."""
+        row = self._kept.breakers.get(_breaker_ids.get((service_id, breaker), -1))
+        if row is None or row.name != breaker or row.service_id != service_id:
+            return False
+        self.breakers[row.id] = row
+        copy = self._kept.instances.get(_instance_ids.get((row.id, instance), -1))
+        if copy is None or copy.name != instance or copy.breaker_id != row.id:
+            return False
+        self.instances[copy.id] = copy
+        return True
 
     def breaker(self, service_id: int, name: str) -> BreakerRow | None:
         """The loaded breaker of that name."""

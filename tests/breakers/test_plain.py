@@ -65,9 +65,9 @@ def test_anything_else_is_left_to_the_long_way(change: dict[str, Any]) -> None:
 
 
 NAMES = st.sampled_from(["payments", " ", "", "a\x00", "x" * 200, "x" * 201, "ü" * 200, "\ud83d"]) | st.text(max_size=5)
-TIMES = st.sampled_from(["2026-11-23T07:59:60Z", "2026-11-23 07:00:00+00:00", "2026-11-23T07:00:00", ""]) | st.timedeltas(
-    timedelta(days=-31), timedelta(days=1)
-).map(lambda ago: (NOW + ago).isoformat())
+TIMES = st.sampled_from(
+    ["2026-11-23T07:59:60Z", "2026-11-23 07:00:00+00:00", "2026-11-23T07:00:00", ""]
+) | st.timedeltas(timedelta(days=-31), timedelta(days=1)).map(lambda ago: (NOW + ago).isoformat())
 ODD = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.just([]) | st.just({})
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "type": st.sampled_from(["failure", "success", "slow", "heartbeat", "stopped", "oops"]),
