@@ -14,6 +14,7 @@ from functools import partial
 import structlog
 from django.db import connection
 
+from breakers.checkpointing import Checkpoints
 from breakers.database_thread import check_connection
 from breakers.errors import StoreUnavailable
 from breakers.recording import Answer, Submission, listen, record
@@ -28,7 +29,7 @@ PULSE_EVERY = 5.0  # s
 BUSY = 8  # requests in the last batch
 FULL = 128  # requests
 STEP = 0.001  # s in which nothing came: nothing more is on its way
-GATHERED = 0.005  # s
+GATHERED = 0.003  # s
 # A connection that was idle for longer is looked at before it is used.
 IDLE_AFTER = 1.0  # s
 # A commit that failed after this long was held up by a lock or a server that does not answer.
@@ -53,11 +54,13 @@ class Intake:
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._checkpoints = Checkpoints()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to take submissions that arrive on this loop."""
         self._loop = loop
         self._stopping = False
+        self._checkpoints.start()
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self._thread.start()
 
@@ -68,6 +71,7 @@ class Intake:
             self._wake.notify()
         if self._thread is not None:
             self._thread.join(timeout=8)
+        self._checkpoints.stop()
 
     async def submit(self, submission: Submission) -> Answer:
         """Store and apply; the answer comes after the commit. Errors: StoreUnavailable, with nothing stored."""
@@ -136,7 +140,9 @@ class Intake:
         submissions = [submission for submission, _ in batch]
         outcomes: list[Answer | Exception]
         try:
+            self._checkpoints.relieve()
             outcomes = list(record(submissions, self._clock()))
+            self._checkpoints.note(len(submissions))
         except StoreUnavailable as error:
             connection.close()
             batch = [*batch, *self._held_up_since(began)]
