@@ -152,7 +152,9 @@ def test_a_repeat_among_new_ones_takes_nothing_with_it(scenario: Scenario) -> No
 
 def test_names_with_quotes_and_backslashes_are_stored_as_they_are(scenario: Scenario) -> None:
     name = 'a"b\\c{d},NULL'
-    scenario.posts({"type": "failure", "breaker": name, "instance": "NULL", "error": {"type": name, "message": "\n\t'"}})
+    scenario.posts(
+        {"type": "failure", "breaker": name, "instance": "NULL", "error": {"type": name, "message": "\n\t'"}}
+    )
     event = Event.objects.get()
     assert (event.error_type, event.error_message) == (name, "\n\t'")
     scenario.posts({"type": "failure", "breaker": name, "instance": "NULL"})
