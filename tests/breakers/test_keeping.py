@@ -4,11 +4,13 @@ import contextlib
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from breakers import administering, bulk, keeping, silencing
 from breakers.models import Breaker, Event, Instance, Transition
 from breakers.workingset import WorkingSet
 from tests.breakers.conftest import Scenario
+from tests.breakers.test_recording import EXAMPLES, HAPPENINGS
 
 pytestmark = pytest.mark.storage
 
@@ -159,3 +161,34 @@ def test_names_with_quotes_and_backslashes_are_stored_as_they_are(scenario: Scen
     assert (event.error_type, event.error_message) == (name, "\n\t'")
     scenario.posts({"type": "failure", "breaker": name, "instance": "NULL"})
     assert (Breaker.objects.get().name, Breaker.objects.get().last_error_type) == (name, name)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(happenings=HAPPENINGS)
+def test_whoever_keeps_rows_writes_the_same(scenario: Scenario, happenings: list) -> None:
+    scenario.at("08:30")
+    example = next(EXAMPLES)
+    keeps, forgets = (f"kept {example}", f"forgotten {example}")
+    for name in (keeps, forgets):
+        for number, (second, instance, (kind, state)) in enumerate(happenings):
+            told = {"state_change": {"to_state": state}, "heartbeat": {"state": state}}.get(kind, {})
+            at = f"2026-11-23T08:{second // 60:02}:{second % 60:02}Z"
+            if name == forgets:
+                keeping._kept.clear()
+            scenario.posts(
+                {"type": kind, "breaker": name, "instance": instance, "occurred_at": at, "sequence": number, **told}
+            )
+
+    def shown(name: str) -> list[object]:
+        breaker = scenario.breaker(name)
+        card = Breaker.objects.filter(pk=breaker.pk)
+        steps = breaker.transitions.order_by("id")
+        rows = [*card.values(), *breaker.copies.order_by("name").values(), *breaker.outages.order_by("id").values()]
+        # What the two are called, and when they were written.
+        differ = {"id", "breaker_id", "version", "dependency"}
+        return [
+            *({key: value for key, value in row.items() if key not in differ and value != name} for row in rows),
+            *steps.values_list("instance_name", "from_state", "to_state", "at", "gap", "late"),
+        ]
+
+    assert shown(keeps) == shown(forgets)
