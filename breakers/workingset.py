@@ -354,10 +354,7 @@ class WorkingSet:
 
     def save(self, version: int, folded_until_s: int) -> None:
         """Write back what changed. Buckets before `folded_until_s` are in the wide rollups already: late ones join there."""
-        counted = [
-            (*key, *map(int, row[:_SUM]), float(row[_SUM]), float(row[_MAX]), *map(int, row[_BINS:]))
-            for key, row in sorted(self._rollups.items())
-        ]
+        counted = [(*key, *row) for key, row in sorted(self._rollups.items())]
         add_to_rollups(counted)
         for row in counted:
             if row[0] < folded_until_s:
