@@ -4,7 +4,9 @@ At least once: a claim is a lease, and a worker that dies lets it lapse. The cla
 while that attempt is still the last: a worker that thaws too late writes nothing. No transaction spans the sending.
 """
 
+import os
 import time
+import traceback
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +16,9 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 
-from alerts import outbox
+from alerts import digesting, faulting, outbox, showing
 from alerts.destinations import speaking
-from alerts.destinations.base import MAY_HAVE_ARRIVED, Message, Outcome, Receipt, Target
+from alerts.destinations.base import MAY_HAVE_ARRIVED, OUR_FAULT, Message, Outcome, Receipt, Target, outcome_of
 from alerts.domain import backoff
 from alerts.domain.deciding import decide
 from alerts.errors import DeliveryError
@@ -24,6 +26,7 @@ from alerts.models import Alert, Attempt, Destination, Notification
 from alerts.models.notification import State
 from alerts.signals import alerts_changed
 from breakers import bulk
+from breakers.models.fields import from_us, to_us
 
 # Three times the deadline and the commits around it.
 LEASE = timedelta(seconds=60)
@@ -76,8 +79,7 @@ def claim_one(notification_id: int, at: datetime) -> Claim | None:
             return None
         # The destination's row is the lock of its breaker and its bulkhead: claims and finishes of one destination take turns.
         destination = Destination.objects.select_for_update().get(pk=row.destination_id)
-        under_way = Notification.objects.filter(destination=destination, state=State.DUE, claimed_until__gte=at).count()
-        if not _breaker(destination).lets_pass(at, under_way, MOST_LEASES):
+        if not may_send(destination, at):
             return None
         before = outbox.claimable(at).filter(pk=row.pk).values_list("attempt", "claimed_until").first()
         claimed = before and outbox.claimable(at).filter(pk=row.pk, attempt=before[0]).update(
@@ -88,14 +90,26 @@ def claim_one(notification_id: int, at: datetime) -> Claim | None:
         number, lapsed = before[0], before[1]
         if lapsed is not None:
             _note_lost(row.pk, number, lapsed - LEASE, at)
-    claim = Claim(row.pk, destination.pk, number + 1, Message(row.webhook_id, bytes(row.body), at), destination)
+    if _is_poison(row.pk):
+        _bury(row.pk, number + 1, at)
+        return None
     decision = decide(
         row.kind, destination_on=destination.off_at is None, told=_told(row), by_hand=row.resend_of_id is not None
     )
     if not decision.send:
-        _drop(claim, decision.reason, at)
+        _drop(row.pk, number + 1, decision.reason, at)
         return None
-    return claim
+    if digesting.puts_off(row, destination, at):
+        return None
+    return Claim(row.pk, destination.pk, number + 1, Message(row.webhook_id, bytes(row.body), at), destination)
+
+
+def may_send(destination: Destination, at: datetime) -> bool:
+    """Whether one more may go there now, by its breaker, its bulkhead and the rest that it asked for."""
+    if destination.rests_until is not None and at < destination.rests_until:
+        return False
+    under_way = Notification.objects.filter(destination=destination, state=State.DUE, claimed_until__gte=at).count()
+    return _breaker(destination).lets_pass(at, under_way, MOST_LEASES)
 
 
 def attempt(claim: Claim) -> Result:
@@ -109,13 +123,20 @@ def attempt(claim: Claim) -> Result:
         target: Target = speaking.target_of(claim.destination)
         receipt = speaking.send(target, claim.message)
     except DeliveryError as error:
-        return Result(_outcome(error), took_ms(), error=error)
+        return Result(outcome_of(error), took_ms(), error=error)
     except Exception as error:
         # A fault of ours or of a library: it may have left. The sentence names no value, there may be a secret in it.
-        log.error("a notification could not be sent", notification=claim.notification_id, error=type(error).__name__)
-        return Result(
-            Outcome.UNANSWERED, took_ms(), error=DeliveryError(f"sending failed: {type(error).__name__}", arrived=True)
+        trace = os.urandom(4).hex()
+        where = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+        log.error(
+            "a notification could not be sent",
+            notification=claim.notification_id,
+            error=type(error).__name__,
+            trace=trace,
+            where=where,
         )
+        said = f"sending failed: {type(error).__name__} (trace {trace} in the log)"
+        return Result(Outcome.FAILED, took_ms(), error=DeliveryError(said, arrived=True, failed=True))
     return Result(Outcome.ACCEPTED, took_ms(), receipt=receipt)
 
 
@@ -138,7 +159,9 @@ def finish(claim: Claim, result: Result, at: datetime) -> bool:
         row.finished_at = at if row.state != State.DUE else None
         row.save(update_fields=["state", "reason", "due_at", "claimed_until", "finished_at"])
         _note(claim, result, next_due_at)
-        _follow(destination, result, at)
+        if row.state == State.DEAD:
+            faulting.gave_up(row, at)
+        follow(destination, result, claim.message.sent_at, at)
         _announce(row.alert_id)
         return True
 
@@ -150,16 +173,41 @@ def _next_try(row: Notification, claim: Claim, error: DeliveryError, at: datetim
     give_up_at = row.give_up_at
     if error.patience_s is not None:
         give_up_at = min(give_up_at, row.created_at + timedelta(seconds=error.patience_s))
-    due_at = at + timedelta(seconds=backoff.wait_s(claim.attempt, error.retry_after_s))
+    floor = error.retry_after_s
+    if error.failed and _faults(row.pk) + 1 >= backoff.MOST_FAULTS:
+        return None
+    if error.status_code is not None and backoff.lasting(error.status_code):
+        floor = max(floor or 0.0, backoff.slow_wait_s(_lasting_refusals(row.pk) + 1))
+    due_at = at + timedelta(seconds=backoff.wait_s(claim.attempt, floor))
     return due_at if due_at < give_up_at else None
 
 
-def _outcome(error: DeliveryError) -> Outcome:
-    if error.status_code is not None:
-        return Outcome.REFUSED
-    if error.permanent:
-        return Outcome.FORBIDDEN
-    return Outcome.UNANSWERED if error.arrived else Outcome.UNREACHABLE
+def _lasting_refusals(notification_id: int) -> int:
+    codes = Attempt.objects.filter(notification=notification_id, outcome=Outcome.REFUSED)
+    return sum(backoff.lasting(code) for code in codes.values_list("status_code", flat=True) if code is not None)
+
+
+def _faults(notification_id: int) -> int:
+    """Tries that ended by a fault of ours, or with the process that tried."""
+    return Attempt.objects.filter(notification=notification_id, outcome__in=OUR_FAULT).count()
+
+
+def _is_poison(notification_id: int) -> bool:
+    """It has ended so many of our tries, or of our processes, that it ends no more."""
+    return _faults(notification_id) >= backoff.MOST_FAULTS
+
+
+def _bury(notification_id: int, attempt: int, at: datetime) -> None:
+    with bulk.writing():
+        row = Notification.objects.filter(pk=notification_id, state=State.DUE, attempt=attempt).first()
+        if row is not None:
+            row.state, row.claimed_until, row.finished_at = State.DEAD, None, at
+            row.reason = (
+                f"given up: {backoff.MOST_FAULTS} tries ended by a fault of ours or with the process that tried"
+            )
+            row.save(update_fields=["state", "claimed_until", "finished_at", "reason"])
+            faulting.gave_up(row, at)
+            _announce(row.alert_id)
 
 
 def _note(claim: Claim, result: Result, next_due_at: datetime | None) -> None:
@@ -191,47 +239,58 @@ def _note_lost(notification_id: int, number: int, started_at: datetime, at: date
 
 
 def _told(row: Notification) -> bool:
-    """Whether an earlier notice of this alert may have reached this destination."""
-    return Attempt.objects.filter(
-        notification__alert=row.alert_id,
-        notification__destination=row.destination_id,
-        notification__sequence__lt=row.sequence,
-        outcome__in=MAY_HAVE_ARRIVED,
-    ).exists()
+    """Whether an earlier notice of this alert may have reached this destination, alone or in a digest."""
+    earlier = Notification.objects.filter(alert=row.alert_id, destination=row.destination_id, sequence__lt=row.sequence)
+    arrived = Attempt.objects.filter(outcome__in=MAY_HAVE_ARRIVED)
+    return (
+        arrived.filter(notification__in=earlier).exists()
+        or arrived.filter(notification__members__in=earlier).exists()
+        # The digest that tells of it is still on its way: it goes out first.
+        or earlier.filter(digest__state=State.DUE).exists()
+    )
 
 
-def _drop(claim: Claim, reason: str, at: datetime) -> None:
+def _drop(notification_id: int, attempt: int, reason: str, at: datetime) -> None:
     """It must not go: the reason stays with it."""
     with bulk.writing():
-        rows = Notification.objects.filter(pk=claim.notification_id, state=State.DUE, attempt=claim.attempt)
+        rows = Notification.objects.filter(pk=notification_id, state=State.DUE, attempt=attempt)
         if rows.update(state=State.DROPPED, reason=reason, claimed_until=None, finished_at=at):
-            _announce(Notification.objects.values_list("alert_id", flat=True).get(pk=claim.notification_id))
+            _announce(Notification.objects.values_list("alert_id", flat=True).get(pk=notification_id))
 
 
 def _breaker(destination: Destination) -> backoff.Breaker:
-    return backoff.Breaker(destination.failures, destination.open_until, destination.open_for_s)
+    recent = tuple((from_us(us), bool(succeeded)) for us, succeeded in destination.recent)
+    return backoff.Breaker(destination.failures, destination.open_until, destination.open_for_s, recent)
 
 
-def _follow(destination: Destination, result: Result, at: datetime) -> None:
-    """The destination's own breaker, after this try. What the guard forbids says nothing about the destination."""
-    if result.outcome == Outcome.FORBIDDEN:
+def follow(destination: Destination, result: Result, began_at: datetime, at: datetime) -> None:
+    """The destination's own breaker, after this try. What the guard forbids, or we spoil, says nothing about it."""
+    if result.outcome in {Outcome.FORBIDDEN, Outcome.FAILED}:
         return
-    was_open = destination.open_until is not None
-    after = _breaker(destination).after(result.error is None, at)
+    before = _breaker(destination)
+    after = before.after(result.error is None, at)
     destination.failures, destination.open_until, destination.open_for_s = (
         after.failures,
         after.open_until,
         after.open_for_s,
     )
+    destination.recent = [[to_us(moment), int(succeeded)] for moment, succeeded in after.recent]
     if result.error is None:
         destination.last_success_at = at
-        if was_open:
+        if before.open_until is not None:
             _come_forward(destination, at)
+        faulting.accepts(destination, at)
     else:
         destination.last_failure_at, destination.last_error = at, str(result.error)
-        if after.open_until is not None and not was_open:
+        if result.error.status_code in {429, 503} and result.error.retry_after_s:
+            rest = timedelta(seconds=min(result.error.retry_after_s, backoff.RESTS_MOST))
+            destination.rests_until = at + rest
+        if after.open_until is not None and before.open_until is None:
             log.warning("a destination fails", destination=destination.name, error=str(result.error))
+            faulting.fails(destination, str(result.error), at)
     destination.save()
+    shown = showing.Tried(destination.name, before, after, result.error, result.took_ms, began_at, at)
+    bulk.after_commit(lambda: showing.show(shown))
 
 
 def _come_forward(destination: Destination, at: datetime) -> None:

@@ -9,6 +9,7 @@ from itertools import groupby
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from alerts import links, routing
 from alerts.destinations import speaking
 from alerts.destinations.base import Notice
 from alerts.domain.backoff import GIVE_UP_AFTER
@@ -23,17 +24,25 @@ def owe(alert: Alert, notice: Notice, destinations: Sequence[Destination], at: d
 
     A resolution is owed to those who were told, or may yet be, whatever is configured now.
     """
-    before = list(Notification.objects.filter(alert=alert).select_related("destination").order_by("sequence"))
     if notice.kind == "resolved":
-        destinations = list({row.destination_id: row.destination for row in before}.values())
-    places = {row.destination_id: row.sequence for row in before}
+        told = Notification.objects.filter(alert=alert).select_related("destination").order_by("sequence")
+        destinations = list({row.destination_id: row.destination for row in told}.values())
+    else:
+        destinations = routing.owed_to(alert, destinations, at)
+    return address(alert, notice, destinations, at)
+
+
+def address(alert: Alert, notice: Notice, destinations: Sequence[Destination], at: datetime) -> list[int]:
+    """Write down a notification for each of these destinations, behind those that they are owed already; their ids."""
+    before = Notification.objects.filter(alert=alert).order_by("sequence").values_list("destination_id", "sequence")
+    places = dict(before)
     made = Notification.objects.bulk_create(
         Notification(
             alert=alert,
             destination=destination,
             kind=notice.kind,
             sequence=places.get(destination.pk, 0) + 1,
-            body=speaking.compose(destination.kind, notice),
+            body=speaking.compose(destination.kind, links.with_link(notice, alert, destination)),
             webhook_id=new_webhook_id(),
             created_at=at,
             due_at=at,
@@ -74,7 +83,7 @@ def claimable(at: datetime) -> QuerySet[Notification]:
 
 def due(at: datetime) -> list[int]:
     """Ids of what can be sent now, oldest first, a few of each destination before many of one."""
-    open_ones = Q(destination__open_until__gt=at)
+    open_ones = Q(destination__open_until__gt=at) | Q(destination__rests_until__gt=at)
     rows = (
         claimable(at).exclude(open_ones).order_by("destination_id", "due_at", "pk").values_list("destination_id", "pk")
     )

@@ -1,7 +1,9 @@
 """Reads, each named after the screen or job that reads it. Nothing here writes."""
 
+import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.fields.json import KeyTextTransform
@@ -10,7 +12,7 @@ from django.db.models.lookups import Exact
 from alerts.destinations.base import Outcome
 from alerts.domain.deciding import SENTENCES
 from alerts.domain.lifecycle import Status, shown
-from alerts.models import Alert, AlertLog, Attempt, Destination, Notification
+from alerts.models import Alert, AlertLog, Attempt, Destination, Notification, Route
 from alerts.models.notification import State
 from alerts.shapes import (
     AlertView,
@@ -18,6 +20,8 @@ from alerts.shapes import (
     DestinationView,
     LogView,
     NotificationView,
+    RouteView,
+    Step,
     Subject,
     moment,
     moment_or_none,
@@ -33,6 +37,8 @@ IN_LISTS = 3
 ALL = 1_000
 # Ids are bigints; what can't be one names nothing.
 LONGEST_ID = 18
+# The id that no row has.
+NOTHING = uuid.UUID(int=0)
 
 
 def alerts_page(
@@ -117,26 +123,120 @@ def alerts_changed_since(version: int, limit: int = 500) -> tuple[int, list[Aler
 
 def destinations() -> list[DestinationView]:
     """All destinations, by name, and how they do."""
-    rows = Destination.objects.annotate(
+    return [_destination(row) for row in _destinations().order_by("name", "created_at")]
+
+
+def destinations_page(*, limit: int = 50, cursor: str | None = None) -> Page:
+    """Destinations by name, in pages. Errors: Invalid (cursor)."""
+    return paged(destinations(), lambda view: view.id, limit, cursor)
+
+
+def destination(destination_id: str, warnings: Sequence[str] = ()) -> DestinationView:
+    """One destination. Errors: NotFound for an unknown id in any spelling."""
+    return _destination(_destinations().get(pk=destination_row(destination_id).pk), warnings)
+
+
+def destination_row(destination_id: str) -> Destination:
+    """The row itself, for those who change it. Errors: NotFound for an unknown id in any spelling."""
+    row = Destination.objects.filter(pk=_uuid(destination_id) or NOTHING, removed_at=None).first()
+    if row is None:
+        raise NotFound(f"no destination '{destination_id[:40]}'")
+    return row
+
+
+def trail_of(destination_id: str, limit: int = 50) -> list[tuple[NotificationView, str, str]]:
+    """What a destination was sent last, newest first, each with its alert's id and summary."""
+    rows = Notification.objects.filter(destination=_uuid(destination_id) or NOTHING).select_related(
+        "destination", "alert"
+    )
+    found = list(rows.defer("body").order_by("-pk")[:limit])
+    alerts = {str(row.pk): (str(row.alert_id), row.alert.summary) for row in found}
+    views = [view for some in _shown_notifications(found, IN_LISTS).values() for view in some]
+    return [(view, *alerts[view.id]) for view in sorted(views, key=lambda view: -int(view.id))]
+
+
+def routes() -> list[RouteView]:
+    """All routes, by name."""
+    return [route_view(row) for row in Route.objects.order_by("name")]
+
+
+def routes_page(*, limit: int = 50, cursor: str | None = None) -> Page:
+    """Routes by name, in pages. Errors: Invalid (cursor)."""
+    return paged(routes(), lambda view: view.id, limit, cursor)
+
+
+def route_row(route_id: str) -> Route:
+    """The row itself. Errors: NotFound for an unknown id in any spelling."""
+    row = Route.objects.filter(pk=_uuid(route_id) or NOTHING).first()
+    if row is None:
+        raise NotFound(f"no route '{route_id[:40]}'")
+    return row
+
+
+def route_view(row: Route) -> RouteView:
+    """The view of a row that is at hand."""
+    return RouteView(
+        id=str(row.pk),
+        name=row.name,
+        enabled=row.off_at is None,
+        matchers=row.matchers,
+        destinations=row.destinations,
+        hours=row.hours,
+        always=row.always,
+        steps=[Step(step["after_s"], step["destinations"]) for step in row.steps],
+        repeat_s=row.repeat_s,
+        created_at=moment(row.created_at),
+    )
+
+
+def paged(views: Sequence[Any], key: Callable[[Any], str], limit: int, cursor: str | None) -> Page:
+    """A page of a short list, after the view whose key the cursor is. Errors: Invalid (cursor)."""
+    start = 0
+    if cursor:
+        keys = [key(view) for view in views]
+        if cursor not in keys:
+            raise Invalid(("cursor", f"'{cursor[:40]}' is no cursor of this list"))
+        start = keys.index(cursor) + 1
+    limit = min(max(limit, 1), MOST)
+    some = list(views[start : start + limit])
+    return Page(some, key(some[-1]) if start + limit < len(views) else None)
+
+
+def _destinations() -> QuerySet[Destination]:
+    return Destination.objects.filter(removed_at=None).annotate(
         waiting=Count("notifications", filter=Q(notifications__state=State.DUE)),
         dead=Count("notifications", filter=Q(notifications__state=State.DEAD)),
     )
-    return [
-        DestinationView(
-            id=str(row.pk),
-            name=row.name,
-            kind=row.kind,
-            source=row.source,
-            url=row.masked_url,
-            health="off" if row.off_at else "failing" if row.open_until else "ok",
-            waiting=row.waiting,
-            dead=row.dead,
-            last_success_at=moment_or_none(row.last_success_at),
-            last_failure_at=moment_or_none(row.last_failure_at),
-            last_error=row.last_error,
-        )
-        for row in rows.order_by("name", "created_at")
-    ]
+
+
+def _destination(row: Any, warnings: Sequence[str] = ()) -> DestinationView:
+    return DestinationView(
+        id=str(row.pk),
+        name=row.name,
+        kind=row.kind,
+        source=row.source,
+        url=row.masked_url,
+        config=row.shown or {"url": row.masked_url},
+        enabled=row.off_at is None,
+        health="off" if row.off_at else "failing" if row.open_until else "ok",
+        waiting=row.waiting,
+        dead=row.dead,
+        created_at=moment(row.created_at),
+        last_success_at=moment_or_none(row.last_success_at),
+        last_failure_at=moment_or_none(row.last_failure_at),
+        last_error=row.last_error,
+        open_until=moment_or_none(row.open_until),
+        warnings=list(warnings),
+    )
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    """The id in its one spelling; None for any other text."""
+    try:
+        found = uuid.UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text else None
 
 
 def shaped(row: Alert, notifications: list[NotificationView]) -> AlertView:
@@ -217,7 +317,10 @@ def _views(rows: Sequence[Alert], attempts: int = IN_LISTS) -> list[AlertView]:
 
 def _notifications(rows: QuerySet[Notification], attempts: int) -> dict[int, list[NotificationView]]:
     """By alert, in the order of their making; so many of the last attempts of each."""
-    found = list(rows.defer("body").order_by("pk"))
+    return _shown_notifications(list(rows.defer("body").order_by("pk")), attempts)
+
+
+def _shown_notifications(found: Sequence[Notification], attempts: int) -> dict[int, list[NotificationView]]:
     tries: dict[int, list[AttemptView]] = defaultdict(list)
     newest = Attempt.objects.filter(notification__in=found, number__gt=F("notification__attempt") - attempts)
     for each in newest.order_by("notification_id", "number"):

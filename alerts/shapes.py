@@ -92,16 +92,63 @@ class LogView(msgspec.Struct, frozen=True):
 
 
 class DestinationView(msgspec.Struct, frozen=True):
-    """A destination without its secrets, and how it does. `health`: ok, failing or off."""
+    """A destination without its secrets, and how it does. `health`: ok, failing or off. `source`: board or environment.
+
+    `config`: what may be read back; `•••` stands for a secret that is set. `warnings`: of the change just made.
+    """
 
     id: str
     name: str
     kind: str
     source: str
     url: str  # masked
+    config: dict[str, str]
+    enabled: bool
     health: str
     waiting: int
     dead: int
+    created_at: str
     last_success_at: str | None
     last_failure_at: str | None
     last_error: str
+    open_until: str | None
+    warnings: list[str] = []
+
+
+class TestView(msgspec.Struct, frozen=True):
+    """How a test went. `outcome`: accepted, refused, unanswered, unreachable, forbidden or failed."""
+
+    __test__ = False  # To pytest its name looks like a test.
+
+    sent: bool
+    outcome: str
+    took_ms: int
+    address: str
+    status_code: int | None
+    error: str
+    answer: str
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Who hears next, so many seconds after the alert began, while nobody has it in hand."""
+
+    after_s: int
+    destinations: list[str]
+
+
+class RouteView(msgspec.Struct, frozen=True):
+    """Who hears of which alerts. `hours` null: always; `always`: severities that go out in any hour.
+
+    `repeat_s`: seconds between reminders while nobody has it in hand, the last one for ever.
+    """
+
+    id: str
+    name: str
+    enabled: bool
+    matchers: dict[str, object]
+    destinations: list[str]
+    hours: dict[str, object] | None
+    always: list[str]
+    steps: list[Step]
+    repeat_s: list[int]
+    created_at: str

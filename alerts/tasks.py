@@ -1,9 +1,11 @@
 """Tasks: shells around the gerunds. The tables are the queue; each of these may run twice, late, or not at all for a while."""
 
+import uuid
+
 from celery import shared_task
 from django.utils import timezone
 
-from alerts import evaluating, notifying, outbox
+from alerts import escalating, evaluating, notifying, outbox, refreshing
 from breakers import nudging
 
 
@@ -23,5 +25,14 @@ def deliver(notification_id: int) -> None:
 def sweep() -> None:
     """Whatever is due: transitions that no nudge brought, ends of holds, notifications, leases that lapsed."""
     evaluating.sweep(timezone.now())
+    escalating.sweep(timezone.now())
     for notification_id in outbox.due(timezone.now()):
         nudging.nudge("alerts.tasks.deliver", notification_id)
+    for destination_id in refreshing.due(timezone.now()):
+        nudging.nudge("alerts.tasks.refresh", str(destination_id))
+
+
+@shared_task(name="alerts.tasks.refresh")
+def refresh(destination_id: str) -> None:
+    """Tell a destination again what is live there."""
+    refreshing.refresh(uuid.UUID(destination_id), timezone.now())

@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks import stores
 from benchmarks.ingest import request
 from benchmarks.load import Run, post_for
+from benchmarks.stores import unhindered
 from tests.board import Board
 from tests.postgres import postgres_server
 
@@ -56,7 +57,7 @@ def ready_made(key: str, pick: Callable[[], tuple[int, int]], count: int) -> Ite
 
 def measure(board: Board, store: str, seconds: float, breakers: int, copies: int) -> None:
     """The rows of the table."""
-    key = board.service("bench")
+    key = unhindered(board)
     web = board.part("web")
     shapes: dict[str, Callable[[], tuple[int, int]]] = {
         "100 breakers × 3": lambda: (random.randrange(100), random.randrange(3)),

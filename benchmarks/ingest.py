@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 
 from benchmarks.load import Run, post_for
+from benchmarks.stores import unhindered
 from dashboard.parts import UVICORN
 from tests.board import Board
 from tests.postgres import postgres_server
@@ -90,7 +91,7 @@ def floor_server() -> Iterator[tuple[int, psutil.Process]]:
 
 def measure(board: Board, seconds: float, rounds: int, connections: int) -> dict[str, Any]:
     """Floor and board in turns."""
-    key = board.service("bench")
+    key = unhindered(board)
     web = board.part("web")
     runs: dict[str, list[Run]] = {"floor": [], "board": []}
     with floor_server() as (floor_port, floor_process):

@@ -11,6 +11,7 @@ import time
 
 from benchmarks.batches import body_of, event
 from benchmarks.load import post_for
+from benchmarks.stores import unhindered
 from tests.board import Board
 
 WARM_UP_S = 30
@@ -23,7 +24,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1_000)
     asked = parser.parse_args()
     with Board() as board:
-        key = board.service("bench")
+        key = unhindered(board)
         web = board.part("web")
 
         def make() -> bytes:

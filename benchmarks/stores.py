@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 
+from tests.board import Board
 from tests.postgres import postgres_server
 
 INSIDE = "BENCHMARK_STORE"
@@ -24,6 +25,15 @@ def on_each(module: str, store: str, measure: Callable[[], None]) -> None:
     if store in ("postgresql", "both"):
         with postgres_server() as server:
             _child(module, "PostgreSQL", DATABASE_URL=server.url)
+
+
+def unhindered(board: Board) -> str:
+    """The key of a service that may post as fast as the board takes it."""
+    key = board.service("bench")
+    limits = ("requests_per_s", "requests_burst", "events_per_s", "events_burst")
+    told = [word for limit in limits for word in ("--limit", f"{limit}=1000000")]
+    board.manage("service", "set", "bench", *told, "--json")
+    return key
 
 
 def choose(parser: argparse.ArgumentParser) -> None:

@@ -186,6 +186,18 @@ def update(table: str, columns: Mapping[str, str]) -> Statement:
     )
 
 
+def put(table: str, keys: Mapping[str, str], columns: Mapping[str, str]) -> Statement:
+    """Insert rows, or set the columns of those that are there."""
+    every = {**keys, **columns}
+    sets = ", ".join(f"{name} = excluded.{name}" for name in columns)
+    head = f"INSERT INTO {table} ({', '.join(every)})"
+    conflict = f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sets}"
+    # Put once more, a row stays as it is.
+    return Statement(
+        every, f"{head} VALUES {{rows}} {conflict}", f"{head} SELECT * FROM {{rows}} {conflict}", lambda row: row
+    )
+
+
 def add_up(table: str, keys: Mapping[str, str], counters: Mapping[str, str], largest: Sequence[str] = ()) -> Statement:
     """Insert rows, or add their counters to those that are there; `largest` columns keep the greater one."""
     columns = {**keys, **counters}

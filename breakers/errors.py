@@ -5,6 +5,8 @@ BreakersError
 ├── NotFound            no such breaker, command, service, key         404
 ├── Conflict            no live instance, a name that is taken         409
 ├── Invalid             a value that can't be taken (field, sentence)  422
+├── OverLimit           too fast: wait `retry_after` seconds            429
+├── Unreadable          a sealed secret that this board can't open     500
 └── StoreUnavailable    the database can't be written now              503
 """
 
@@ -31,6 +33,18 @@ class Invalid(BreakersError):
     def __init__(self, *errors: tuple[str, str]) -> None:
         super().__init__("; ".join(detail for _, detail in errors))
         self.errors = [{"field": field, "detail": detail} for field, detail in errors]
+
+
+class OverLimit(BreakersError):
+    """Faster than is allowed; nothing was taken. `retry_after` in seconds."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unreadable(BreakersError):
+    """A sealed secret that can't be opened: another key, another place, or damaged."""
 
 
 class StoreUnavailable(BreakersError):

@@ -14,15 +14,20 @@ from functools import partial
 import structlog
 from django.db import connection
 
+from breakers import key_uses
 from breakers.checkpointing import Checkpoints
 from breakers.database_thread import check_connection
 from breakers.errors import StoreUnavailable
+from breakers.patience import hurry
 from breakers.recording import Answer, Submission, listen, record
 
 # Reports in one commit; more wait for the next one.
 MOST_AT_ONCE = 1_000
 # Reports that may wait: beyond, posts are turned away early, before memory is.
 MOST_WAITING = 20_000
+MOST_BYTES = 64 << 20
+# A database that let the first of them wait this long will let the next wait longer.
+LONGEST_WAIT = 3.0  # s
 PULSE_EVERY = 5.0  # s
 # Under load, a moment more of gathering makes a batch that costs less a request, for as long as requests keep coming; a
 # lone request never waits for it.
@@ -34,6 +39,8 @@ GATHERED = 0.003  # s
 IDLE_AFTER = 1.0  # s
 # A commit that failed after this long was held up by a lock or a server that does not answer.
 HELD_UP = 1.0  # s
+# All that post wait for this thread: it does not wait long for a server that says nothing.
+ANSWERED_WITHIN = 5.0  # s
 
 log = structlog.get_logger(__name__)
 # Told on the loop, after the commit: the answer, or why there is none.
@@ -48,6 +55,8 @@ class Intake:
         self._clock = clock
         self._waiting: list[Waiting] = []
         self._reports = 0
+        self._bytes = 0
+        self._waiting_since = 0.0
         # As many as came together lately: of those who wait for their answers, more are not to be expected.
         self._usual = 0
         self._wake = threading.Condition()
@@ -73,6 +82,19 @@ class Intake:
             self._thread.join(timeout=8)
         self._checkpoints.stop()
 
+    def require_room(self) -> None:
+        """Turn a post away early, before its body costs anything. Errors: StoreUnavailable."""
+        if self._stopping:
+            raise StoreUnavailable("the intake is stopping")
+        if self._reports >= MOST_WAITING or self._bytes >= MOST_BYTES:
+            raise StoreUnavailable(
+                f"the database is slow: {self._reports:,} events ({self._bytes:,} bytes) wait for it already"
+            )
+        if self._waiting and time.monotonic() - self._waiting_since > LONGEST_WAIT:
+            raise StoreUnavailable(
+                f"the database is slow: others wait for it for more than {LONGEST_WAIT:.0f} s already"
+            )
+
     async def submit(self, submission: Submission) -> Answer:
         """Store and apply; the answer comes after the commit. Errors: StoreUnavailable, with nothing stored."""
         assert self._loop is not None
@@ -83,16 +105,18 @@ class Intake:
     def post(self, submission: Submission, done: Done) -> None:
         """The same without waiting: `done` is told on the loop. Errors: StoreUnavailable, and `done` hears nothing."""
         with self._wake:
-            if self._stopping or self._reports >= MOST_WAITING:
-                why = "is stopping" if self._stopping else f"has {self._reports} events waiting for the database"
-                raise StoreUnavailable(f"the intake {why}")
+            self.require_room()
             self._waiting.append((submission, done))
             self._reports += len(submission.reports)
+            self._bytes += submission.size
+            if len(self._waiting) == 1:
+                self._waiting_since = time.monotonic()
             # Only for these is the thread worth waking: it waits for a first one, or for as many as usual.
             if len(self._waiting) in (1, self._usual):
                 self._wake.notify()
 
     def _run(self) -> None:
+        hurry(ANSWERED_WITHIN)
         pulse_due = 0.0
         last_used = 0.0
         while True:
@@ -115,14 +139,17 @@ class Intake:
                 self._wake.wait(timeout)
             if self._usual >= BUSY:
                 self._gather()
-            taken, reports = 0, 0
+            taken, reports, size = 0, 0, 0
             for submission, _ in self._waiting:
                 if taken and reports + len(submission.reports) > MOST_AT_ONCE:
                     break
                 taken += 1
                 reports += len(submission.reports)
+                size += submission.size
             batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
             self._reports -= reports
+            self._bytes -= size
+            self._waiting_since = time.monotonic()
             self._usual = min(FULL, max(len(batch), self._usual * 7 // 8))
             return batch
 
@@ -157,7 +184,7 @@ class Intake:
         if time.monotonic() - began < HELD_UP:
             return []
         with self._wake:
-            waiting, self._waiting, self._reports = self._waiting, [], 0
+            waiting, self._waiting, self._reports, self._bytes = self._waiting, [], 0, 0
             return waiting
 
     def _alone(self, submission: Submission) -> Answer | Exception:
@@ -179,6 +206,7 @@ class Intake:
         began = time.monotonic()
         try:
             listen(self._clock())
+            key_uses.write_down()
         except Exception as error:
             connection.close()
             self._answer([(done, StoreUnavailable(str(error))) for _, done in self._held_up_since(began)])

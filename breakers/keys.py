@@ -9,19 +9,22 @@ import hmac
 import re
 import secrets
 import string
-import time
 import zlib
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import NamedTuple
 
-from django.db import DatabaseError, models, transaction
+from django.conf import settings
 
-from breakers import auditing, bulk
+from breakers import auditing, bulk, key_uses
 from breakers.access import Actor, Role, require
+from breakers.configuring import configure
+from breakers.domain.keeping import Keeping, keeping_of
+from breakers.domain.limits import Limits, limits_of
 from breakers.errors import Conflict, Invalid, NotFound
 from breakers.models import ApiToken, IngestKey, Service
 from breakers.models.service import NAME_LENGTH
 from breakers.signals import access_changed
+from breakers.signing import OFF, Signing, signing_of
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 ID_LENGTH = 8
@@ -32,7 +35,6 @@ SHAPE = re.compile(
 )
 NO_DIGEST = "0" * 64
 MOST_KEYS = 10
-USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 class KeyOwner(NamedTuple):
@@ -41,14 +43,19 @@ class KeyOwner(NamedTuple):
     service_id: int
     key_id: str
     paused: bool
+    # None: its posts are not signed.
+    signing: Signing | None
+    limits: Limits
+    keeping: Keeping
 
 
 class AddedService(NamedTuple):
-    """A service, and its new key; None: no key was made."""
+    """A service, and its new key; None: no key was made. `signing_secret`: the one that was made for it."""
 
     service: Service
     key: str | None
     created: bool
+    signing_secret: str | None = None
 
 
 class AddedKey(NamedTuple):
@@ -65,8 +72,12 @@ class AddedToken(NamedTuple):
     token: str | None
 
 
-def add_service(actor: Actor, name: str, *, at: datetime, new_key: bool = False, label: str = "") -> AddedService:
+def add_service(
+    actor: Actor, name: str, *, at: datetime, new_key: bool = False, label: str = "", signatures: str = OFF
+) -> AddedService:
     """The service of that name, made with a first key where it is missing; `new_key` adds one to it in any case.
+
+    Whether its posts are signed is set where it is made; one that is there is changed by `configuring`.
 
     Errors: NotAllowed, Invalid (the name), Conflict (ten live keys).
     """
@@ -77,25 +88,10 @@ def add_service(actor: Actor, name: str, *, at: datetime, new_key: bool = False,
         if created:
             auditing.write(actor, "service.add", "service", service.pk, name, after={"name": name}, at=at)
         key = _add_key(actor, service, label, at).key if created or new_key else None
-        return AddedService(service, key, created)
-
-
-def pause_service(actor: Actor, name: str, paused: bool, *, at: datetime) -> Service:
-    """Refuse (403) or take again what this service posts.
-
-    Errors: NotAllowed, NotFound.
-    """
-    require(actor, Role.ADMIN, "pausing a service")
-    with bulk.writing():
-        service = _service(name)
-        if service.paused != paused:
-            service.paused = paused
-            service.save(update_fields=["paused"])
-            verb = "service.pause" if paused else "service.resume"
-            auditing.write(
-                actor, verb, "service", service.pk, name, before={"paused": not paused}, after={"paused": paused}, at=at
-            )
-        return service
+        secret = None
+        if created and signatures != OFF:
+            secret = configure(actor, name, {"signatures": signatures}, at=at).signing_secret
+        return AddedService(service, key, created, secret)
 
 
 def add_key(actor: Actor, service_name: str, *, at: datetime, label: str = "") -> AddedKey:
@@ -195,8 +191,16 @@ def check_key(text: str, now: datetime) -> KeyOwner | None:
     row = IngestKey.objects.select_related("service").filter(key_id=key_id, revoked_at=None).first()
     if not _matches(text, row) or row is None:
         return None
-    _note_use(row, now)
-    return KeyOwner(row.service_id, row.key_id, row.service.paused)
+    key_uses.note(row, now)
+    service = row.service
+    return KeyOwner(
+        service.pk,
+        row.key_id,
+        service.paused,
+        signing_of(service, now),
+        limits_of(service.limits),
+        keeping_of(service.redaction, service.limits, settings.REDACT_PATTERNS),
+    )
 
 
 def check_token(text: str, now: datetime) -> Actor | None:
@@ -207,7 +211,7 @@ def check_token(text: str, now: datetime) -> Actor | None:
     row = ApiToken.objects.filter(token_id=token_id, revoked_at=None).first()
     if not _matches(text, row) or row is None:
         return None
-    _note_use(row, now)
+    key_uses.note(row, now)
     return Actor(row.name, Role.named(row.role), token_id=row.pk)
 
 
@@ -280,28 +284,3 @@ def _base62(number: int, length: int) -> str:
         number, digit = divmod(number, len(ALPHABET))
         digits = ALPHABET[digit] + digits
     return digits
-
-
-def _note_use(row: IngestKey | ApiToken, now: datetime) -> None:
-    """Remember when it was last used, at most once a minute; a database that can't be written is no reason to refuse a reader."""
-    if row.last_used_at is not None and now - row.last_used_at < USE_NOTED_EVERY:
-        return
-    model: type[models.Model] = type(row)
-    place = (model.__name__, row.pk)
-    tried_at = _tried_at.get(place)
-    if tried_at is not None and time.monotonic() - tried_at < USE_NOTED_EVERY.total_seconds():
-        return
-    _tried_at[place] = time.monotonic()
-    try:
-        with transaction.atomic():
-            _rows(model).filter(pk=row.pk).update(last_used_at=now)
-    except DatabaseError:
-        pass  # Tried again in a minute.
-
-
-def _rows(model: type[models.Model]) -> Any:
-    return model._default_manager
-
-
-# When this process last tried to note a use: a locked database must not hold up each reader.
-_tried_at: dict[tuple[str, Any], float] = {}

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 Nudge = tuple[str, tuple[object, ...]]
 
 
-class _Memory(pybreaker.CircuitMemoryStorage):
+class Memory(pybreaker.CircuitMemoryStorage):
     """The breaker's memory by the monotonic clock: a wall clock that jumps back must not keep it open."""
 
     _opened: float | None = None
@@ -51,7 +51,7 @@ class Nudger:
             fail_max=1,
             reset_timeout=OPEN_FOR,
             name="broker",
-            state_storage=_Memory(pybreaker.STATE_CLOSED),
+            state_storage=Memory(pybreaker.STATE_CLOSED),
             throw_new_error_on_trip=False,
         )
 

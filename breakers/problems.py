@@ -20,21 +20,25 @@ def problem_json(status: int, detail: str, **more: object) -> bytes:
     return msgspec.json.encode(problem(status, detail, **more))
 
 
-async def send_problem(send: Send, status: int, detail: str, retry_after: int | None = None, **more: object) -> None:
+async def send_problem(
+    send: Send, status: int, detail: str, retry_after: int | None = None, allow: str | None = None, **more: object
+) -> None:
     """The same as the answer to a request of an ASGI application."""
     body = problem_json(status, detail, **more)
-    await send_answer(send, status, body, CONTENT_TYPE, _beside(status, retry_after))
+    await send_answer(send, status, body, CONTENT_TYPE, _beside(status, retry_after, allow))
 
 
-def written_problem(status: int, detail: str, retry_after: int | None = None, **more: object) -> bytes:
-    """The same as it stands on the wire (see `written`)."""
-    return written(problem_json(status, detail, **more), CONTENT_TYPE, _beside(status, retry_after))
+def written_problem(status: int, body: bytes, retry_after: int | None = None) -> bytes:
+    """A problem's bytes as they stand on the wire (see `written`)."""
+    return written(body, CONTENT_TYPE, _beside(status, retry_after))
 
 
-def _beside(status: int, retry_after: int | None) -> list[tuple[bytes, bytes]]:
+def _beside(status: int, retry_after: int | None, allow: str | None = None) -> list[tuple[bytes, bytes]]:
     headers = []
     if retry_after is not None:
         headers.append((b"retry-after", str(retry_after).encode()))
+    if allow is not None:
+        headers.append((b"allow", allow.encode()))
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     return headers

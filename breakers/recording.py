@@ -11,16 +11,18 @@ from typing import Any
 import msgspec
 from django.db import IntegrityError
 
-from breakers import bulk, commanding, headlining, keeping
+from breakers import bulk, commanding, headlining, keeping, sharing
 from breakers.domain.headlines import GONE
-from breakers.domain.reports import Refusal, Report
+from breakers.domain.reports import Refusal, Report, shown
 from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND
 from breakers.domain.states import SILENT, Change, State, observe
 from breakers.headlining import Step
+from breakers.hearing import Hearing
 from breakers.keeping import Stamp
 from breakers.models import Board
 from breakers.models.fields import from_us, to_us
-from breakers.signals import Changes, breakers_changed
+from breakers.reaching import reach
+from breakers.signals import Changes, breakers_changed, sources_spoke_again
 from breakers.workingset import BreakerRow, InstanceRow, WorkingSet, as_json, decode, insert_events
 
 DAY = 86_400 * SECOND
@@ -47,6 +49,8 @@ class Submission(msgspec.Struct):
     body_digest: bytes | None = None
     # What a foreign format knows and we do not need: accepted, and not kept.
     dropped: int = 0
+    # Bytes of the body, unpacked: what it weighs while it waits.
+    size: int = 0
 
 
 class Answer(msgspec.Struct):
@@ -113,6 +117,7 @@ class _Recording:
         self._ask_first = ask_first
         [[self._epoch, self._version, last_id, listening, folded, self._under_way]] = writing.first
         self._working = WorkingSet(self._now, keeping.take(Stamp(self._epoch, self._version, last_id)))
+        self._hearing = Hearing((self._epoch, self._version), self._now)
         self._next_id = max(last_id + 1, self._now)
         self._listening = listening or 0
         self._folded = folded or 0
@@ -121,6 +126,7 @@ class _Recording:
         self._shown: dict[int, list[str]] = {}
         self._requests: dict[tuple[int, bytes], bytes | None] = {}
         self._new_requests: list[tuple[Submission, Answer]] = []
+        self._reached: dict[tuple[int, str], tuple[int, str]] = {}
         self._headline_changed = False
         # Buckets whose end is within the last minute count in the cards.
         self._minute_from = (self._now // SECOND - MINUTE_S) // 10 * 10 + 10
@@ -128,6 +134,7 @@ class _Recording:
     def of(self, submissions: Sequence[Submission]) -> list[Answer]:
         answers = [Answer(submission.dropped, 0, list(submission.refusals), []) for submission in submissions]
         self._refuse_conflicts(submissions, answers)
+        self._hearing.load((s.service_id, r.instance) for s in submissions for r in s.reports)
         fresh = list(self._fresh(submissions, answers))
         self._working.load((s.service_id, r.breaker, r.instance) for s, r, _ in fresh)
         self._working.load_whole(self._shared_breakers(fresh))
@@ -137,13 +144,15 @@ class _Recording:
             self._take(submission.service_id, report, answer)
         self._draw()
         self._save()
+        for (service_id, what), (times, detail) in self._reached.items():
+            reach(service_id, what, times, detail, from_us(self._now))
         self._remember_requests()
         self._hand_out(submissions, answers)
         return answers
 
     def _refuse_conflicts(self, submissions: Sequence[Submission], answers: list[Answer]) -> None:
         for submission, answer in zip(submissions, answers, strict=True):
-            if submission.request_key is None or not submission.reports:
+            if submission.request_key is None:
                 continue
             request = (submission.service_id, submission.request_key)
             if request not in self._requests:
@@ -161,7 +170,7 @@ class _Recording:
     def _remember_requests(self) -> None:
         """Only what is answered 202 leaves its key behind."""
         for submission, answer in self._new_requests:
-            if answer.accepted or answer.duplicates:
+            if answer.accepted or answer.duplicates or not answer.rejected:
                 bulk.run(
                     "INSERT INTO breakers_request (service_id, key, body_digest, received_at) VALUES (%s, %s, %s, %s)",
                     [submission.service_id, submission.request_key, submission.body_digest, self._now],
@@ -179,6 +188,7 @@ class _Recording:
                 if report.key is not None:
                     if (submission.service_id, report.key) in known:
                         answer.duplicates += 1
+                        self._hearing.repeated(submission.service_id, report.instance)
                         continue
                     known.add((submission.service_id, report.key))
                 yield submission, report, answer
@@ -204,8 +214,9 @@ class _Recording:
             service_id, report.breaker, report.dependency or report.breaker, report.at_us
         )
         if breaker is None:
-            detail = f"'{report.breaker}' would be one breaker too many: the service has reached its limit"
-            answer.rejected.append(Refusal(report.index, "too_many_breakers", detail))
+            most = working.limits(service_id).breakers
+            detail = f"{shown(report.breaker)} would be one breaker too many: the service may have {most:,}"
+            self._refuse(service_id, "breakers", report, answer, detail)
             return
         copy = working.instance(breaker.id, report.instance)
         if copy is None:
@@ -213,20 +224,29 @@ class _Recording:
             working.load_whole([breaker.id])
             copy = working.add_instance(breaker.id, report.instance, report.at_us)
             if copy is None:
-                detail = f"'{report.instance}' would be one instance too many: the breaker has reached its limit"
-                answer.rejected.append(Refusal(report.index, "too_many_breakers", detail))
+                most = working.limits(service_id).instances
+                detail = f"{shown(report.instance)} would be one instance too many: a breaker of this service may have {most:,}"
+                self._refuse(service_id, "instances", report, answer, detail)
                 return
             self._steps.setdefault(breaker.id, []).append(Step(copy, GONE, copy.state, report.at_us))
         answer.accepted += 1
         event_id = self._next_id
         self._next_id += 1
         self._events.append(_event_row(event_id, service_id, breaker.id, copy.id, report))
+        self._hearing.hear(service_id, report)
         self._hear(breaker, copy, report, event_id)
         self._describe(breaker, copy, report)
         if report.state is not None:
             self._move(breaker, copy, report, event_id)
+        elif report.shared and copy.reported_state is None:
+            self._adopt(breaker, copy, event_id)
         if report.type in OUTCOMES:
             self._count(breaker, copy, report)
+
+    def _refuse(self, service_id: int, what: str, report: Report, answer: Answer, detail: str) -> None:
+        answer.rejected.append(Refusal(report.index, "too_many_breakers", detail))
+        times, _ = self._reached.get((service_id, what), (0, ""))
+        self._reached[service_id, what] = times + 1, detail
 
     def _hear(self, breaker: BreakerRow, copy: InstanceRow, report: Report, event_id: int) -> None:
         """A sign of life: it ends silence, and brings back an instance that had left."""
@@ -288,6 +308,8 @@ class _Recording:
         """What the report says of the state."""
         assert report.state is not None
         told = report.type == "state_change"
+        if told and report.shared and self._is_told_already(breaker, copy, report):
+            return
         if copy.state_at is not None and (report.at_us, report.sequence) < (copy.state_at, copy.state_sequence):
             if told:
                 self._late(breaker, copy, report, event_id)
@@ -343,13 +365,34 @@ class _Recording:
         assert report.state is not None
         self._working.load_whole([breaker.id])
         for copy in self._working.of_breaker(breaker.id):
-            if copy is teller or copy.left_at is not None or copy.state in SILENT:
+            if copy is teller or copy.left_at is not None:
                 continue
-            if copy.state_at is not None and (report.at_us, report.sequence) < (copy.state_at, copy.state_sequence):
+            if copy.state_at is not None and report.at_us < copy.state_at:
                 continue
-            copy.state_at, copy.reported_state, copy.changed = report.at_us, report.state, True
-            if copy.state != report.state:
+            silent = sharing.is_silent(copy)
+            # Each instance counts its own events: with another's number nothing can be compared.
+            copy.state_at, copy.state_sequence = report.at_us, -1
+            copy.reported_state, copy.changed = report.state, True
+            if copy.state != report.state and not silent:
                 self._step(breaker, copy, report.state, report.at_us, event_id, reason=report.reason)
+
+    def _is_told_already(self, breaker: BreakerRow, copy: InstanceRow, report: Report) -> bool:
+        """Whether another instance told this very change before, and it is in the state already or has left it since."""
+        if copy.state_at is None or copy.left_at is not None or sharing.is_silent(copy):
+            return False
+        older = (report.at_us, report.sequence) < (copy.state_at, copy.state_sequence)
+        if not older and copy.reported_state == report.state:
+            return False
+        return sharing.bears_witness(copy, report, self._steps.get(breaker.id, ()), self._events)
+
+    def _adopt(self, breaker: BreakerRow, copy: InstanceRow, event_id: int) -> None:
+        """One that has told no state yet is in the one that the others told last."""
+        self._working.load_whole([breaker.id])
+        newest = sharing.newest_of(self._working.of_breaker(breaker.id))
+        if newest is not None and newest.reported_state is not None:
+            copy.state_at, copy.state_sequence = newest.state_at, -1
+            copy.reported_state = newest.reported_state
+            self._step(breaker, copy, newest.reported_state, max(self._now, copy.since), event_id)
 
     def _late(self, breaker: BreakerRow, copy: InstanceRow, report: Report, event_id: int) -> None:
         assert report.state is not None
@@ -406,16 +449,22 @@ class _Recording:
                 self._headline_changed = True
 
     def _save(self) -> None:
-        if not self._events:
-            return
-        if not self._under_way:
+        if not (self._under_way or self._reached):
             self._writing.send_together()
+        self._hearing.save()
+        if self._events:
+            self._save_events()
+        bulk.after_commit(lambda: self._hearing.committed(self._version))
+        if spoke := tuple(self._hearing.spoke):
+            bulk.after_commit(lambda: sources_spoke_again.send_robust(sender=None, sources=spoke))
+
+    def _save_events(self) -> None:
         insert_events(self._events)
-        version = self._version + 1
-        bulk.run("UPDATE breakers_board SET version = %s, last_event_id = %s", [version, self._next_id - 1])
-        self._working.save(version, self._folded // SECOND)
-        changes = Changes(version, frozenset(self._working.breakers), self._headline_changed)
-        stamp = Stamp(self._epoch, version, self._next_id - 1)
+        self._version += 1
+        bulk.run("UPDATE breakers_board SET version = %s, last_event_id = %s", [self._version, self._next_id - 1])
+        self._working.save(self._version, self._folded // SECOND)
+        changes = Changes(self._version, frozenset(self._working.breakers), self._headline_changed)
+        stamp = Stamp(self._epoch, self._version, self._next_id - 1)
         bulk.after_commit(lambda: keeping.keep(stamp, self._working.saved()))
         bulk.after_commit(lambda: _announce(changes))
 

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,21 +12,24 @@ from urllib.parse import parse_qs
 
 import msgspec
 import structlog
+from django.conf import settings
 
 from breakers import bodies, commanding, keys
 from breakers.bodies import Scope, Send
+from breakers.chores import Chores
 from breakers.database_thread import DatabaseThreads
-from breakers.domain import reports
-from breakers.domain.plain import plain
-from breakers.domain.reports import NAME_LENGTH, BadBody, Refusal
-from breakers.errors import BreakersError, Invalid, NotFound, StoreUnavailable
+from breakers.domain.reports import NAME_LENGTH, BadBody, Refusal, read_json
+from breakers.domain.signatures import ID, SIGNATURE, BadSignature
+from breakers.errors import BreakersError, Invalid, NotFound, OverLimit, StoreUnavailable, Unreadable
 from breakers.intake import Intake
 from breakers.keys import KeyOwner
-from breakers.models.fields import to_us
+from breakers.limiting import Limiter
 from breakers.polling import Polls, TooManyPolls
-from breakers.problems import send_answer, send_problem, written, written_problem
-from breakers.readers import EVENTS, Reader, reader
-from breakers.recording import Answer, Submission
+from breakers.problems import problem_json, send_answer, send_problem, written, written_problem
+from breakers.readers import EVENTS, reader
+from breakers.recording import Answer
+from breakers.refusing import SOME_REJECTED, Refusals, Witness
+from breakers.taking import request_key, take
 
 COMMANDS = "/api/v1/commands"
 KEY_REMEMBERED = 5.0  # s; a revoked key is refused within 10
@@ -37,7 +39,7 @@ HEAVY = 64 << 10
 LONGEST_WAIT = 30
 JSON = b"application/json"
 # Headers of posts that take the long way.
-UNCOMMON = frozenset({b"content-encoding", b"idempotency-key", b"ce-specversion", b"ce-id"})
+UNCOMMON = frozenset({b"content-encoding", b"idempotency-key", b"ce-specversion", b"ce-id", ID, SIGNATURE})
 FAILED = "the board failed to take this request; its log says why"
 # Gets the status, and the rest of the answer as it stands on the wire.
 Told = Callable[[int, bytes], None]
@@ -49,9 +51,11 @@ encode = msgspec.json.Encoder().encode
 class _Refused(Exception):
     """An answer that is an error."""
 
-    def __init__(self, status: int, detail: str, retry_after: int | None = None, **more: object) -> None:
+    def __init__(
+        self, status: int, detail: str, retry_after: int | None = None, allow: str | None = None, **more: object
+    ) -> None:
         super().__init__(detail)
-        self.status, self.retry_after, self.more = status, retry_after, more
+        self.status, self.retry_after, self.allow, self.more = status, retry_after, allow, more
 
 
 class Webhook:
@@ -61,18 +65,24 @@ class Webhook:
         self.intake = Intake()
         self._threads = DatabaseThreads(2, "edge")
         self.polls = Polls(self._threads)
+        self.limiter = Limiter(settings.REDIS_URL, settings.WEB_PROCESSES, self._threads)
         # By the whole header: most posts of a service send the same one.
         self._owners: dict[bytes, tuple[KeyOwner, float]] = {}
+        self.refusals = Refusals()
+        self._chores = Chores(self.refusals)
 
     async def start(self) -> None:
         """Begin to take requests."""
         self.intake.start(asyncio.get_running_loop())
         self.polls.start()
+        self.limiter.start()
+        self._chores.start()
 
     async def stop(self) -> None:
         """Answer what waits, store what was taken."""
         self.polls.stop()
-        await asyncio.to_thread(self.intake.stop)
+        await asyncio.gather(asyncio.to_thread(self.intake.stop), asyncio.to_thread(self._chores.stop))
+        await self.limiter.stop()
         self._threads.stop()
 
     def takes(self, scope: Scope) -> bool:
@@ -89,6 +99,8 @@ class Webhook:
         try:
             path: str = scope["path"]
             if path.startswith(EVENTS):
+                witness = Witness(self.refusals, scope, receive, send, self._whose)
+                receive, send = witness.receive, witness.send
                 _require_method(scope, "POST")
                 body = await self._events(scope, receive)
                 await send_answer(send, 202, body, JSON)
@@ -101,13 +113,20 @@ class Webhook:
         except bodies.Disconnected:
             return
         except _Refused as refused:
-            await send_problem(send, refused.status, str(refused), refused.retry_after, **refused.more)
+            await send_problem(send, refused.status, str(refused), refused.retry_after, refused.allow, **refused.more)
         except BadBody as bad:
             await send_problem(send, bad.status, str(bad))
         except TooManyPolls as error:
             await send_problem(send, 429, str(error), 1)
         except StoreUnavailable as error:
             await send_problem(send, 503, str(error), error.retry_after)
+        except BadSignature as bad:
+            await send_problem(send, 403, str(bad), None, None, code=bad.code, **bad.more)
+        except OverLimit as error:
+            await send_problem(send, 429, str(error), error.retry_after)
+        except Unreadable as error:
+            log.error("a signing secret can't be read", why=str(error))
+            await send_problem(send, 503, "the board can't read this service's signing secret; its log says why", 60)
         except Invalid as error:
             await send_problem(send, 422, str(error), errors=error.errors)
         except NotFound as error:
@@ -118,49 +137,66 @@ class Webhook:
             log.exception("request failed", path=scope["path"])
             await send_problem(send, 500, FAILED)
 
-    def express(self, headers: list[tuple[bytes, bytes]], body: bytes, done: Told) -> bool:
+    def express(self, scope: Scope, body: bytes, done: Told) -> bool:
         """Take a post of the commonest kind without a task of its own: `done` gets status and answer after the commit.
 
         False: it needs the long way, and nothing was done. Whatever is not plainly right is told there.
         """
-        told = dict(headers)
-        if told.get(b"content-type") != JSON or not UNCOMMON.isdisjoint(told) or len(body) > HEAVY:
+        headers = _headers(scope)
+        if headers.get(b"content-type") != JSON or not UNCOMMON.isdisjoint(headers) or len(body) > HEAVY:
             return False
-        known = self._owners.get(told.get(b"authorization", b""))
-        if known is None or known[1] <= time.monotonic() or known[0].paused:
+        known = self._owners.get(headers.get(b"authorization", b""))
+        if known is None or known[1] <= time.monotonic():
+            return False
+        owner = known[0]
+        if owner.paused or owner.signing is not None:
             return False
         try:
-            submission = _submission(known[0].service_id, body, "", reports.read_json, "")
+            submission = take(owner, headers, body, read_json)
             if submission.refusals or not submission.reports:
                 return False
-            self.intake.post(submission, partial(_tell, done))
-        except (BadBody, StoreUnavailable):
+            self.intake.require_room()
+            self.limiter.admit(owner.service_id, owner.limits)
+            self.limiter.spend(owner.service_id, len(submission.reports))
+            self.intake.post(submission, partial(self._tell, done, owner, scope, body))
+        except (BadBody, BreakersError):
             return False
         return True
+
+    def _tell(self, done: Told, owner: KeyOwner, scope: Scope, body: bytes, outcome: Answer | Exception) -> None:
+        """The answer to a post that came by express."""
+        if outcome == _ONE:
+            done(202, ONE_TAKEN)
+            return
+        status, answer, retry_after = _told(outcome)
+        if status >= 400 or SOME_REJECTED in answer:
+            self.refusals.note(owner.service_id, status, answer, scope, body, owner.keeping)
+        done(status, written(answer, JSON) if status < 400 else written_problem(status, answer, retry_after))
 
     async def _events(self, scope: Scope, receive: bodies.Receive) -> bytes:
         headers = _headers(scope)
         try:
-            owner = await self._owner(headers)
+            owner = await self._owner(headers, scope)
             read = reader(scope["path"], headers, scope["query_string"])
-        except (_Refused, BadBody):
+            self.limiter.admit(owner.service_id, owner.limits)
+            self.intake.require_room()
+        except (_Refused, BadBody, BreakersError):
             await _drop(receive)
             raise
         body = await bodies.read(receive)
-        key = headers.get(b"idempotency-key", b"").decode("latin-1")
-        encoding = headers.get(b"content-encoding", b"").decode("latin-1").strip().lower()
-        if len(body) > HEAVY or encoding:
-            submission = await asyncio.to_thread(_submission, owner.service_id, body, encoding, read, key)
+        if len(body) > HEAVY or b"content-encoding" in headers:
+            submission = await asyncio.to_thread(take, owner, headers, body, read)
         else:
-            submission = _submission(owner.service_id, body, encoding, read, key)
+            submission = take(owner, headers, body, read)
+        self.limiter.spend(owner.service_id, len(submission.reports) + len(submission.refusals))
         if submission.refusals and not submission.reports and not submission.dropped:
             raise _Refused(422, _summary(submission.refusals), rejected=submission.refusals)
         answer = await self.intake.submit(submission)
-        return _answered(answer, key)
+        return _answered(answer, headers)
 
     async def _poll(self, scope: Scope, receive: bodies.Receive) -> bytes:
         headers = _headers(scope)
-        owner = await self._owner(headers)
+        owner = await self._owner(headers, scope)
         query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         instance = query.get("instance", [""])[-1]
         if not instance:
@@ -170,17 +206,19 @@ class Webhook:
         if not (wait.isascii() and wait.isdigit() and len(wait) < 6):
             raise _Refused(422, f"'wait' is '{wait[:60]}'; expected seconds from 0 to {LONGEST_WAIT}")
         found = await self.polls.wait(
-            owner.service_id, instance, min(int(wait), LONGEST_WAIT), receive, lambda: self._owner(headers)
+            owner.service_id, instance, min(int(wait), LONGEST_WAIT), receive, lambda: self._owner(headers, scope)
         )
         return encode({"commands": found})
 
     async def _result(self, scope: Scope, receive: bodies.Receive, command_id: str) -> bytes:
-        owner = await self._owner(_headers(scope))
+        owner = await self._owner(_headers(scope), scope)
         body = await bodies.read(receive)
         try:
             told = msgspec.json.decode(body, type=_Result)
+        except msgspec.ValidationError as error:
+            raise Invalid(("body", f"the body is no result: {error}")) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise _Refused(400, f"the body is no result: {error}") from error
+            raise _Refused(400, f"the body is not JSON: {error}") from error
         _require_name(told.instance)
         detail = told.detail[:2_000].replace("\x00", "\ufffd")
         now = datetime.now(UTC)
@@ -189,8 +227,13 @@ class Webhook:
         )
         return encode({"id": command_id, "instance": told.instance, "status": told.status})
 
-    async def _owner(self, headers: dict[bytes, bytes]) -> KeyOwner:
-        """Whom the request's key speaks for; remembered for a moment. Errors: 401, 403 (paused)."""
+    def _whose(self, scope: Scope) -> KeyOwner | None:
+        """Whom a request came from, as far as its key was good a moment ago."""
+        known = self._owners.get(_headers(scope).get(b"authorization", b""))
+        return known[0] if known else None
+
+    async def _owner(self, headers: dict[bytes, bytes], scope: Scope) -> KeyOwner:
+        """Whom the request's key speaks for; remembered for a moment. Errors: 401, 403 (paused), 429 (an address that guesses)."""
         header = headers.get(b"authorization", b"")
         known = self._owners.get(header)
         now = time.monotonic()
@@ -199,9 +242,13 @@ class Webhook:
             key = key.strip()
             if scheme.lower() != "bearer" or not key:
                 raise _Refused(401, "no ingest key; send 'Authorization: Bearer bbk_…'")
+            address = (scope.get("client") or ("",))[0]
+            if known is None:
+                self.limiter.require_tries(address)
             owner = await self._threads.run(keys.check_key, key, datetime.now(UTC))
             if owner is None:
                 self._owners.pop(header, None)
+                self.limiter.failed_key(address)
                 raise _Refused(401, "the ingest key is unknown or revoked")
             if len(self._owners) >= MOST_KEYS_REMEMBERED:
                 self._owners.clear()
@@ -209,21 +256,6 @@ class Webhook:
         if known[0].paused:
             raise _Refused(403, "the service is paused: its events are not taken until it is resumed")
         return known[0]
-
-
-def _tell(done: Told, outcome: Answer | Exception) -> None:
-    """The answer to a post that came by express."""
-    try:
-        if isinstance(outcome, Exception):
-            raise outcome
-        done(202, ONE_TAKEN if outcome == _ONE else written(_answered(outcome, ""), JSON))
-    except _Refused as refused:
-        done(refused.status, written_problem(refused.status, str(refused), refused.retry_after, **refused.more))
-    except StoreUnavailable as error:
-        done(503, written_problem(503, str(error), error.retry_after))
-    except Exception:
-        log.exception("request failed", path=EVENTS)
-        done(500, written_problem(500, FAILED))
 
 
 class _Result(msgspec.Struct):
@@ -234,21 +266,9 @@ class _Result(msgspec.Struct):
     detail: str = ""
 
 
-def _submission(service_id: int, body: bytes, encoding: str, read: Reader, key: str) -> Submission:
-    """The body, unpacked, decoded and checked. Errors: BadBody."""
-    raw = bodies.unpacked(body, encoding)
-    if read is reports.read_json and not key and (found := plain(raw, to_us(datetime.now(UTC)))):
-        return Submission(service_id, found, [])
-    batch = reports.check(read(raw), to_us(datetime.now(UTC)), idempotency_key=key or None)
-    submission = Submission(service_id, batch.reports, batch.refusals, dropped=batch.dropped)
-    if key:
-        submission.request_key = reports.key_of(key)
-        submission.body_digest = hashlib.blake2b(raw, digest_size=16).digest()
-    return submission
-
-
-def _answered(answer: Answer, key: str) -> bytes:
+def _answered(answer: Answer, headers: dict[bytes, bytes]) -> bytes:
     if answer.conflict:
+        key = request_key(headers)
         raise _Refused(409, f"the idempotency key '{key[:60]}' was used before with another body")
     if answer.rejected and not answer.accepted and not answer.duplicates:
         raise _Refused(422, _summary(answer.rejected), rejected=answer.rejected)
@@ -262,8 +282,23 @@ def _answered(answer: Answer, key: str) -> bytes:
     )
 
 
+def _told(outcome: Answer | Exception) -> tuple[int, bytes, int | None]:
+    """Status, body and Retry-After of the answer to a post that went through the intake."""
+    try:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return 202, _answered(outcome, {}), None
+    except _Refused as refused:
+        return refused.status, problem_json(refused.status, str(refused), **refused.more), refused.retry_after
+    except StoreUnavailable as error:
+        return 503, problem_json(503, str(error)), error.retry_after
+    except Exception:
+        log.exception("request failed", path=EVENTS)
+        return 500, problem_json(500, FAILED), None
+
+
 _ONE = Answer(1, 0, [], [])
-ONE_TAKEN = written(_answered(_ONE, ""), JSON)
+ONE_TAKEN = written(_answered(_ONE, {}), JSON)
 
 
 def _summary(refusals: list[Refusal]) -> str:
@@ -283,7 +318,7 @@ def _require_name(instance: str) -> None:
 
 def _require_method(scope: Scope, method: str) -> None:
     if scope["method"] != method:
-        raise _Refused(405, f"{scope['method']} is not taken here; expected {method}")
+        raise _Refused(405, f"{scope['method']} is not taken here; expected {method}", allow=method)
 
 
 async def _drop(receive: bodies.Receive) -> None:

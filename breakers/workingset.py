@@ -11,14 +11,13 @@ from typing import Any
 import msgspec
 
 from breakers import bulk
+from breakers.domain.limits import Limits, limits_of
 from breakers.domain.rollups import WIDTHS_S, bin_of
 from breakers.keeping import Rows
 from breakers.models.rollup import COUNTERS
 
 encode = msgspec.json.Encoder(order="deterministic").encode
 decode = msgspec.json.decode
-MOST_BREAKERS = 10_000
-MOST_INSTANCES = 1_000
 
 
 def as_json(value: object) -> str:
@@ -212,6 +211,10 @@ class WorkingSet:
         self.instances: dict[int, InstanceRow] = {}
         self._kept = kept or Rows()
         self._rollups: dict[tuple[int, int], list[float]] = {}
+        self._limits: dict[int, Limits] = {}
+        # How many a service has, a breaker has: counted once, however many are refused.
+        self._breakers_of: dict[int, int] = {}
+        self._instances_of: dict[int, int] = {}
 
     def load(self, names: Iterable[tuple[int, str, str]]) -> None:
         """Load what exists of these (service id, breaker, instance).
@@ -294,11 +297,24 @@ class WorkingSet:
         """Every instance of a breaker that was loaded whole."""
         return self._kept.whole[breaker_id]
 
+    def limits(self, service_id: int) -> Limits:
+        """What this service may create."""
+        known = self._limits.get(service_id)
+        if known is None:
+            column = _json_texts("{limits}")
+            sql = f"SELECT {column} FROM breakers_service WHERE id = %s"  # noqa: S608
+            [[stored]] = bulk.select(sql, [service_id])
+            known = self._limits[service_id] = limits_of(decode(stored))
+        return known
+
     def add_breaker(self, service_id: int, name: str, dependency: str, at: int) -> BreakerRow | None:
         """A breaker never heard of; None where the service has too many."""
-        [[count]] = bulk.select("SELECT count(*) FROM breakers_breaker WHERE service_id = %s", [service_id])
-        if count >= MOST_BREAKERS:
+        if service_id not in self._breakers_of:
+            [[count]] = bulk.select("SELECT count(*) FROM breakers_breaker WHERE service_id = %s", [service_id])
+            self._breakers_of[service_id] = count
+        if self._breakers_of[service_id] >= self.limits(service_id).breakers:
             return None
+        self._breakers_of[service_id] += 1
         strip = as_json([[at, "unknown"]])
         [[id]] = bulk.select(
             "INSERT INTO breakers_breaker (service_id, name, dependency, labels, headline, version, created_at, state, since,"
@@ -317,9 +333,12 @@ class WorkingSet:
 
     def add_instance(self, breaker_id: int, name: str, at: int) -> InstanceRow | None:
         """An instance never heard of; None where the breaker has too many."""
-        [[count]] = bulk.select("SELECT count(*) FROM breakers_instance WHERE breaker_id = %s", [breaker_id])
-        if count >= MOST_INSTANCES:
+        if breaker_id not in self._instances_of:
+            sql = "SELECT count(*) FROM breakers_instance WHERE breaker_id = %s AND left_at IS NULL"
+            self._instances_of[breaker_id] = bulk.select(sql, [breaker_id])[0][0]
+        if self._instances_of[breaker_id] >= self.limits(self.breakers[breaker_id].service_id).instances:
             return None
+        self._instances_of[breaker_id] += 1
         [[id]] = bulk.select(
             "INSERT INTO breakers_instance (breaker_id, name, state, since, newest_at, newest_sequence, state_sequence,"
             " first_heard_at, heard_at, stopped, config) VALUES (%s, %s, 'unknown', %s, %s, -1, -1, %s, %s, %s, '{}') RETURNING id",
@@ -456,7 +475,7 @@ def _forget(breaker_id: int) -> None:
 
 def _json_texts(columns: str) -> str:
     """Column names, JSON ones as text: PostgreSQL's driver would make objects of them."""
-    names = ("labels", "instances", "strip", "opened_reason", "config", "commands")
+    names = ("labels", "instances", "strip", "opened_reason", "config", "commands", "limits")
     suffix = "::text" if bulk.is_postgresql() else ""
     return columns.format(**{name: name + suffix for name in names})
 

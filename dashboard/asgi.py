@@ -20,12 +20,14 @@ from breakers.webhook import Webhook  # noqa: E402  (apps first)
 from dashboard.bounding import bounded  # noqa: E402
 from dashboard.live.consumers import live_application  # noqa: E402
 from dashboard.live.hub import hub  # noqa: E402
+from dashboard.living import show_life  # noqa: E402
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 webhook = Webhook()
+alive: list[asyncio.Task[None]] = []
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,10 +53,13 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             await webhook.start()
             await hub.start()
+            alive.append(asyncio.create_task(show_life()))
             _answer_polls_at_once_when_told_to_stop()
             _keep_what_is_here()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            while alive:
+                alive.pop().cancel()
             await hub.stop()
             await webhook.stop()
             await send({"type": "lifespan.shutdown.complete"})

@@ -10,11 +10,14 @@ from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from breakers.domain import patterns, retention
+
 ROOT = Path(__file__).resolve().parent.parent
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"", "0", "false", "no", "off"}
 # A Unix socket's path has 108 bytes at most on Linux, 104 elsewhere.
 LONGEST_SOCKET = 100
+SHORTEST_KEY = 32
 
 
 class BadSetting(ValueError):
@@ -31,16 +34,25 @@ class Env:
     database_url: str
     sqlite_synchronous: str
     redis_url: str
+    web_processes: int
     # Where the embedded Valkey listens; None: REDIS_URL names a server of the site.
     valkey_socket: Path | None
     secret_key: str
+    secret_key_fallbacks: tuple[str, ...]
+    # Seal what must be read again; the first one writes. None: SECRET_KEY does.
+    encryption_keys: tuple[str, ...]
     site_url: str
     alert_urls: tuple[str, ...]
     alert_webhook_secret: str
     allow_private_targets: bool
+    # Where mail is handed in: smtp://user:password@host:587; empty: no mail.
+    smtp_url: str
+    mail_from: str
     metrics_public: bool
+    redact_patterns: tuple[str, ...]
     trusted_proxies: str
     environment: str
+    keep_days: Mapping[str, int]
     debug: bool
     log_format: str
 
@@ -60,16 +72,23 @@ def read(environ: Mapping[str, str] = os.environ) -> Env:
         data_dir=data_dir,
         database_url=environ.get("DATABASE_URL", ""),
         sqlite_synchronous=_one_of(environ, "SQLITE_SYNCHRONOUS", "NORMAL", ("NORMAL", "FULL")),
+        web_processes=_whole_number(environ, "WEB_PROCESSES", 1, 1, 64),
         redis_url=environ.get("REDIS_URL", "") or f"unix://{quote(str(valkey_socket))}",
         valkey_socket=valkey_socket,
         secret_key=environ.get("SECRET_KEY", "") or _kept_secret(data_dir / "secret_key"),
+        secret_key_fallbacks=tuple(environ.get("SECRET_KEY_FALLBACKS", "").split()),
+        encryption_keys=_encryption_keys(environ),
         site_url=_site_url(environ.get("SITE_URL", ""), host, port),
         alert_urls=tuple(environ.get("ALERT_URLS", "").split()),
         alert_webhook_secret=environ.get("ALERT_WEBHOOK_SECRET", ""),
         allow_private_targets=_switch(environ, "ALLOW_PRIVATE_TARGETS"),
+        smtp_url=environ.get("SMTP_URL", ""),
+        mail_from=environ.get("MAIL_FROM", ""),
         metrics_public=_switch(environ, "METRICS_PUBLIC"),
+        redact_patterns=_patterns(environ),
         trusted_proxies=_addresses(environ, "TRUSTED_PROXIES"),
         environment=environ.get("ENVIRONMENT", ""),
+        keep_days=_keep_days(environ),
         debug=_switch(environ, "DEBUG"),
         log_format=_one_of(environ, "LOG_FORMAT", "console", ("console", "json")),
     )
@@ -103,7 +122,7 @@ def database(url: str, data_dir: Path, synchronous: str) -> dict[str, object]:
         raise BadSetting(f"DATABASE_URL begins with '{parts.scheme}://'; expected postgresql:// or sqlite:///")
     options = dict(parse_qsl(parts.query))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "breakers.postgresql",
         "NAME": unquote(parts.path.lstrip("/")) or "breakerboard",
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
@@ -126,6 +145,13 @@ def _whole_number(environ: Mapping[str, str], name: str, default: int, least: in
     return int(text)
 
 
+def _keep_days(environ: Mapping[str, str]) -> Mapping[str, int]:
+    try:
+        return retention.read(environ.get("KEEP_DAYS", ""))
+    except ValueError as error:
+        raise BadSetting(f"KEEP_DAYS: {error}") from error
+
+
 def _one_of(environ: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:
     text = environ.get(name, "") or default
     for choice in choices:
@@ -139,6 +165,25 @@ def _switch(environ: Mapping[str, str], name: str) -> bool:
     if text not in TRUE | FALSE:
         raise BadSetting(f"{name} is '{text}'; expected 1 or 0")
     return text in TRUE
+
+
+def _encryption_keys(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Keys of at least 32 characters, separated by spaces. A short one is named by its place, for it is a secret."""
+    keys = tuple(environ.get("ENCRYPTION_KEYS", "").split())
+    for place, key in enumerate(keys, 1):
+        if len(key) < SHORTEST_KEY:
+            raise BadSetting(
+                f"key {place} of ENCRYPTION_KEYS has {len(key)} characters; expected {SHORTEST_KEY} or more"
+            )
+    return keys
+
+
+def _patterns(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """One a line: a pattern may hold anything else."""
+    try:
+        return tuple(patterns.checked([line for line in environ.get("REDACT_PATTERNS", "").splitlines() if line]))
+    except ValueError as error:
+        raise BadSetting(f"REDACT_PATTERNS: {error}") from error
 
 
 def _addresses(environ: Mapping[str, str], name: str) -> str:

@@ -18,7 +18,7 @@ MOST = 64 << 10  # bytes; larger bodies are read by the application, piece by pi
 # A body that comes in a second piece is waited for this long, then the application waits for it.
 REST_WITHIN = 0.5  # s
 
-Takes = Callable[[list[tuple[bytes, bytes]], bytes, Callable[[int, bytes], None]], bool]
+Takes = Callable[[dict[str, Any], bytes, Callable[[int, bytes], None]], bool]
 
 
 class _Nobody:
@@ -82,7 +82,8 @@ class ExpressProtocol(BoundedProtocol):
         if self._held:
             cycle = ExpressCycle()
             takes: Takes = self.app_state["express"]
-            if takes(self.headers, self._body, partial(self._answer, cycle)):
+            scope: dict[str, Any] = {**self.scope, "method": "POST", "path": PATH.decode()}
+            if takes(scope, self._body, partial(self._answer, cycle)):
                 self._forget()
                 self.cycle = cycle  # type: ignore[assignment]
                 return

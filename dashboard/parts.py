@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from dashboard import valkey
+from dashboard import living, starting, valkey
 from dashboard.celery import QUEUES
 from dashboard.supervising import Part
 
@@ -36,14 +36,38 @@ def valkey_part(server: valkey.Embedded, socket: Path, files: Path, lock: int) -
     )
 
 
-def web_part(host: str, port: int, lock: int) -> Part:
-    """Pages, API, sockets, and the edge that takes events."""
-    command = [sys.executable, "-m", "uvicorn", "dashboard.asgi:application", "--host", host, "--port", str(port)]
+def web_parts(host: str, port: int, lock: int) -> list[Part]:
+    """Pages, API, sockets, and the edge that takes events: one process, or several that take from one listening socket.
+
+    The socket is ours: while one of them is started again, the others take what comes.
+    """
+    if settings.WEB_PROCESSES == 1:
+        return [Part("web", _uvicorn("--host", host, "--port", str(port)), _environ(), kept_open=(lock,))]
+    listening = starting.listening_socket(host, port).detach()
+    return [_one_of_several(f"web-{number}", listening, lock) for number in range(1, settings.WEB_PROCESSES + 1)]
+
+
+def _one_of_several(name: str, listening: int, lock: int) -> Part:
+    # An answer at the common address says nothing of this one: each says itself that it lives.
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    os.set_blocking(write, False)
+    return Part(
+        name,
+        _uvicorn("--fd", str(listening)),
+        {**_environ(), living.VARIABLE: str(write)},
+        kept_open=(lock, listening, write),
+        signs=read,
+    )
+
+
+def _uvicorn(*where: str) -> Sequence[str]:
+    command = [sys.executable, "-m", "uvicorn", "dashboard.asgi:application", *where]
     # Without a word from the site nobody's X-Forwarded-For is believed: uvicorn alone would take that of any local program.
     proxies = (
         ["--forwarded-allow-ips", settings.TRUSTED_PROXIES] if settings.TRUSTED_PROXIES else ["--no-proxy-headers"]
     )
-    return Part("web", [*command, *UVICORN.split(), *proxies], _environ(), kept_open=(lock,))
+    return [*command, *UVICORN.split(), *proxies]
 
 
 def worker_parts(lock: int) -> list[Part]:

@@ -14,6 +14,8 @@ SITE_URL = ENV.site_url
 _site = urlsplit(SITE_URL)
 
 SECRET_KEY = ENV.secret_key
+SECRET_KEY_FALLBACKS = list(ENV.secret_key_fallbacks)
+ENCRYPTION_KEYS = ENV.encryption_keys
 DEBUG = ENV.debug
 # The Host header is checked against our own origins where it matters (CSRF, sockets); a wall behind any proxy name must load.
 ALLOWED_HOSTS = ["*"]
@@ -35,6 +37,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "dashboard.caching.KeptByNobody",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -82,12 +85,17 @@ CACHES = {
 CHANNEL_LAYERS: dict[str, object] = {}
 
 REDIS_URL = ENV.redis_url
+WEB_PROCESSES = ENV.web_processes
 ALERT_URLS = ENV.alert_urls
 ALERT_WEBHOOK_SECRET = ENV.alert_webhook_secret
 ALLOW_PRIVATE_TARGETS = ENV.allow_private_targets
+SMTP_URL = ENV.smtp_url
+MAIL_FROM = ENV.mail_from
 METRICS_PUBLIC = ENV.metrics_public
+REDACT_PATTERNS = ENV.redact_patterns
 TRUSTED_PROXIES = ENV.trusted_proxies
 ENVIRONMENT = ENV.environment
+KEEP_DAYS = ENV.keep_days
 
 LANGUAGE_CODE = "en"
 USE_I18N = False
@@ -118,6 +126,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 # Two copies on one host differ only by port, and cookies know no ports.
 SESSION_COOKIE_NAME = "__Host-bb_session" if SECURE_COOKIES else f"bb_session_{_site.port or 80}"
 CSRF_COOKIE_NAME = "__Host-bb_csrf" if SECURE_COOKIES else f"bb_csrf_{_site.port or 80}"
+SCREEN_COOKIE_NAME = "__Host-bb_screen" if SECURE_COOKIES else f"bb_screen_{_site.port or 80}"
 CSRF_COOKIE_HTTPONLY = True
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_COOKIES else None
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0

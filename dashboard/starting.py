@@ -70,6 +70,21 @@ def check_port(host: str, port: int) -> None:
         raise CannotRun(f"port {port} on {host} {why}") from error
 
 
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A bound socket that several processes can take connections from.
+
+    Errors: CannotRun.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        raise CannotRun(f"port {port} on {host} can't be used: {error.strerror}") from error
+    return listening
+
+
 def free_port(host: str) -> int:
     """A port that is free now."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]

@@ -40,7 +40,7 @@ class Part:
 
     stop: asks it to end; None: SIGTERM. deaf: signals to the whole group don't reach it, it ends after the others.
     guest: it speaks to the board, and ends before it, so that its last words are heard.
-    told: makes an event of a line that is no JSON.
+    told: makes an event of a line that is no JSON. signs: where the part's signs of life can be read.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Part:
     guest: bool = False
     before: Callable[[], None] = lambda: None
     kept_open: Sequence[int] = field(default=())
+    signs: int | None = None
 
 
 class Child:

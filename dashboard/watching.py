@@ -1,6 +1,6 @@
 """Watching: a part that runs and does nothing is worse than one that died. It is started again.
 
-Workers and beat by their pulse, the web process by an answer, Valkey by a ping; workers by their memory too.
+Workers and beat by their pulse, the web process by an answer (one of several by its signs of life), Valkey by a ping; workers by their memory too.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 
-from dashboard import health, valkey
+from dashboard import health, living, valkey
 from dashboard.parts import THREADS
 from dashboard.supervising import Child
 
@@ -51,6 +51,9 @@ class Watch:
             self._seen("valkey")
         if await asyncio.to_thread(get, self._address, "/livez") is not None:
             self._seen("web")
+        for name, child in self._children.items():
+            if child.part.signs is not None and living.has_shown(child.part.signs):
+                self._seen(name)
         # Without a broker no pulse can arrive, on a full disk none can be written: then a worker's silence says nothing of the worker.
         database = (await self.readiness() or {}).get("database", {})
         ages = await asyncio.to_thread(_ages) if broker_answers and database.get("ok") else None
@@ -71,7 +74,7 @@ class Watch:
         self._seen_at[name] = max(self._seen_at.get(name, 0.0), time.monotonic() - seconds_ago)
 
     def _judge(self, name: str, child: Child) -> None:
-        if name not in WATCHED or child.pid is None:
+        if (name not in WATCHED and child.part.signs is None) or child.pid is None:
             return
         silent = min(time.monotonic() - self._seen_at.get(name, 0.0), child.age)
         held = resident(child.pid) if name in THREADS else 0

@@ -91,7 +91,10 @@ def every_page(browser: Browser, directory: Path) -> None:
             "order": f"/breakers/{story}/order/?action=reset",
             "alerts": "/alerts/",
             "alert": "/alerts/1/",
+            "sources": "/sources/",
             "audit": "/audit/",
+            "screen": "/screen/",
+            "screens": "/screens/",
             "api": "/api/v1/docs",
         }
         for look, (theme, width) in LOOKS.items():

@@ -6,11 +6,12 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from django.conf import settings
 
+from alerts.destinations import guard, services, texts
 from alerts.destinations.base import DEADLINE_S, Message, Notice, Receipt, Target
 from alerts.domain.wording import plain
 from alerts.errors import DeliveryError
-from alerts.shapes import moment
 
 # Imported where it is sent: 13 MB, and whatever its state, an alert must be raised and its notification written down.
 if TYPE_CHECKING:
@@ -36,16 +37,7 @@ class Text(msgspec.Struct, frozen=True):
 
 def compose(notice: Notice) -> bytes:
     """Title and text for people."""
-    alert = notice.alert
-    lines = [
-        f"Dependency: {plain(alert.dependency)}",
-        f"Severity: {plain(alert.severity)}",
-        f"Since: {alert.started_at}",
-    ]
-    if notice.kind == "resolved":
-        lines.append(f"Resolved: {alert.resolved_at or moment(notice.at)}")
-    word = "Resolved" if notice.kind == "resolved" else "Firing"
-    return msgspec.json.encode(Text(f"{word}: {notice.summary}", "\n".join([*lines, notice.url])))
+    return msgspec.json.encode(Text(texts.title(notice), texts.body(notice)))
 
 
 def known(url: str) -> bool:
@@ -54,10 +46,35 @@ def known(url: str) -> bool:
     return isinstance(apprise.Apprise.instantiate(url, suppress_exceptions=True), apprise.NotifyBase)
 
 
+def allowed(url: str, *, allow_private: bool) -> None:
+    """Let a URL pass that somebody set up at the board. Errors: DeliveryError, permanent; with an address, it is forbidden.
+
+    Apprise opens its connections itself, past our guard: so only services whose host is theirs and not the URL's, unless
+    private targets are allowed; then the host of the URL is judged here, at every try.
+    """
+    scheme = url.partition("://")[0].lower()
+    if scheme in services.FIXED:
+        return
+    if scheme in services.LOCAL:
+        raise DeliveryError(f"{scheme}:// speaks to this machine itself", permanent=True, forbidden=True)
+    if not allow_private:
+        raise DeliveryError(
+            f"{plain(scheme, 20)}:// has a host of its own: name it in ALERT_URLS, or set ALLOW_PRIVATE_TARGETS",
+            permanent=True,
+            forbidden=True,
+        )
+    built = _library().Apprise.instantiate(url, suppress_exceptions=True)
+    host = str(getattr(built, "host", "") or "")
+    if host:
+        guard.judge(guard.resolve(host, 443), allow_private=True)
+
+
 def send(target: Target, message: Message) -> Receipt:
     """Notify. Errors: DeliveryError, its sentence ours: Apprise's own may hold the URL."""
     apprise = _library()
-    service = apprise.Apprise()
+    if not target.trusted:
+        allowed(target.url, allow_private=settings.ALLOW_PRIVATE_TARGETS)
+    service = apprise.Apprise(asset=apprise.AppriseAsset(http_redirects=target.trusted))
     if not service.add(target.url):
         raise DeliveryError("Apprise can't make anything of the URL", permanent=True)
     text = msgspec.json.decode(message.body, type=Text)

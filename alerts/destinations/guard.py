@@ -8,12 +8,14 @@ import base64
 import socket
 import ssl
 import time
+import unicodedata
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpcore
 import httpx
@@ -57,7 +59,7 @@ def parse(url: str, *, trusted: bool) -> httpx.URL:
     if parts.userinfo:
         raise DeliveryError("the URL holds a name or password; expected none", permanent=True)
     port = _port(parts)
-    if port not in WEB and (port < 1024 or port in STORES):
+    if port not in WEB and (not 1024 <= port <= 65_535 or port in STORES):
         raise DeliveryError(f"port {port} is not one that a webhook may use", permanent=True)
     return parts
 
@@ -79,8 +81,32 @@ def judge(addresses: Iterable[str], *, allow_private: bool) -> None:
     for address in addresses:
         if why := forbidden(address, allow_private=allow_private):
             raise DeliveryError(
-                f"the address {address} is {why}: it must not be reached", permanent=True, address=address
+                f"the address {address} is {why}: it must not be reached",
+                permanent=True,
+                forbidden=True,
+                address=address,
             )
+
+
+def check(url: str, *, allow_private: bool) -> list[str]:
+    """Look at a URL that somebody sets up; warnings, where a name does not resolve now.
+
+    Errors: DeliveryError, permanent, `forbidden` where its address must not be reached. The address is looked at first: it is
+    the graver reason.
+    """
+    if number := _number(_host_as_written(url)):
+        # Some of its spellings are no URL to us, and an address to others.
+        judge([number], allow_private=allow_private)
+    parts = parse(url, trusted=True)
+    warnings = []
+    try:
+        addresses = resolve(parts.host, _port(parts))
+    except DeliveryError as error:
+        warnings.append(f"{error}: it is looked up again at every try")
+    else:
+        judge(addresses, allow_private=allow_private)
+    parse(url, trusted=False)
+    return warnings
 
 
 def post(
@@ -139,6 +165,23 @@ def _all_headers(parts: httpx.URL, headers: Mapping[str, str], body: bytes) -> d
         **extra,
         **headers,
     }
+
+
+def _host_as_written(url: str) -> str:
+    """The host, with full-width digits as digits and without the dot at its end; empty where there is none to be seen."""
+    try:
+        host = urlsplit(unicodedata.normalize("NFKC", url)).hostname or ""
+    except ValueError:
+        return ""
+    return host.rstrip(".")
+
+
+def _number(host: str) -> str | None:
+    """The address that a number stands for in any of its spellings: 127.1, 0177.0.0.1, 0x7f000001; None for a name."""
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host)) if host.isascii() and " " not in host else None
+    except OSError:
+        return None
 
 
 def _port(parts: httpx.URL) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
-from alerts.destinations import environment
+from alerts.destinations import board, environment
 from alerts.destinations.base import Message, Notice, Receipt, Target
 from alerts.errors import DeliveryError
 from alerts.models import Destination
@@ -18,9 +18,9 @@ def compose(kind: str, notice: Notice) -> bytes:
 
 
 def target_of(destination: Destination) -> Target:
-    """Where to, with its secrets. Errors: DeliveryError, permanent, where the environment does not name it any more."""
-    if destination.source != Source.ENVIRONMENT:
-        raise DeliveryError(f"no URL is known for {destination.name}", permanent=True)
+    """Where to, with its secrets. Errors: DeliveryError, where the environment does not name it, or its secrets can't be read."""
+    if destination.source == Source.BOARD:
+        return board.target_of(destination)
     url = environment.url_of(destination)
     if url is None:
         raise DeliveryError(f"ALERT_URLS does not name {destination.name} any more", permanent=True)

@@ -12,7 +12,17 @@ FIRST = 5.0  # s
 LONGEST = 15 * 60.0  # s
 LONGEST_ASKED = 3600.0  # s: a Retry-After beyond it is cut
 
+# Refusals that a receiver does not take back by itself: the first may be a deployment of its, then we come rarely.
+SLOW = (300.0, 3600.0)  # s after the second and after every further one
+# Tries that end by a fault of ours, or by the end of the process that tried: then it is poison.
+MOST_FAULTS = 5
+RESTS_MOST = 300  # s for which a 429 or 503 with Retry-After holds up a whole destination
+
 OPENS_AT = 5  # failures in a row
+OPENS_AT_SHARE = 0.5  # of the tries of the last minute, where they are enough to tell
+ENOUGH_TRIES = 10
+RECENT = timedelta(seconds=60)
+MOST_RECENT = 100
 OPEN_FOR_FIRST = 30  # s
 OPEN_FOR_MOST = 300  # s
 COMES_FORWARD = 30.0  # s over which waiting notifications return when a destination answers again
@@ -25,6 +35,17 @@ def wait_s(
     # Beyond 2^8 the limit is LONGEST, whatever the number.
     limit = min(LONGEST, FIRST * 2.0 ** min(tries - 1, 8))
     return max(uniform(SHORTEST, limit), retry_after_s or 0.0)
+
+
+def slow_wait_s(refusals: int) -> float:
+    """Seconds that a refusal of the lasting kind adds as a floor, after so many of them."""
+    return 0.0 if refusals < 2 else SLOW[min(refusals - 2, len(SLOW) - 1)]
+
+
+def lasting(status_code: int) -> bool:
+    """Whether a status is a refusal that trying again soon does not change."""
+    temporary = {408, 425, 429, 500, 502, 503, 504, 507}
+    return status_code not in temporary and not 520 <= status_code <= 529
 
 
 def retry_after_s(header: str | None, now: datetime) -> float | None:
@@ -43,11 +64,15 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """A destination's own breaker: failures in a row, and for how long it was opened last (0: it is closed)."""
+    """A destination's own breaker: failures in a row, the tries of the last minute, and for how long it was opened last.
+
+    It opens after 5 failures in a row, or when half of at least 10 tries in a minute failed.
+    """
 
     failures: int = 0
     open_until: datetime | None = None
     open_for_s: int = 0
+    recent: tuple[tuple[datetime, bool], ...] = ()
 
     def lets_pass(self, now: datetime, under_way: int, most: int) -> bool:
         """Whether one more may be sent beside those under way: none while open, one when half-open, else `most`."""
@@ -57,13 +82,20 @@ class Breaker:
 
     def after(self, succeeded: bool, now: datetime) -> "Breaker":
         """The breaker after one more try."""
+        recent = (*(each for each in self.recent if now - RECENT < each[0] <= now), (now, succeeded))[-MOST_RECENT:]
         if succeeded:
-            return Breaker()
+            # The probe that succeeds clears what was before; a success among failures does not hide them.
+            return Breaker(recent=recent if self.open_until is None else ())
         failures = self.failures + 1
-        if failures < OPENS_AT:
-            return Breaker(failures)
         if self.open_until is not None and now < self.open_until:
             # A try that had begun before it opened.
-            return Breaker(failures, self.open_until, self.open_for_s)
+            return Breaker(failures, self.open_until, self.open_for_s, recent)
+        if self.open_until is None and failures < OPENS_AT and not _half_fail(recent):
+            return Breaker(failures, recent=recent)
         seconds = min(self.open_for_s * 2, OPEN_FOR_MOST) if self.open_for_s else OPEN_FOR_FIRST
-        return Breaker(failures, now + timedelta(seconds=seconds), seconds)
+        return Breaker(failures, now + timedelta(seconds=seconds), seconds, recent)
+
+
+def _half_fail(recent: tuple[tuple[datetime, bool], ...]) -> bool:
+    failed = sum(not succeeded for _, succeeded in recent)
+    return len(recent) >= ENOUGH_TRIES and failed >= OPENS_AT_SHARE * len(recent)

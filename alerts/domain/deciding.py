@@ -12,6 +12,7 @@ class Reason(StrEnum):
     RESENT = "RESENT"
     DESTINATION_OFF = "DESTINATION_OFF"
     NEVER_TOLD = "NEVER_TOLD"
+    DIGESTED = "DIGESTED"
 
 
 SENTENCES: dict[str, str] = {
@@ -20,6 +21,7 @@ SENTENCES: dict[str, str] = {
     Reason.RESENT: "sent again by hand",
     Reason.DESTINATION_OFF: "not sent: the destination is switched off",
     Reason.NEVER_TOLD: "not sent: this destination never got the alert itself",
+    Reason.DIGESTED: "in a digest: more came in a minute than people can read",
 }
 
 

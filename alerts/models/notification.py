@@ -30,6 +30,8 @@ class Notification(models.Model):
     created_at = MomentField()
     # The notification that this one sends again by hand; null: the first.
     resend_of = models.ForeignKey("self", models.SET_NULL, null=True, related_name="resends")
+    # The digest that told of this one in its place; null: it speaks for itself.
+    digest = models.ForeignKey("self", models.SET_NULL, null=True, related_name="members")
 
     state = models.CharField(max_length=8, choices=State.choices, default=State.DUE)
     # Why it was not sent, or is not yet: a word of `domain.deciding.Reason` or a sentence.

@@ -4,11 +4,12 @@ What it gives is what `reports.check(reports.read_json(body), …)` gives, for a
 anything else, or anything in it is to be refused, folded, cut short or kept aside: then that is asked.
 """
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 import msgspec
 
-from breakers.domain.redacting import redacted
+from breakers.domain.keeping import EVERYTHING, Keeping
 from breakers.domain.reports import (
     KEPT,
     LARGEST,
@@ -24,7 +25,8 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_LENGTH)]
 # A quarter of the bytes that are kept: however long each character is, nothing is cut.
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH // 4)]
 Duration = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
-_KEPT_US = int(KEPT.total_seconds()) * 1_000_000
+# How deep an event's error lies in a body.
+DEEPEST = 4
 
 
 class _Error(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,8 +56,13 @@ _one = msgspec.json.Decoder(_Plain | list[_Plain]).decode
 _several = msgspec.json.Decoder(_Several).decode
 
 
-def plain(body: bytes, received_us: int) -> list[Report] | None:
+def plain(
+    body: bytes, received_us: int, *, keeping: Keeping = EVERYTHING, kept_for: timedelta = KEPT
+) -> list[Report] | None:
     """The reports of a body that holds plain outcomes and nothing else; None of any other."""
+    if keeping.depth < DEEPEST:
+        return None
+    oldest_us = received_us - kept_for // timedelta(microseconds=1)
     try:
         if body.startswith(b'{"events"'):
             told = _several(body).events
@@ -64,18 +71,19 @@ def plain(body: bytes, received_us: int) -> list[Report] | None:
             told = read if isinstance(read, list) else [read]
         if len(told) > MOST_EVENTS:
             return None
-        reports = [_report(index, event, received_us) for index, event in enumerate(told)]
+        reports = [_report(index, event, received_us, oldest_us, keeping) for index, event in enumerate(told)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
         return None
     return reports if None not in reports else None  # type: ignore[return-value]
 
 
-def _report(index: int, event: _Plain, received_us: int) -> Report | None:
+def _report(index: int, event: _Plain, received_us: int, oldest_us: int, keeping: Keeping) -> Report | None:
     unset = msgspec.UNSET
     told_at = event.occurred_at
-    at_us = received_us if told_at is unset else moment_us(told_at)
+    told_us = None if told_at is unset else moment_us(told_at)
+    at_us = received_us if told_us is None else told_us
     dependency = None if event.dependency is unset else event.dependency
-    if not received_us - _KEPT_US <= at_us <= received_us or not _are_names(event.breaker, event.instance, dependency):
+    if not oldest_us <= at_us <= received_us or not _are_names(event.breaker, event.instance, dependency):
         return None
     error_type = error_message = None
     if event.error is not unset:
@@ -87,6 +95,7 @@ def _report(index: int, event: _Plain, received_us: int) -> Report | None:
         event.type,
         event.breaker,
         at_us,
+        told_us,
         event.instance,
         dependency,
         None if event.id is unset else key_of(event.id),
@@ -94,8 +103,8 @@ def _report(index: int, event: _Plain, received_us: int) -> Report | None:
         event.count,
         None if event.duration_ms is unset else event.duration_ms,
         None if event.duration_max_ms is unset else event.duration_max_ms,
-        error_type=error_type,
-        error_message=None if error_message is None else redacted(error_message),
+        error_type=None if error_type is None else keeping.kind(error_type),
+        error_message=None if error_message is None else keeping.message(error_message),
     )
 
 

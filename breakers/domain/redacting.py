@@ -6,7 +6,7 @@ Each rule is a pattern and what stands in its place; a cheap look for a word tha
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 MASK = "[redacted]"
 LONGEST_KEY = 60
@@ -47,7 +47,7 @@ RULES = (
     Rule(("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"), re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d.-])"), _card),
     Rule(("@",), re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"), "[e-mail]"),
 )  # fmt: skip
-_SECRET_NAME = re.compile(rf"(?:^|[_-])(?:{NAMED}|authorization|cookie)$", re.IGNORECASE)
+SECRET_NAME = re.compile(rf"(?:^|[_-])(?:{NAMED}|authorization|cookie)$", re.IGNORECASE)
 
 
 @lru_cache(maxsize=2_048)
@@ -58,19 +58,3 @@ def redacted(text: str) -> str:
         if any(need in lower for need in rule.needs):
             text = rule.pattern.sub(rule.becomes, text)
     return text
-
-
-def redacted_deep(value: Any) -> Any:
-    """The same for every text in a JSON value; a field that is named like a secret loses its whole value."""
-    if isinstance(value, str):
-        return redacted(value)
-    if isinstance(value, dict):
-        return {
-            key: MASK
-            if isinstance(inner, str) and len(key) <= LONGEST_KEY and _SECRET_NAME.search(key)
-            else redacted_deep(inner)
-            for key, inner in value.items()
-        }
-    if isinstance(value, list):
-        return [redacted_deep(inner) for inner in value]
-    return value

@@ -1,19 +1,17 @@
-"""Reports: what a service posted, read and checked. Bytes in, reports or sentences out; no I/O, no clock.
+"""Reports: what a service posted. The shapes of it, and bytes into events, still unchecked; no I/O, no clock.
 
 A body that can't be read at all raises BadBody (the whole request fails); an event that can't be taken becomes a
 Refusal with its index, and the others are taken.
 """
 
 import hashlib
-import math
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from breakers.domain.redacting import redacted, redacted_deep
+from breakers.domain.retention import DEFAULTS
 from breakers.domain.states import REPORTABLE, State
 
 NAME_LENGTH = 200
@@ -22,8 +20,8 @@ MOST_DEEP = 32
 MOST_EVENTS = 1_000
 MOST_LABELS = 32
 LARGEST = 1e15  # of any number that is drawn or written out
-# How long raw events are kept; older ones are not taken.
-KEPT = timedelta(days=30)
+# How long raw events are kept where nothing else is set; older ones are not taken.
+KEPT = timedelta(days=DEFAULTS["events"])
 
 TYPES = (
     "state_change",
@@ -45,7 +43,6 @@ ACTIONS = ("probe", "reset", "force_open", "force_closed", "disable", "release")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_KEPT_US = KEPT // _MICROSECOND
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}")
 _STATES = {str(state): state for state in REPORTABLE}
@@ -68,12 +65,6 @@ class Refusal(msgspec.Struct, frozen=True):
     detail: str
 
 
-class _Refused(Exception):
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
-
-
 class Report(msgspec.Struct):
     """One event as posted, checked. Times in microseconds since 1970; None is "not told"."""
 
@@ -81,6 +72,8 @@ class Report(msgspec.Struct):
     type: str
     breaker: str
     at_us: int
+    # `occurred_at` as it was told, perhaps in the future; `at_us` is never later than the receipt.
+    told_us: int | None = None
     instance: str = "default"
     dependency: str | None = None
     key: bytes | None = None
@@ -166,28 +159,6 @@ class BadLine(msgspec.Struct):
 DROPPED = object()
 
 
-def check(events: list[Any], received_us: int, *, idempotency_key: str | None = None) -> Batch:
-    """Check each event. Errors: BadBody 400 where one is nested too deep."""
-    reports: list[Report] = []
-    refusals: list[Refusal] = []
-    dropped = 0
-    for index, event in enumerate(events):
-        try:
-            if not isinstance(event, dict):
-                if event is DROPPED:
-                    dropped += 1
-                    continue
-                raise _unreadable(event)
-            report = _report(index, event, received_us)
-        except _Refused as refused:
-            refusals.append(Refusal(index, refused.code, str(refused)))
-            continue
-        if report.key is None and idempotency_key is not None:
-            report.key = key_of(f"{idempotency_key}\n{index}")
-        reports.append(report)
-    return Batch(reports, refusals, len(events), dropped)
-
-
 def key_of(text: str) -> bytes:
     """The 16 bytes that stand for an event's id: its UUID's own, else a hash of the text."""
     if _UUID.fullmatch(text):
@@ -213,312 +184,6 @@ def named_state(value: Any) -> State:
         if state is not None:
             return state
     raise ValueError(f"unknown state {shown(value)}; expected one of {', '.join(_STATES)}")
-
-
-def _report(index: int, event: dict[str, Any], received_us: int) -> Report:
-    kind = event.get("type")
-    if not isinstance(kind, str) or kind not in _TYPES:
-        if kind is None:
-            raise _Refused("missing_field", "'type' is missing; every event needs a type and a breaker")
-        raise _Refused("unknown_type", f"unknown type {shown(kind)}; expected one of {', '.join(TYPES)}")
-    if event.get("breaker") is None:
-        raise _Refused("missing_field", "'breaker' is missing; every event needs a type and a breaker")
-    report = Report(index, kind, "", received_us)
-    for field, value in event.items():
-        take = _FIELDS.get(field)
-        if take is None:
-            _more(report, "attributes", field, redacted_deep(_bounded(value)))
-        elif value is not None:
-            try:
-                take(report, value)
-            except ValueError as error:
-                raise _Refused("bad_value", f"'{field}': {error}") from error
-    if report.at_us > received_us:
-        _more(report, "attributes", "occurred_at", event["occurred_at"])
-        report.at_us = received_us
-    elif report.at_us < received_us - _KEPT_US:
-        raise _Refused(
-            "too_old", f"'occurred_at' {event['occurred_at']} is older than the {KEPT.days} days that events are kept"
-        )
-    _needs_its_state(report)
-    return report
-
-
-def _unreadable(event: Any) -> _Refused:
-    if isinstance(event, BadLine):
-        return _Refused(event.code, event.detail)
-    return _Refused("bad_json", f"{shown(event)} is no object")
-
-
-def _needs_its_state(report: Report) -> None:
-    if report.type == "state_change":
-        report.state = (report.extra or {}).pop("to_state", None)
-        if report.state is None:
-            raise _Refused("missing_field", "'to_state' is missing; a state_change needs one")
-    elif report.type == "heartbeat":
-        report.state = (report.extra or {}).pop("state", None)
-        if report.state is None:
-            raise _Refused("missing_field", "'state' is missing; a heartbeat needs one")
-    elif report.extra:
-        report.extra.pop("to_state", None)
-        report.extra.pop("state", None)
-    if not report.extra:
-        report.extra = None
-
-
-def _more(report: Report, group: str, field: str, value: Any) -> None:
-    if report.extra is None:
-        report.extra = {}
-    report.extra.setdefault(group, {})[field] = value
-
-
-def _keep(report: Report, field: str, value: Any) -> None:
-    if report.extra is None:
-        report.extra = {}
-    report.extra[field] = value
-
-
-def _name(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{shown(value)} is no text")
-    if not value.strip():
-        raise ValueError("it is empty")
-    if len(value) > NAME_LENGTH:
-        raise ValueError(f"{shown(value)} has {len(value)} characters; at most {NAME_LENGTH} are taken")
-    if "\x00" in value:
-        raise ValueError(f"{shown(value)} holds a NUL")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{shown(value)} is no text")
-    return _cut(value)
-
-
-def _cut(text: str) -> str:
-    """At most 2 KiB of UTF-8, whole characters, without NUL (PostgreSQL stores none)."""
-    text = text.replace("\x00", "\ufffd")
-    if len(text) * 4 <= TEXT_LENGTH:
-        return text
-    return text.encode()[:TEXT_LENGTH].decode(errors="ignore")
-
-
-def _whole(value: Any, least: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or int(value) != value:
-        raise ValueError(f"{shown(value)} is no whole number")
-    if not least <= value <= most:
-        raise ValueError(f"{shown(value)} is out of range; expected {least} to {most:,}")
-    return int(value)
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{shown(value)} is no number")
-    if not 0 <= value <= LARGEST or not math.isfinite(value):
-        raise ValueError(f"{shown(value)} is out of range; expected 0 or more")
-    return float(value)
-
-
-def _object(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{shown(value)} is no object")
-    bounded: dict[str, Any] = _bounded(value)
-    return bounded
-
-
-def _bounded(value: Any, depth: int = 3) -> Any:
-    """The value without NULs. Errors: BadBody where it is nested too deep."""
-    if isinstance(value, str):
-        return value.replace("\x00", "\ufffd")
-    if depth > MOST_DEEP:
-        raise BadBody(400, f"the body is nested deeper than {MOST_DEEP}")
-    if isinstance(value, dict):
-        return {key.replace("\x00", "\ufffd"): _bounded(inner, depth + 1) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_bounded(inner, depth + 1) for inner in value]
-    return value
-
-
-def _breaker(report: Report, value: Any) -> None:
-    report.breaker = _name(value)
-
-
-def _dependency(report: Report, value: Any) -> None:
-    report.dependency = _name(value)
-
-
-def _instance(report: Report, value: Any) -> None:
-    report.instance = _name(value)
-
-
-def _id(report: Report, value: Any) -> None:
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{shown(value)} is no text")
-    if len(value) > TEXT_LENGTH:
-        raise ValueError(f"it has {len(value)} characters; at most {TEXT_LENGTH} are taken")
-    report.key = key_of(value)
-
-
-def _occurred_at(report: Report, value: Any) -> None:
-    report.at_us = moment_us(value)
-
-
-def _sequence(report: Report, value: Any) -> None:
-    report.sequence = _whole(value, 0, 2**63 - 1)
-
-
-def _count(report: Report, value: Any) -> None:
-    report.count = _whole(value, 1, 1_000_000)
-
-
-def _to_state(report: Report, value: Any) -> None:
-    _keep(report, "to_state", named_state(value))
-    _native(report, value)
-
-
-def _state(report: Report, value: Any) -> None:
-    _keep(report, "state", named_state(value))
-    _native(report, value)
-
-
-def _native(report: Report, value: str) -> None:
-    """The library's own word, where it is not ours."""
-    if value not in _STATES:
-        _more(report, "attributes", "native_state", value)
-
-
-def _from_state(report: Report, value: Any) -> None:
-    # What it came from may well be a word of ours: a service that saw itself go unknown.
-    report.from_state = State.UNKNOWN if value == "unknown" else named_state(value)
-
-
-def _duration(report: Report, value: Any) -> None:
-    report.duration_ms = _number(value)
-
-
-def _duration_max(report: Report, value: Any) -> None:
-    report.duration_max_ms = _number(value)
-
-
-def _durations(report: Report, value: Any) -> None:
-    if not isinstance(value, list) or len(value) != 16:
-        raise ValueError(f"{shown(value)} is no list of 16 counts")
-    report.durations = [_whole(count, 0, 1_000_000_000) for count in value]
-
-
-def _error(report: Report, value: Any) -> None:
-    error = _object(value)
-    if error.get("type") is not None:
-        report.error_type = _text(error["type"])[:NAME_LENGTH]
-    if error.get("message") is not None:
-        report.error_message = redacted(_text(error["message"]))
-
-
-def _reason(report: Report, value: Any) -> None:
-    if isinstance(value, str):
-        report.reason = {"text": redacted(_cut(value))}
-        return
-    reason = _object(value)
-    metric = reason.get("metric")
-    if metric is not None and metric not in METRICS:
-        raise ValueError(f"unknown metric {shown(metric)}; expected one of {', '.join(METRICS)}")
-    for field in ("value", "threshold", "window_ms", "min_calls"):
-        if reason.get(field) is not None:
-            reason[field] = _number(reason[field])
-    if reason.get("text") is not None:
-        reason["text"] = redacted(_text(reason["text"]))
-    report.reason = reason
-
-
-def _interval(report: Report, value: Any) -> None:
-    report.interval_s = _whole(value, 1, 3_600)
-
-
-def _scope(report: Report, value: Any) -> None:
-    if value not in SCOPES:
-        raise ValueError(f"unknown scope {shown(value)}; expected one of {', '.join(SCOPES)}")
-    report.shared = value == "shared"
-
-
-def _next_probe(report: Report, value: Any) -> None:
-    report.next_probe_us = moment_us(value)
-
-
-def _library(report: Report, value: Any) -> None:
-    report.library = _name(value)
-
-
-def _library_version(report: Report, value: Any) -> None:
-    report.library_version = _name(value)
-
-
-def _config(report: Report, value: Any) -> None:
-    config = _object(value)
-    for field, inner in config.items():
-        if isinstance(inner, int | float) and not -LARGEST <= inner <= LARGEST:
-            raise ValueError(f"'{field}' is {shown(inner)}; no setting is that large")
-    report.config = config
-
-
-def _commands(report: Report, value: Any) -> None:
-    if not isinstance(value, list) or not all(isinstance(action, str) for action in value):
-        raise ValueError(f"{shown(value)} is no list of actions")
-    # An action that we do not know is one that we do not offer.
-    report.commands = [action for action in ACTIONS if action in value]
-
-
-def _labels(report: Report, value: Any) -> None:
-    if not isinstance(value, dict):
-        raise ValueError(f"{shown(value)} is no object")
-    if len(value) > MOST_LABELS:
-        raise ValueError(f"it has {len(value)} labels; at most {MOST_LABELS} are taken")
-    for key, text in value.items():
-        _name(key)
-        if not isinstance(text, str) or len(text) > NAME_LENGTH or "\x00" in text:
-            raise ValueError(
-                f"the value of '{key}' is {shown(text)}; expected text of at most {NAME_LENGTH} characters"
-            )
-    report.labels = value
-
-
-def _attributes(report: Report, value: Any) -> None:
-    for field, inner in redacted_deep(_object(value)).items():
-        _more(report, "attributes", field, inner)
-
-
-def _type(report: Report, value: Any) -> None:
-    """Taken already: the other fields depend on it."""
-
-
-_TYPES = frozenset(TYPES)
-_FIELDS: dict[str, Callable[[Report, Any], None]] = {
-    "type": _type,
-    "breaker": _breaker,
-    "dependency": _dependency,
-    "instance": _instance,
-    "id": _id,
-    "occurred_at": _occurred_at,
-    "sequence": _sequence,
-    "count": _count,
-    "to_state": _to_state,
-    "from_state": _from_state,
-    "state": _state,
-    "duration_ms": _duration,
-    "duration_max_ms": _duration_max,
-    "durations": _durations,
-    "error": _error,
-    "reason": _reason,
-    "interval_s": _interval,
-    "scope": _scope,
-    "next_probe_at": _next_probe,
-    "library": _library,
-    "library_version": _library_version,
-    "config": _config,
-    "commands": _commands,
-    "labels": _labels,
-    "attributes": _attributes,
-}
 
 
 def _checked(events: list[Any]) -> list[Any]:

@@ -6,8 +6,10 @@ from breakers.models.board import Board, Pulse, Tombstone
 from breakers.models.breaker import Breaker, Instance
 from breakers.models.command import Command, Delivery
 from breakers.models.event import Event
+from breakers.models.limit import ReachedLimit
 from breakers.models.rollup import Rollup, Rollup10s
 from breakers.models.service import IngestKey, Request, Service
+from breakers.models.source import Refusal, RefusalCount, Source, StoreSize
 from breakers.models.transition import Outage, Transition
 
 __all__ = [
@@ -22,10 +24,15 @@ __all__ = [
     "Instance",
     "Outage",
     "Pulse",
+    "ReachedLimit",
+    "Refusal",
+    "RefusalCount",
     "Request",
     "Rollup",
     "Rollup10s",
     "Service",
+    "Source",
+    "StoreSize",
     "Tombstone",
     "Transition",
 ]

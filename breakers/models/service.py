@@ -13,6 +13,16 @@ class Service(models.Model):
     name = models.CharField(max_length=NAME_LENGTH, unique=True)
     paused = models.BooleanField(default=False)
     created_at = MomentField()
+    # Whether posts must be signed: off, optional, required.
+    signatures = models.CharField(max_length=8, default="off")
+    # Sealed (`breakers/sealing.py`); null: none was made yet. The earlier one is taken until its time ends.
+    signing_secret = models.TextField(null=True)
+    earlier_secret = models.TextField(null=True)
+    earlier_until = MomentField(null=True)
+    # Only what differs from the defaults (`breakers/domain/limits.py`).
+    limits = models.JSONField(default=dict)
+    # Only what differs from the defaults (`breakers/domain/keeping.py`).
+    redaction = models.JSONField(default=dict)
 
     def __str__(self) -> str:
         return self.name

@@ -5,9 +5,10 @@ import binascii
 
 from django.db.models import Count
 
+from breakers.domain.limits import limits_of
 from breakers.errors import Invalid, NotFound
-from breakers.models import Breaker, IngestKey, Service
-from breakers.queries.shapes import KeyView, Page, ServiceView
+from breakers.models import Breaker, IngestKey, ReachedLimit, Service
+from breakers.queries.shapes import KeyView, Page, ReachedView, RedactionView, ServiceView
 from breakers.times import rfc3339
 
 
@@ -15,10 +16,10 @@ def services_page(*, keys: bool, limit: int = 50, cursor: str | None = None) -> 
     """Services by name; with their keys only where `keys`. Items are ServiceView. Errors: Invalid (cursor)."""
     rows = Service.objects.order_by("name")
     if cursor:
-        rows = rows.filter(name__gt=_read_cursor(cursor))
+        rows = rows.filter(name__gt=read_cursor(cursor))
     page = list(rows[: limit + 1])
     more = len(page) > limit
-    return Page(list(_views(page[:limit], keys)), _make_cursor(page[limit - 1].name) if more else None)
+    return Page(list(_views(page[:limit], keys)), make_cursor(page[limit - 1].name) if more else None)
 
 
 def service(name: str, *, keys: bool) -> ServiceView:
@@ -35,7 +36,7 @@ def key_view(row: IngestKey) -> KeyView:
 
 
 def _views(rows: list[Service], keys: bool) -> list[ServiceView]:
-    """Three queries, however many services."""
+    """Four queries, however many services."""
     known: dict[int, list[KeyView]] = {row.pk: [] for row in rows}
     if keys:
         for key in IngestKey.objects.filter(service__in=rows).order_by("created_at", "id"):
@@ -44,19 +45,37 @@ def _views(rows: list[Service], keys: bool) -> list[ServiceView]:
     by_state = Breaker.objects.filter(service__in=rows).values_list("service_id", "state").annotate(Count("id"))
     for service_id, state, count in by_state.order_by("state"):
         counts[service_id][state] = count
+    reached: dict[int, list[ReachedView]] = {row.pk: [] for row in rows}
+    for limit in ReachedLimit.objects.filter(service__in=rows).order_by("what"):
+        reached[limit.service_id].append(
+            ReachedView(limit.what, rfc3339(limit.since), rfc3339(limit.last_at), limit.times, limit.detail)
+        )
     return [
         ServiceView(
-            row.name, row.paused, "off", rfc3339(row.created_at), counts[row.pk], known[row.pk] if keys else None
+            name=row.name,
+            paused=row.paused,
+            signatures=row.signatures,
+            created_at=rfc3339(row.created_at),
+            breakers=counts[row.pk],
+            limits=limits_of(row.limits),
+            limits_reached=reached[row.pk],
+            redaction=RedactionView(
+                not row.redaction.get("off"), row.redaction.get("patterns", []), not row.redaction.get("no_messages")
+            ),
+            earlier_secret_until=rfc3339(row.earlier_until),
+            keys=known[row.pk] if keys else None,
         )
         for row in rows
     ]
 
 
-def _make_cursor(name: str) -> str:
+def make_cursor(name: str) -> str:
+    """The place after this name in a list by name."""
     return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
 
 
-def _read_cursor(text: str) -> str:
+def read_cursor(text: str) -> str:
+    """The name again. Errors: Invalid."""
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
     except (binascii.Error, ValueError) as error:

@@ -8,6 +8,7 @@ from django.http import HttpResponse
 
 from breakers.access import Role
 from breakers.queries.shapes import Page
+from dashboard.api.credentials import credentials
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
@@ -35,7 +36,10 @@ def page(found: Page) -> HttpResponse:
 def tells(
     shape: type | None, *problems: int, status: int = 200, listed: bool = False, role: Role = Role.VIEWER
 ) -> dict[str, Any]:
-    """The keywords of a route: the shape that it answers (or a page of it), its problems, and the role that it wants."""
+    """The keywords of a route: the shape that it answers (or a page of it), its problems, and the role that it wants.
+
+    The role is asked for before anything of the request is read; the gerunds ask again, whoever calls them.
+    """
     responses: dict[int, Any] = {status: {"description": HTTPStatus(status).phrase}}
     if shape is not None:
         body = {"$ref": f"#/components/schemas/{shape.__name__}"}
@@ -44,6 +48,7 @@ def tells(
     for code in sorted({401, 403, 503, *problems}):
         responses[code] = {"description": HTTPStatus(code).phrase, "content": problem}
     return {
+        "auth": credentials(role),
         "response": {status: None},
         "openapi_extra": {"responses": responses, "x-role": role.name.lower()},
     }

@@ -41,17 +41,18 @@ def list_breakers(
     dependency: Annotated[Text, several("what it guards")],
     label: Annotated[Text, several("`key:value`; all must match")],
     q: Annotated[Text, Query("", description="found in name, service or dependency")],
+    query: Annotated[Text, Query("", description="as in the wall's search: `state:open service:pay* open>5m`")],
     limit: Limit,
     cursor: Cursor,
 ) -> HttpResponse:
     """Cards in the wall's order: worst state first, longest in it, most refused calls, name."""
-    where = queries.make_filter(state=state, service=service, dependency=dependency, q=q, label=label)
+    where = queries.make_filter(state=state, service=service, dependency=dependency, q=q, label=label, query=query)
     return page(queries.for_wall(where, now_of(request), limit=limit, cursor=cursor or None))
 
 
 @router.get("/breakers/{breaker_id}", **tells(BreakerView, 404))
 def get_breaker(request: HttpRequest, breaker_id: str) -> HttpResponse:
-    """One card, and all that is known of the breaker beside its timeline and its events."""
+    """One card, and all that is known of the breaker beside its timeline and its events: `each_instance`, `transitions`, `alerts` …"""
     return answer(_view(request, breaker_id))
 
 
@@ -112,8 +113,8 @@ def _view(request: HttpRequest, breaker_id: str) -> BreakerView:
     told = alerts.queries.alerts_page(("firing", "acknowledged"), breaker_id=breaker_id, limit=MOST_ALERTS)
     return BreakerView(
         **{field: getattr(details.card, field) for field in Card.__struct_fields__},
-        copies=details.instances,
-        paths=details.paths,
+        each_instance=details.instances,
+        transitions=details.paths,
         config=details.config,
         why=queries.why_opened(breaker_id, now),
         last_probe_failed_at=details.last_probe_failed_at,

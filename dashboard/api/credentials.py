@@ -20,6 +20,10 @@ NO_CREDENTIAL = "no credential; send 'Authorization: Bearer bbt_…', or sign in
 class Token(HttpBearer):
     """`Authorization: Bearer bbt_…`. Where one is sent, it alone decides."""
 
+    def __init__(self, role: Role = Role.VIEWER) -> None:
+        self.role = role
+        super().__init__()
+
     def __call__(self, request: HttpRequest) -> Actor | None:
         kind, _, text = request.headers.get("Authorization", "").partition(" ")
         return self.authenticate(request, text.strip()) if kind.lower() == "bearer" else None
@@ -29,13 +33,17 @@ class Token(HttpBearer):
         actor = check_token(token, now_of(request))
         if actor is None:
             raise AuthenticationError(message="the token is unknown or revoked")
-        return _let_in(replace(actor, address=address_of(request)))
+        return _let_in(replace(actor, address=address_of(request)), self.role)
 
 
 class Session(APIKeyCookie):
     """The browser's session; a write also needs the header `X-CSRFToken`."""
 
     param_name = settings.SESSION_COOKIE_NAME
+
+    def __init__(self, role: Role = Role.VIEWER) -> None:
+        self.role = role
+        super().__init__()
 
     def __call__(self, request: HttpRequest) -> Actor | None:
         return self.authenticate(request, None)
@@ -50,10 +58,15 @@ class Session(APIKeyCookie):
             _ = request.body
             if check_csrf(request) is not None:
                 raise AuthorizationError(message="the CSRF token is missing or wrong; send it as X-CSRFToken")
-        return _let_in(actor)
+        return _let_in(actor, self.role)
 
 
-CREDENTIALS = [Token(), Session()]
+def credentials(role: Role) -> list[Token | Session]:
+    """What a call that wants this role takes. The role is looked at before the body: a viewer's bad order is 403, not 422."""
+    return [Token(role), Session(role)]
+
+
+CREDENTIALS = credentials(Role.VIEWER)
 
 
 def actor_by_credential(request: HttpRequest) -> Actor:
@@ -71,6 +84,6 @@ def acting(request: HttpRequest) -> Actor:
     return actor
 
 
-def _let_in(actor: Actor) -> Actor:
-    require(actor, Role.VIEWER, "using the API")
+def _let_in(actor: Actor, role: Role) -> Actor:
+    require(actor, role, "using the API" if role is Role.VIEWER else "this call")
     return actor

@@ -9,17 +9,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from alerts.shapes import AlertView, NotificationView
-from breakers.queries.shapes import AuditView, Card, CommandView, EventView, ServiceView, Timeline
+from alerts.shapes import AlertView, DestinationView, NotificationView, RouteView, TestView
+from breakers.queries.shapes import AuditView, Card, CommandView, EventView, ServiceSources, ServiceView, Timeline
 from dashboard.api.answers import JSON
 from dashboard.api.application import api
-from dashboard.api.shapes import AddedKey, AddedService, BreakerView, Problem
+from dashboard.api.shapes import AddedKey, AddedService, BreakerView, ConfiguredService, FieldError, Problem
 
 PREFIX = "api/v1/"
 REF = "#/components/schemas/"
 ANSWERED = (
-    Card, BreakerView, Timeline, EventView, CommandView, AlertView, NotificationView, ServiceView, AddedService,
-    AddedKey, AuditView, Problem,
+    Card, BreakerView, Timeline, EventView, CommandView, AlertView, NotificationView, DestinationView, TestView, RouteView, ServiceView,
+    ConfiguredService, AddedService,
+    AddedKey, ServiceSources, AuditView, Problem,
 )  # fmt: skip
 
 
@@ -29,8 +30,8 @@ def document() -> dict[str, Any]:
     told = dict(api.get_openapi_schema(path_prefix=PREFIX))
     _, answered = msgspec.json.schema_components(ANSWERED, schema_hook=_anything, ref_template=REF + "{name}")
     for shape in answered.values():
-        # Every field is always there, but for a problem's `errors`.
-        if shape["title"] != Problem.__name__:
+        # Every field is always there, but for a problem's `errors` and `code`.
+        if shape["title"] not in {Problem.__name__, FieldError.__name__}:
             shape["required"] = list(shape["properties"])
     told["components"]["schemas"] = {**answered, **told["components"]["schemas"]}
     told["servers"] = [{"url": settings.SITE_URL}]

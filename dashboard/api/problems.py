@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from ninja.errors import HttpError, ValidationError
 
+from alerts.errors import BadTarget
 from breakers.errors import Conflict, Invalid, NotAllowed, NotFound, StoreUnavailable
 from breakers.problems import CONTENT_TYPE, problem_json
 from dashboard.api.credentials import NO_CREDENTIAL
@@ -35,7 +36,8 @@ def answer_to(request: HttpRequest, error: Exception | type[Exception]) -> HttpR
     match error:
         case Invalid() | ValidationError():
             details = "; ".join(each["detail"] for each in error.errors)
-            return problem_response(422, details, errors=error.errors)
+            code = {"code": error.code} if isinstance(error, BadTarget) else {}
+            return problem_response(422, details, errors=error.errors, **code)
         case NotAllowed() | NotFound() | Conflict():
             return problem_response(STATUS[type(error)], str(error))
         case StoreUnavailable():

@@ -2,12 +2,14 @@
 
 from typing import Annotated, Literal
 
+import msgspec
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import Field
 
 from breakers import keys
 from breakers.access import Role
+from breakers.configuring import configure
 from breakers.errors import Conflict
 from breakers.models.service import NAME_LENGTH
 from breakers.queries import access
@@ -15,7 +17,7 @@ from breakers.queries.shapes import ServiceView
 from dashboard.api.answers import answer, nothing, page, tells
 from dashboard.api.credentials import acting
 from dashboard.api.parameters import Body, Cursor, Limit, Text
-from dashboard.api.shapes import AddedKey, AddedService
+from dashboard.api.shapes import AddedKey, AddedService, ConfiguredService
 from dashboard.pages.context import now_of
 
 router = Router(tags=["Services"])
@@ -25,13 +27,38 @@ class NewService(Body):
     """A service to be."""
 
     name: Text
-    signatures: Literal["off"] = "off"
+    signatures: Literal["off", "optional", "required"] = "off"
+
+
+class Limited(Body):
+    """Limits of a service; null is the default again."""
+
+    requests_per_s: int | None = None
+    requests_burst: int | None = None
+    events_per_s: int | None = None
+    events_burst: int | None = None
+    breakers: int | None = None
+    instances: int | None = None
+    text_bytes: int | None = None
+    depth: int | None = None
+
+
+class Redaction(Body):
+    """What is kept of its texts: the built-in rules, own patterns beside them, whether messages are kept at all."""
+
+    on: bool = True
+    patterns: list[Text] = []
+    keep_messages: bool = True
 
 
 class ServiceSettings(Body):
-    """What an admin sets at a service. Paused: what it posts is refused."""
+    """What an admin sets at a service; what is not named stays. Paused: what it posts is refused."""
 
-    paused: bool
+    paused: bool | None = None
+    signatures: Literal["off", "optional", "required"] | None = None
+    rotate_secret: bool = False
+    limits: Limited | None = None
+    redaction: Redaction | None = None
 
 
 class NewKey(Body):
@@ -48,11 +75,11 @@ def list_services(request: HttpRequest, limit: Limit, cursor: Cursor) -> HttpRes
 
 @router.post("/services", **tells(AddedService, 400, 409, 422, status=201, role=Role.ADMIN))
 def add_service(request: HttpRequest, service: NewService) -> HttpResponse:
-    """Add a service. Its first key is in the answer, and nowhere else."""
-    added = keys.add_service(acting(request), service.name, at=now_of(request))
+    """Add a service. Its first key, and the secret that it signs with, are in the answer, and nowhere else."""
+    added = keys.add_service(acting(request), service.name, at=now_of(request), signatures=service.signatures)
     if added.key is None:
         raise Conflict(f"there is a service '{added.service.name}' already")
-    return answer(AddedService(added.service.name, added.key, None), status=201)
+    return answer(AddedService(added.service.name, added.key, added.signing_secret), status=201)
 
 
 @router.post("/services/{path:name}/keys", **tells(AddedKey, 400, 404, 409, 422, status=201, role=Role.ADMIN))
@@ -69,11 +96,15 @@ def revoke_key(request: HttpRequest, name: str, key_id: str) -> HttpResponse:
     return nothing()
 
 
-@router.patch("/services/{path:name}", **tells(ServiceView, 400, 404, 422, role=Role.ADMIN))
+@router.patch("/services/{path:name}", **tells(ConfiguredService, 400, 404, 422, role=Role.ADMIN))
 def set_service(request: HttpRequest, name: str, service: ServiceSettings) -> HttpResponse:
-    """Pause a service, or let it go on: within 5 s what it posts is refused, or taken again."""
-    keys.pause_service(acting(request), name, service.paused, at=now_of(request))
-    return answer(access.service(name, keys=_sees_keys(request)))
+    """Pause a service or let it go on, set its signatures, limits and redaction, rotate its secret; within 5 s it holds.
+
+    A new signing secret is in the answer, and nowhere else; the one before it is taken for 24 hours more.
+    """
+    done = configure(acting(request), name, service.dict(exclude_unset=True), at=now_of(request))
+    view = access.service(name, keys=_sees_keys(request))
+    return answer(ConfiguredService(**msgspec.structs.asdict(view), signing_secret=done.signing_secret))
 
 
 def _sees_keys(request: HttpRequest) -> bool:

@@ -5,18 +5,18 @@ from typing import Any
 import msgspec
 
 from alerts.shapes import AlertView
-from breakers.queries.shapes import Card, InstanceView, PathCount, Why
+from breakers.queries.shapes import Card, InstanceView, PathCount, ServiceView, Why
 
 
 class BreakerView(Card, frozen=True, kw_only=True):
     """A card, and all that is known of the breaker beside its timeline and its events.
 
-    `instances` counts by state, as on the card; `copies` are the instances one by one: the live ones, and those that left
-    in the last hour. `paths`: how often each step of the state diagram was taken in the last 24 h. `alerts`: the open ones.
+    `instances` counts by state, as on the card; `each_instance` tells of them one by one: the live ones, and those that left
+    in the last hour. `transitions`: how often each step of the headline was taken in the last 24 h. `alerts`: the open ones.
     """
 
-    copies: list[InstanceView]
-    paths: list[PathCount]
+    each_instance: list[InstanceView]
+    transitions: list[PathCount]
     config: dict[str, Any]
     why: Why | None
     last_probe_failed_at: str | None
@@ -31,6 +31,12 @@ class AddedService(msgspec.Struct, frozen=True):
     signing_secret: str | None
 
 
+class ConfiguredService(ServiceView, frozen=True, kw_only=True):
+    """A service as it is now, and the signing secret that was made for it, shown this once; null: none was made."""
+
+    signing_secret: str | None
+
+
 class AddedKey(msgspec.Struct, frozen=True):
     """A new ingest key, shown this once, and its public id."""
 
@@ -40,18 +46,20 @@ class AddedKey(msgspec.Struct, frozen=True):
     key: str
 
 
-class FieldError(msgspec.Struct, frozen=True):
+class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is wrong with one field or parameter."""
 
     field: str
     detail: str
+    code: str | None = None
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body of every error (RFC 9457). `errors` stands there on 422."""
+    """The body of every error (RFC 9457). `errors` stands there on 422, `code` where a program can act on it."""
 
     type: str
     title: str
     status: int
     detail: str
     errors: list[FieldError] = []
+    code: str | None = None

@@ -7,6 +7,8 @@ from django.http import HttpRequest
 
 from breakers import queries
 from breakers.access import Role
+from dashboard.doubting import Doubt, doubts
+from dashboard.live.hub import hub
 from dashboard.pages.actors import actor_of
 from dashboard.pages.words import Tally, tally
 
@@ -37,11 +39,21 @@ class Page:
         return actor_of(self._request).role >= Role.OPERATOR
 
     @property
+    def may_configure(self) -> bool:
+        """Whether this person may set things up."""
+        return actor_of(self._request).role >= Role.ADMIN
+
+    @property
     def tally(self) -> Tally:
         """All breakers by state, as a sentence and as counts."""
         if self._tally is None:
             self._tally = tally(self._counts())
         return self._tally
+
+    @property
+    def doubts(self) -> list[Doubt]:
+        """What is ill with the board itself."""
+        return doubts(self.now, hub.bus_lost_at)
 
     def _counts(self) -> dict[str, int]:
         known: dict[str, int] | None = getattr(self._request, "board_counts", None)

@@ -12,7 +12,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pytest_django.fixtures import Settings
 
-from alerts import queries
+from alerts import links, queries
 from alerts.destinations import apprise
 from alerts.destinations.base import Message, Target
 from alerts.models import Destination, Notification
@@ -64,6 +64,11 @@ def test_by_json_firing_and_resolved(scenario: Scenario, hook: Receiver, setting
     scenario.delivers()
     told = [json.loads(request.body) for request in hook.wait_for(2)]
     link = f"https://board.example.org/alerts/{scenario.alert().pk}"
+    token = links.token_of(scenario.alert().pk, Destination.objects.get())
+    # Signed at the time of the opening; the same alert and destination are behind both.
+    message, _, door = told[0]["message"].partition("\n\nTake it in hand: https://board.example.org/acknowledge/")
+    assert links.opened(door.strip("/")) == links.opened(token)
+    told[0]["message"] = message
     assert [(each["title"], each["message"]) for each in told] == [
         (
             "Firing: delivery-tracking opened in orders (3 of 10 instances)",

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alerts.domain.backoff import Breaker, retry_after_s, wait_s
+from alerts.domain.backoff import Breaker, lasting, retry_after_s, slow_wait_s, wait_s
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
@@ -57,7 +57,7 @@ def test_five_failures_in_a_row_open_a_destination_longer_each_time() -> None:
     breaker, now, opened_for = Breaker(), NOW, []
     for _ in range(4):
         breaker = breaker.after(False, now)
-    assert breaker == Breaker(4)
+    assert breaker == Breaker(4, recent=((NOW, False),) * 4)
     assert breaker.lets_pass(now, under_way=3, most=4)
     for _ in range(6):
         breaker = breaker.after(False, now)
@@ -68,12 +68,53 @@ def test_five_failures_in_a_row_open_a_destination_longer_each_time() -> None:
         assert breaker.lets_pass(now, 0, 4)
         assert not breaker.lets_pass(now, 1, 4), "half-open: one at a time"
     assert opened_for == [30, 60, 120, 240, 300, 300]
-    assert breaker.after(True, now) == Breaker()
+    assert breaker.after(True, now) == Breaker(), "the probe's success clears what was before"
 
 
 def test_a_try_that_had_begun_before_does_not_lengthen_the_opening() -> None:
     breaker = Breaker(5, NOW + timedelta(seconds=30), 30)
-    assert breaker.after(False, NOW) == Breaker(6, NOW + timedelta(seconds=30), 30)
+    assert breaker.after(False, NOW) == Breaker(6, NOW + timedelta(seconds=30), 30, ((NOW, False),))
+
+
+def after(breaker: Breaker, told: str, apart_s: float = 1.0) -> Breaker:
+    """The breaker after these tries: `+` succeeded, `-` failed."""
+    for number, each in enumerate(told):
+        breaker = breaker.after(each == "+", NOW + timedelta(seconds=number * apart_s))
+    return breaker
+
+
+@pytest.mark.parametrize(
+    ("told", "apart_s", "opens"),
+    [
+        ("-+-+-+-+-", 1, False),  # too few to tell
+        ("+-+-+-+-+-", 1, True),
+        ("++-+-+-+-+-", 1, False),  # less than half
+        ("+-+-+-+-+-", 7, False),  # nine of them within the minute
+        ("-" * 5, 600, True),  # in a row, however slowly
+        ("----+----", 1, False),
+    ],
+)
+def test_half_of_the_tries_of_a_minute_open_it_too(told: str, apart_s: float, opens: bool) -> None:
+    assert (after(Breaker(), told, apart_s).open_until is not None) is opens
+
+
+def test_a_busy_destination_is_remembered_in_bounded_room() -> None:
+    assert len(after(Breaker(), "+" * 1000, 0.01).recent) == 100
+
+
+@pytest.mark.parametrize(
+    ("code", "is_lasting"),
+    [
+        *((code, True) for code in (301, 400, 404, 410, 501, 505)),
+        *((code, False) for code in (408, 425, 429, 500, 502, 503, 504, 507, 520, 529)),
+    ],
+)
+def test_refusals_that_trying_again_soon_does_not_change(code: int, is_lasting: bool) -> None:
+    assert lasting(code) is is_lasting
+
+
+def test_the_slow_lane() -> None:
+    assert [slow_wait_s(refusals) for refusals in (0, 1, 2, 3, 4, 50)] == [0, 0, 300, 3600, 3600, 3600]
 
 
 def test_the_bulkhead() -> None:

@@ -7,7 +7,7 @@ import pytest
 from pytest_django.fixtures import Settings
 from standardwebhooks import Webhook
 
-from alerts import notifying, outbox, queries
+from alerts import faulting, notifying, outbox, queries
 from alerts.domain import backoff
 from alerts.models import Attempt, Destination, Notification
 from tests.alerts import receiver as behaviours
@@ -114,7 +114,8 @@ def test_anything_but_a_2xx_is_tried_again(scenario: Scenario, hook: Receiver) -
         behaviours.answers(204),
     ]
     scenario.at("10:00").then("open")
-    for text in ("10:00", "10:00:05", "10:00:15", "10:00:35", "10:01:15"):
+    # The second refusal of the lasting kind has five minutes as its floor.
+    for text in ("10:00", "10:00:05", "10:00:15", "10:00:35", "10:05:35"):
         scenario.at(text)
         assert scenario.delivers() == 1
     view = queries.alert(str(scenario.alert().pk)).notifications[0]
@@ -275,7 +276,9 @@ def test_no_more_than_four_at_once_to_one_destination(scenario: Scenario, hook: 
         assert (len(hook.requests), len(other.requests)) == (0, 6), "the neighbour does not wait"
 
 
-def test_a_poisonous_row_harms_nobody_else(scenario: Scenario, hook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_poisonous_row_harms_nobody_else(
+    scenario: Scenario, hook: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     for number in range(3):
         scenario.at("10:00").then("open", f"orders/breaker-{number}")
     real = notifying.speaking.send
@@ -287,11 +290,46 @@ def test_a_poisonous_row_harms_nobody_else(scenario: Scenario, hook: Receiver, m
 
     monkeypatch.setattr(notifying.speaking, "send", send)
     scenario.delivers()
-    assert sorted(Notification.objects.values_list("state", "reason")) == [
+    rows = Notification.objects.values_list("state", "reason")
+    assert sorted((state, reason.partition(" (trace")[0]) for state, reason in rows) == [
         ("due", "sending failed: KeyError"),
         ("sent", ""),
         ("sent", ""),
     ]
+    [failed] = Attempt.objects.filter(outcome="failed")
+    assert failed.next_due_at is not None
+    trace = failed.error.partition("(trace ")[2][:8]
+    assert trace in caplog.text, "the log has the place of the fault under this name"
+    assert "s3cret" not in caplog.text + failed.error
+    assert Destination.objects.get().failures == 0, "no fault of the destination's"
+
+
+def test_poison_ends_after_five_tries(scenario: Scenario, hook: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    def spoil(target: object, message: notifying.Message) -> object:
+        raise KeyError("s3cret-token")
+
+    monkeypatch.setattr(notifying.speaking, "send", spoil)
+    scenario.at("10:00").then("open")
+    for _ in range(20):
+        scenario.delivers()
+        scenario.now += timedelta(hours=1)
+    assert [row.outcome for row in Attempt.objects.all()] == ["failed"] * 5
+    assert only().state == "dead"
+    assert [(fault.kind, fault.notification_id) for fault in faulting.live()] == [("dead_letter", only().pk)]
+
+
+def test_a_row_that_kills_its_process_is_given_up(scenario: Scenario, hook: Receiver) -> None:
+    scenario.at("10:00").then("open")
+    for _ in range(6):
+        claimed = notifying.claim_one(only().pk, scenario.now)
+        # The process dies: nobody tells how it went, and the lease lapses.
+        scenario.now += timedelta(seconds=61)
+    assert claimed is None
+    assert [row.outcome for row in Attempt.objects.all()] == ["lost"] * 5
+    assert (only().state, only().reason[:9]) == ("dead", "given up:")
+    scenario.then("open", "orders/neighbour")
+    scenario.delivers()
+    assert [body_of(request)["alert"]["breaker"]["name"] for request in hook.requests] == ["neighbour"]
 
 
 def test_what_is_shown_and_kept_holds_no_secret(

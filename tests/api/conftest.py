@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 
 from breakers import keys, nudging, recording
 from breakers.access import BOARD, Role
-from breakers.domain import reports
+from breakers.domain.checking import check
 from breakers.models import Board, Breaker, Service
 from breakers.models.fields import to_us
 
@@ -68,7 +68,7 @@ def post(db: None) -> Post:
     def post(*events: dict[str, Any], service: str = "orders", ago: float = 0) -> None:
         now = datetime.now(UTC) - timedelta(seconds=ago)
         row, _ = Service.objects.get_or_create(name=service, defaults={"created_at": now})
-        batch = reports.check(list(events), to_us(now))
+        batch = check(list(events), to_us(now))
         answers = recording.record([recording.Submission(row.pk, batch.reports, batch.refusals)], now)
         assert [answer.rejected for answer in answers] == [[]]
 

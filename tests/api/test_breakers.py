@@ -81,18 +81,18 @@ def test_a_parameter_that_cant_be_taken_is_named_with_its_value(eve: Caller, que
     assert error["detail"].startswith(said)
 
 
-def test_one_breaker_has_its_card_its_copies_its_paths_and_its_open_alerts(eve: Caller, tracking: str) -> None:
+def test_one_breaker_has_its_card_its_instances_its_transitions_and_its_open_alerts(eve: Caller, tracking: str) -> None:
     from alerts import evaluating
 
     evaluating.evaluate(datetime.now(UTC))
     [card] = eve.get("/breakers")["items"]
     found = eve.get(f"/breakers/{tracking}")
     assert {field: found[field] for field in card} == card
-    assert [(copy["name"], copy["state"], copy["reported_state"]) for copy in found["copies"]] == [
+    assert [(copy["name"], copy["state"], copy["reported_state"]) for copy in found["each_instance"]] == [
         ("a", "open", "open"),
         ("b", "closed", "closed"),
     ]
-    assert [(path["from_state"], path["to_state"], path["count"]) for path in found["paths"]] == [
+    assert [(path["from_state"], path["to_state"], path["count"]) for path in found["transitions"]] == [
         ("closed", "open", 1),
         ("unknown", "closed", 1),
     ]
@@ -185,7 +185,7 @@ def test_an_instance_that_is_gone_for_good_leaves_the_counts_until_it_is_heard(
     assert ada.call("DELETE", f"/breakers/{tracking}/instances/a").status_code == 204
     found = eve.get(f"/breakers/{tracking}")
     assert (found["state"], found["instances"]) == ("closed", {"closed": 1})
-    assert [copy["left_at"] is not None for copy in found["copies"]] == [True, False]
+    assert [copy["left_at"] is not None for copy in found["each_instance"]] == [True, False]
     assert ada.call("DELETE", f"/breakers/{tracking}/instances/a").status_code == 204
     assert [line["verb"] for line in eve.get("/audit")["items"] if line["target"]["kind"] == "breaker"] == [
         "instance.remove"

@@ -13,6 +13,7 @@ from breakers.models import Command
 from dashboard.api.documentation import document
 from tests.api.conftest import ROLES, Caller, problem
 
+NOTHING = "00000000-0000-4000-8000-000000000000"
 # Every route, the least role, a body that is taken, and the status that follows. `{breaker}` is a breaker's id; ids that
 # name nothing are 404 for those who may ask.
 ROUTES: list[tuple[str, str, str, Any, int]] = [
@@ -29,11 +30,29 @@ ROUTES: list[tuple[str, str, str, Any, int]] = [
     ("POST", "/alerts/999/acknowledge", "operator", {"comment": "mine"}, 404),
     ("POST", "/alerts/999/unacknowledge", "operator", None, 404),
     ("POST", "/notifications/999/resend", "operator", None, 404),
+    ("GET", "/destinations", "admin", None, 200),
+    (
+        "POST",
+        "/destinations",
+        "admin",
+        {"name": "ops", "kind": "webhook", "config": {"url": "https://192.0.32.7/x"}},
+        201,
+    ),
+    ("GET", f"/destinations/{NOTHING}", "admin", None, 404),
+    ("PATCH", f"/destinations/{NOTHING}", "admin", {"name": "night"}, 404),
+    ("DELETE", f"/destinations/{NOTHING}", "admin", None, 404),
+    ("POST", f"/destinations/{NOTHING}/test", "admin", None, 404),
+    ("GET", "/routes", "admin", None, 200),
+    ("POST", "/routes", "admin", {"name": "all", "destinations": []}, 422),
+    ("GET", f"/routes/{NOTHING}", "admin", None, 404),
+    ("PATCH", f"/routes/{NOTHING}", "admin", {"name": "night"}, 404),
+    ("DELETE", f"/routes/{NOTHING}", "admin", None, 404),
     ("GET", "/services", "viewer", None, 200),
     ("POST", "/services", "admin", {"name": "search"}, 201),
     ("PATCH", "/services/orders", "admin", {"paused": True}, 200),
     ("POST", "/services/orders/keys", "admin", {"label": "second"}, 201),
     ("DELETE", "/services/orders/keys/00000000", "admin", None, 404),
+    ("GET", "/sources", "viewer", None, 200),
     ("GET", "/audit", "viewer", None, 200),
 ]
 IDS = [
@@ -66,6 +85,16 @@ def test_by_token(
             problem(response, 404)
     else:
         assert f"needs the role {least}; {role} is {role}" in problem(response, 403)["detail"]
+
+
+@pytest.mark.parametrize(("method", "path", "least", "body", "status"), WRITES, ids=[f"{m} {p}" for m, p, *_ in WRITES])
+def test_the_role_is_looked_at_before_the_body(
+    tokens: dict[str, str], tracking: str, method: str, path: str, least: str, body: Any, status: int
+) -> None:
+    for role in ROLES[: ROLES.index(least)]:
+        for given in (b"no json", {"surprise": 1}):
+            answer = Caller(tokens[role]).call(method, path.format(breaker=tracking), given)
+            assert f"needs the role {least}" in problem(answer, 403)["detail"]
 
 
 @pytest.mark.parametrize(("method", "path", "least", "body", "status"), ROUTES, ids=IDS)

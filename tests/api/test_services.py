@@ -1,12 +1,14 @@
 """Services and keys by the API, and the trail of it all."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from breakers import keys
 from breakers.models import Audit, IngestKey, Service
+from breakers.reaching import reach
 from tests.api.conftest import Caller, problem
 
 pytestmark = pytest.mark.storage
@@ -45,7 +47,7 @@ def test_a_service_and_its_key_shown_once(ada: Caller, eve: Caller, tracking: st
         ({"name": "a\nb"}, "name"),
         ({"name": "a\0b"}, "name"),
         ({"name": 5}, "name"),
-        ({"name": "x", "signatures": "required"}, "signatures"),
+        ({"name": "x", "signatures": "yes"}, "signatures"),
         ({"name": "x", "limits": {}}, "limits"),
     ],
 )
@@ -69,9 +71,74 @@ def test_pausing_and_resuming(ada: Caller, tracking: str) -> None:
     assert ada.call("PATCH", "/services/orders", {"paused": True}).json()["paused"] is True
     assert Service.objects.get(name="orders").paused
     assert ada.call("PATCH", "/services/orders", {"paused": False}).json()["paused"] is False
-    for body in ({}, {"paused": "yes"}, {"paused": 1}, {"paused": None}, {"paused": True, "signatures": "off"}):
+    for body in ({}, {"paused": "yes"}, {"paused": 1}, {"paused": None}, {"paused": True, "signatures": None}):
         assert problem(ada.call("PATCH", "/services/orders", body), 422)["errors"]
     assert [line["verb"] for line in ada.get("/audit?verb=service.")["items"]] == ["service.resume", "service.pause"]
+
+
+def test_signatures_and_their_secret_shown_once(ada: Caller, tracking: str) -> None:
+    made = ada.post("/services", {"name": "search", "signatures": "required"}).json()["signing_secret"]
+    assert re.fullmatch(r"whsec_[0-9A-Za-z+/]{43}=", made)
+    asked = ada.call("PATCH", "/services/orders", {"signatures": "optional"}).json()
+    first = asked["signing_secret"]
+    assert (asked["signatures"], asked["earlier_secret_until"], first != made) == ("optional", None, True)
+    # The same again makes none; rotated, the earlier one is taken for a day.
+    again = ada.call("PATCH", "/services/orders", {"signatures": "optional", "paused": False}).json()
+    assert again["signing_secret"] is None
+    rotated = ada.call("PATCH", "/services/orders", {"rotate_secret": True}).json()
+    assert rotated["signing_secret"] not in {None, first}
+    until = datetime.fromisoformat(rotated["earlier_secret_until"]) - datetime.now(UTC)
+    assert timedelta(hours=23, minutes=59) < until <= timedelta(hours=24)
+    told = str([ada.get("/services"), ada.get("/audit"), list(Service.objects.values())])
+    assert not [secret for secret in (made, first, rotated["signing_secret"]) if secret[6:] in told]
+    assert [line["verb"] for line in ada.get("/audit?verb=service.")["items"]] == [
+        "service.rotate_secret", "service.signatures", "service.signatures", "service.add",
+    ]  # fmt: skip
+
+
+def test_a_secret_that_is_not_there_is_not_rotated(ada: Caller, tracking: str) -> None:
+    asked = problem(ada.call("PATCH", "/services/orders", {"rotate_secret": True, "paused": True}), 422)
+    assert asked["errors"] == [
+        {"field": "rotate_secret", "detail": "service 'orders' does not sign: there is no secret to rotate"}
+    ]
+    assert not Service.objects.get(name="orders").paused, "all or nothing"
+
+
+def test_limits_are_set_and_shown(ada: Caller, eve: Caller, tracking: str) -> None:
+    told = ada.call("PATCH", "/services/orders", {"limits": {"events_per_s": 50, "breakers": 7}}).json()["limits"]
+    assert (told["events_per_s"], told["breakers"], told["events_burst"]) == (50, 7, 100_000)
+    told = ada.call("PATCH", "/services/orders", {"limits": {"breakers": None}}).json()["limits"]
+    assert (told["events_per_s"], told["breakers"]) == (50, 10_000)
+    assert eve.get("/services")["items"][0]["limits"] == told
+    asked = problem(ada.call("PATCH", "/services/orders", {"limits": {"events_per_s": 0, "depth": 33}}), 422)
+    assert [each["field"] for each in asked["errors"]] == ["limits.events_per_s", "limits.depth"]
+    assert problem(ada.call("PATCH", "/services/orders", {"limits": {"colour": 1}}), 422)["errors"]
+    problem(eve.call("PATCH", "/services/orders", {"limits": {"breakers": 1}}), 403)
+    lines = [(line["verb"], line["before"], line["after"]) for line in ada.get("/audit?verb=service.")["items"]]
+    assert lines == [
+        ("service.limits", {"limits": {"breakers": 7, "events_per_s": 50}}, {"limits": {"events_per_s": 50}}),
+        ("service.limits", {"limits": {}}, {"limits": {"breakers": 7, "events_per_s": 50}}),
+    ]
+
+
+def test_a_limit_that_was_reached_is_shown(ada: Caller, tracking: str) -> None:
+    at = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+    reach(Service.objects.get(name="orders").pk, "events", 17, "too many", at)
+    assert ada.get("/services")["items"][0]["limits_reached"] == [
+        {"what": "events", "since": "2026-11-23T08:00:00.000Z", "last_at": "2026-11-23T08:00:00.000Z", "times": 17,
+         "detail": "too many"}
+    ]  # fmt: skip
+
+
+def test_redaction_is_set_and_a_pattern_that_takes_long_is_not(ada: Caller, tracking: str) -> None:
+    wanted = {"patterns": [r"cust-\d{1,12}"], "keep_messages": False}
+    told = ada.call("PATCH", "/services/orders", {"redaction": wanted}).json()["redaction"]
+    assert told == {"on": True, **wanted}
+    asked = problem(ada.call("PATCH", "/services/orders", {"redaction": {"patterns": [r"(\d+)+$"]}}), 422)
+    assert [each["field"] for each in asked["errors"]] == ["redaction.patterns"]
+    assert "repeats without a bound" in asked["detail"]
+    told = ada.call("PATCH", "/services/orders", {"redaction": {"keep_messages": True}}).json()["redaction"]
+    assert told == {"on": True, "patterns": [r"cust-\d{1,12}"], "keep_messages": True}
 
 
 def test_a_second_key_and_its_end(ada: Caller, tracking: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from breakers.access import Actor, Role
-from breakers.domain import reports
+from breakers.domain.checking import check
 from breakers.models import Board, Breaker, Service
 from breakers.models.fields import to_us
 from breakers.queries.shapes import Card
@@ -40,7 +40,7 @@ class Scenario:
 
     def posts(self, *events: dict[str, Any], service: str = "checkout", **more: Any) -> Answer:
         """Post these events now, as one request."""
-        batch = reports.check(list(events), to_us(self.now))
+        batch = check(list(events), to_us(self.now))
         submission = Submission(self.service(service).pk, batch.reports, batch.refusals, **more)
         return record([submission], self.now)[0]
 

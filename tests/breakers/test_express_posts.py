@@ -6,10 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from breakers.domain.keeping import EVERYTHING
+from breakers.domain.limits import DEFAULTS, Limits
 from breakers.domain.reports import Refusal
 from breakers.errors import StoreUnavailable
 from breakers.keys import KeyOwner
 from breakers.recording import Answer, Submission
+from breakers.signing import Signing
 from breakers.webhook import Webhook
 
 BODY = b'{"type":"failure","breaker":"payments"}'
@@ -19,9 +22,12 @@ HEADERS = [(b"authorization", b"Bearer bbk_orders"), (b"content-type", b"applica
 class Desk:
     """A webhook that knows one key, before an intake that only notes."""
 
-    def __init__(self, *, paused: bool = False, known_for: float = 5.0) -> None:
+    def __init__(
+        self, *, paused: bool = False, known_for: float = 5.0, signing: Signing | None = None, limits: Limits = DEFAULTS
+    ) -> None:
         self.webhook = Webhook()
-        self.webhook._owners[b"Bearer bbk_orders"] = (KeyOwner(7, "orders", paused), time.monotonic() + known_for)
+        owner = KeyOwner(7, "orders", paused, signing, limits, EVERYTHING)
+        self.webhook._owners[b"Bearer bbk_orders"] = (owner, time.monotonic() + known_for)
         self.posted: list[tuple[Submission, Any]] = []
         self.webhook.intake.post = lambda submission, done: self.posted.append((submission, done))  # type: ignore[method-assign]
         self.told: list[tuple[int, bytes]] = []
@@ -29,7 +35,8 @@ class Desk:
     def takes(
         self, body: bytes = BODY, *more: tuple[bytes, bytes], headers: list[tuple[bytes, bytes]] = HEADERS
     ) -> bool:
-        return self.webhook.express([*headers, *more], body, lambda status, rest: self.told.append((status, rest)))
+        scope = {"headers": [*headers, *more], "path": "/api/v1/events", "client": ("10.0.0.9", 4711)}
+        return self.webhook.express(scope, body, lambda status, rest: self.told.append((status, rest)))
 
     def hears(self, outcome: Answer | Exception) -> tuple[int, Any, bytes]:
         """Status, body and head of the answer."""
@@ -53,6 +60,8 @@ def test_a_known_sender_is_taken_at_once() -> None:
     ("desk", "body", "more", "headers"),
     [
         (Desk(paused=True), BODY, [], HEADERS),
+        (Desk(signing=Signing(required=False, sealed=())), BODY, [], HEADERS),
+        (Desk(), BODY, [(b"webhook-id", b"one")], HEADERS),
         (Desk(known_for=-1), BODY, [], HEADERS),
         (Desk(), BODY, [], [(b"authorization", b"Bearer bbk_eve"), HEADERS[1]]),
         (Desk(), BODY, [], HEADERS[1:]),
@@ -66,6 +75,8 @@ def test_a_known_sender_is_taken_at_once() -> None:
     ],
     ids=[
         "paused",
+        "signed",
+        "webhook-id",
         "forgotten",
         "unknown",
         "no key",
@@ -98,9 +109,16 @@ def test_answers_that_say_more(capsys: pytest.CaptureFixture[str]) -> None:
         assert desk.takes()
         status, body, head = desk.hears(outcome)
         found.append((status, body.get("detail", body.get("duplicates")), b"retry-after: 3" in head))
+    assert desk.webhook.refusals.waiting.is_set()
     assert found == [
         (202, 1, False),
         (422, "event 0: one breaker too many", False),
         (503, "the database can't be written", True),
         (500, "the board failed to take this request; its log says why", False),
     ]
+
+
+def test_who_is_too_fast_goes_the_long_way_and_is_told_there() -> None:
+    desk = Desk(limits=Limits(events_per_s=1, events_burst=2))
+    assert [desk.takes() for _ in range(4)] == [True, True, False, False]
+    assert len(desk.posted) == 2

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from breakers.domain.checking import check
+from breakers.domain.keeping import Keeping
 from breakers.domain.plain import plain
-from breakers.domain.reports import BadBody, check, read_json
+from breakers.domain.reports import BadBody, read_json
 from breakers.models.fields import to_us
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -62,6 +64,18 @@ def test_a_plain_outcome_is_read_at_once(shape: str) -> None:
 )
 def test_anything_else_is_left_to_the_long_way(change: dict[str, Any]) -> None:
     assert plain(msgspec.json.encode({**EVENT, **change}), to_us(NOW)) is None
+
+
+def test_what_a_service_does_not_want_kept_is_left_out() -> None:
+    keeping = Keeping(messages=False)
+    raw = msgspec.json.encode(EVENT)
+    found = plain(raw, to_us(NOW), keeping=keeping, kept_for=timedelta(days=7))
+    assert found == check(read_json(raw), to_us(NOW), keeping=keeping, kept_for=timedelta(days=7)).reports
+    assert found[0].error_message is None
+    old = msgspec.json.encode({**EVENT, "occurred_at": "2026-11-10T08:00:00Z"})
+    assert plain(old, to_us(NOW)) is not None
+    assert plain(old, to_us(NOW), kept_for=timedelta(days=7)) is None
+    assert plain(raw, to_us(NOW), keeping=Keeping(depth=2)) is None
 
 
 NAMES = st.sampled_from(["payments", " ", "", "a\x00", "x" * 200, "x" * 201, "ü" * 200, "\ud83d"]) | st.text(max_size=5)

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from breakers.domain.redacting import redacted, redacted_deep
+from breakers.domain.keeping import EVERYTHING
+from breakers.domain.redacting import redacted
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_the_rest_stays(told: str) -> None:
 
 def test_fields_that_are_named_like_secrets() -> None:
     told = {"db_password": "x", "url": "https://a:b@c/", "list": [{"token": "t"}], "tokens": 7, "pod": "a"}
-    assert redacted_deep(told) == {
+    assert EVERYTHING.attributes(told) == {
         "db_password": "[redacted]",
         "url": "https://a:[redacted]@c/",
         "list": [{"token": "[redacted]"}],

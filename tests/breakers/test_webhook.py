@@ -145,6 +145,32 @@ def test_idempotency_keys(post: Poster) -> None:
     packed = gzip.compress(json.dumps([EVENT, EVENT]).encode())
     assert taken(post(packed, **key, **{"content-encoding": "gzip"})) == (202, 0, 2, 0)
     assert problem(post([EVENT], **key))[0] == 409
+    assert problem(post([], **key))[0] == 409
+    nothing = {"idempotency-key": str(uuid.uuid4())}
+    assert [post([], **nothing).status_code, post([], **nothing).status_code] == [202, 202]
+    assert problem(post([EVENT], **nothing))[0] == 409
+
+
+def nested(levels: int) -> object:
+    """So many objects, one in the other."""
+    return {"a": nested(levels - 1)} if levels > 1 else {"a": 1}
+
+
+def test_a_body_is_as_deep_as_32_and_no_deeper(post: Poster) -> None:
+    assert taken(post({**EVENT, "attributes": nested(31)})) == (202, 1, 0, 0)
+    for field in ("attributes", "config", "id", "labels", "count", "durations", "type", "of_no_name"):
+        got = problem(post({**EVENT, field: nested(32)}))
+        assert got == (400, "the body is nested deeper than 32"), field
+
+
+def test_another_method_is_told_the_right_one(post: Poster) -> None:
+    for method, path, right in (
+        ("GET", "/api/v1/events", "POST"),
+        ("POST", "/api/v1/commands", "GET"),
+        ("GET", "/api/v1/commands/x/result", "POST"),
+    ):
+        answer = post.client.request(method, path)
+        assert (problem(answer)[0], answer.headers["allow"]) == (405, right)
 
 
 def test_who_may_post(post: Poster) -> None:
@@ -192,6 +218,14 @@ def test_a_long_poll_waits_and_ends_empty(post: Poster) -> None:
     assert problem(post.client.get("/api/v1/commands?instance=a&wait=-1"))[0] == 422
     unknown = post.client.post(f"/api/v1/commands/{uuid.uuid4()}/result", json={"instance": "a", "status": "applied"})
     assert problem(unknown)[0] == 404
+
+
+def test_a_result_that_is_none(post: Poster) -> None:
+    address = f"/api/v1/commands/{uuid.uuid4()}/result"
+    assert problem(post.client.post(address, content=b"{"))[0] == 400
+    for body in ({}, {"instance": "a"}, {"instance": "a", "status": 5}, {"instance": "a", "status": "well"}, []):
+        answer = post.client.post(address, json=body)
+        assert (problem(answer)[0], bool(answer.json()["errors"])) == (422, True), body
 
 
 def test_many_at_once_are_all_stored(post: Poster) -> None:

@@ -10,7 +10,7 @@ from django.db import connections
 
 from breakers import keys, recording
 from breakers.access import BOARD, Role
-from breakers.domain import reports
+from breakers.domain.checking import check
 from breakers.models import Board, Breaker, Service
 from breakers.models.fields import to_us
 from dashboard.live.hub import hub
@@ -32,7 +32,7 @@ def post(board: Board) -> Post:
     def post(*events: dict[str, Any], service: str = "orders") -> None:
         now = datetime.now(UTC)
         row, _ = Service.objects.get_or_create(name=service, defaults={"created_at": now})
-        batch = reports.check(list(events), to_us(now))
+        batch = check(list(events), to_us(now))
         answers = recording.record([recording.Submission(row.pk, batch.reports, batch.refusals)], now)
         assert [answer.rejected for answer in answers] == [[]]
 

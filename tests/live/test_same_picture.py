@@ -15,7 +15,7 @@ from alerts import queries as alert_queries
 from alerts.models import Alert
 from breakers import bulk, commanding, recording, silencing
 from breakers.access import Actor
-from breakers.domain import reports
+from breakers.domain.checking import check
 from breakers.errors import Conflict
 from breakers.models import Board, Breaker, Service, Tombstone
 from breakers.models.fields import to_us
@@ -28,6 +28,9 @@ VIEWS = [
     ("wall", {}),
     ("wall", {"filter": "state=open,half_open,stale"}),
     ("wall", {"filter": "service=orders&q=b"}),
+    ("wall", {"filter": "query=-state%3Aclosed+-name%3A*1+forced%3Ano"}),
+    ("cells", {}),
+    ("cells", {"filter": "query=state%3Aopen%2Cstale+service%3Ao*"}),
     ("alerts", {}),
     ("alerts", {"filter": "status=firing"}),
 ]
@@ -65,7 +68,7 @@ class Life:
         events = [self._event() for _ in range(self.random.randint(1, 4))]
         service = self.random.choice(["orders", "checkout"])
         row, _ = Service.objects.get_or_create(name=service, defaults={"created_at": self.now})
-        batch = reports.check(events, to_us(self.now))
+        batch = check(events, to_us(self.now))
         assert not batch.refusals
         recording.record([recording.Submission(row.pk, batch.reports, [])], self.now)
 

@@ -2,17 +2,21 @@
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 
-from breakers import keys
+from breakers import bulk, key_uses, keys
 from breakers.access import Actor, Role
-from breakers.errors import Conflict, Invalid, NotAllowed, NotFound
+from breakers.configuring import configure
+from breakers.domain.keeping import EVERYTHING
+from breakers.domain.limits import DEFAULTS
+from breakers.errors import Conflict, Invalid, NotAllowed, NotFound, StoreUnavailable
 from breakers.models import ApiToken, Audit, IngestKey, Service
 from breakers.signals import access_changed
 
@@ -21,8 +25,8 @@ NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def _nothing_tried_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "_tried_at", {})
+def _nothing_noted_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_uses, "_noted", {})
 
 
 def command(*words: str) -> dict[str, Any]:
@@ -33,12 +37,12 @@ def command(*words: str) -> dict[str, Any]:
 
 
 def test_a_service_gets_its_key_once(ada: Actor) -> None:
-    service, key, created = keys.add_service(ada, "orders", at=NOW)
+    service, key, created, _ = keys.add_service(ada, "orders", at=NOW)
     assert created
     assert key is not None
     assert re.fullmatch(r"bbk_[0-9A-Za-z]{8}_[0-9A-Za-z]{49}", key)
-    assert keys.check_key(key, NOW) == (service.pk, key.split("_")[1], False)
-    assert keys.add_service(ada, "orders", at=NOW) == (service, None, False)
+    assert keys.check_key(key, NOW) == (service.pk, key.split("_")[1], False, None, DEFAULTS, EVERYTHING)
+    assert keys.add_service(ada, "orders", at=NOW) == (service, None, False, None)
     second = keys.add_service(ada, "orders", at=NOW, new_key=True).key
     assert second not in {None, key}
     assert keys.check_key(key, NOW) is not None
@@ -83,9 +87,9 @@ def test_a_well_spelt_stranger_is_refused(ada: Actor) -> None:
 def test_a_revoked_key_and_a_paused_service(ada: Actor) -> None:
     key = keys.add_service(ada, "orders", at=NOW).key
     assert key is not None
-    keys.pause_service(ada, "orders", True, at=NOW)
+    configure(ada, "orders", {"paused": True}, at=NOW)
     assert keys.check_key(key, NOW).paused
-    keys.pause_service(ada, "orders", False, at=NOW)
+    configure(ada, "orders", {"paused": False}, at=NOW)
     assert not keys.check_key(key, NOW).paused
     keys.revoke_key(ada, "orders", key.split("_")[1], at=NOW)
     keys.revoke_key(ada, "orders", key.split("_")[1], at=NOW + timedelta(minutes=1))
@@ -109,30 +113,40 @@ def test_at_most_ten_live_keys(ada: Actor) -> None:
     keys.add_key(ada, "orders", at=NOW)
 
 
-def test_use_is_noted_at_most_once_a_minute(ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_use_is_noted_at_most_once_a_minute(ada: Actor) -> None:
     key = keys.add_service(ada, "orders", at=NOW).key
     assert key is not None
-    for seconds, noted in ((0, 0), (59, 0), (61, 61)):
-        monkeypatch.setattr(keys, "_tried_at", {})
+    for seconds, noted, written in ((0, 0, 1), (59, 0, 0), (61, 61, 1)):
         keys.check_key(key, NOW + timedelta(seconds=seconds))
+        assert key_uses.write_down() == written
         assert IngestKey.objects.get().last_used_at == NOW + timedelta(seconds=noted)
 
 
-def test_use_is_tried_once_a_minute_where_it_can_not_be_noted(ada: Actor, django_assert_num_queries: Any) -> None:
+def test_who_checks_a_key_writes_nothing(ada: Actor, django_assert_num_queries: Any) -> None:
+    key = keys.add_service(ada, "orders", at=NOW).key
+    assert key is not None
+    with django_assert_num_queries(1) as asked:
+        assert keys.check_key(key, NOW) is not None
+    assert [query["sql"][:6] for query in asked.captured_queries] == ["SELECT"]
+
+
+def test_where_it_can_not_be_written_the_next_use_counts(ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     key = keys.add_service(ada, "orders", at=NOW).key
     assert key is not None
 
-    def refuse(execute: Any, sql: str, *rest: Any) -> Any:
-        if sql.startswith("UPDATE"):
-            from django.db import OperationalError
+    @contextmanager
+    def locked() -> Iterator[None]:
+        raise StoreUnavailable("the database is locked")
+        yield
 
-            raise OperationalError("attempt to write a readonly database")
-        return execute(sql, *rest)
-
-    with connection.execute_wrapper(refuse):
-        assert keys.check_key(key, NOW) is not None
-        with django_assert_num_queries(1):
-            assert keys.check_key(key, NOW) is not None
+    keys.check_key(key, NOW)
+    with monkeypatch.context() as patched:
+        patched.setattr(bulk, "writing", locked)
+        with pytest.raises(StoreUnavailable):
+            key_uses.write_down()
+    assert (key_uses.write_down(), IngestKey.objects.get().last_used_at) == (0, None)
+    keys.check_key(key, NOW + timedelta(seconds=5))
+    assert (key_uses.write_down(), IngestKey.objects.get().last_used_at) == (1, NOW + timedelta(seconds=5))
 
 
 def test_a_token_is_an_actor(ada: Actor) -> None:
@@ -177,7 +191,7 @@ def test_a_replaced_or_revoked_token_is_over_and_its_sockets_hear_of_it(
         lambda who: keys.add_service(who, "orders", at=NOW),
         lambda who: keys.add_key(who, "orders", at=NOW),
         lambda who: keys.revoke_key(who, "orders", "x", at=NOW),
-        lambda who: keys.pause_service(who, "orders", True, at=NOW),
+        lambda who: configure(who, "orders", {"paused": True}, at=NOW),
         lambda who: keys.add_token(who, "t", Role.VIEWER, at=NOW),
         lambda who: keys.revoke_token(who, "t", at=NOW),
     ],
@@ -228,3 +242,29 @@ def test_a_command_that_can_not_be_done_says_why() -> None:
     command("token", "add", "ci", "--role", "viewer")
     with pytest.raises(CommandError, match="token 'ci' is viewer"):
         command("token", "add", "ci", "--role", "admin")
+
+
+def test_a_service_is_set_up_by_hand() -> None:
+    made = command("service", "add", "orders", "--signatures", "required")
+    assert set(made) == {"service", "key", "signing_secret"}
+    assert made["signing_secret"].startswith("whsec_")
+    assert command("service", "add", "orders", "--signatures", "required")["signing_secret"] is None
+    rotated = command(
+        "service", "set", "orders", "--rotate-secret", "--limit", "events_per_s=5", "--limit", "breakers=7"
+    )
+    assert rotated["signing_secret"] not in {None, made["signing_secret"]}
+    assert command("service", "set", "orders", "--pause", "--limit", "breakers=") == {
+        "service": "orders",
+        "signing_secret": None,
+    }
+    row = Service.objects.get()
+    assert (row.signatures, row.paused, row.limits) == ("required", True, {"events_per_s": 5})
+    for words, sentence in (
+        (("orders",), "nothing is named that could be set"),
+        (("nobody", "--pause"), "there is no service 'nobody'"),
+        (("orders", "--limit", "events_per_s=0"), "expected a whole number from 1 to 1,000,000"),
+        (("orders", "--limit", "events_per_s=many"), "'many' is no whole number"),
+        (("orders", "--limit", "colour=5"), "there is no limit 'colour'"),
+    ):
+        with pytest.raises(CommandError, match=sentence):
+            command("service", "set", *words)

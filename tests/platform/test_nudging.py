@@ -105,7 +105,7 @@ def test_it_heals(broker: Server, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_wall_clock_that_jumps_back_does_not_keep_it_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    memory = nudging._Memory("open")
+    memory = nudging.Memory("open")
     assert memory.opened_at is None
     clock = [100.0]
     monkeypatch.setattr(nudging.time, "monotonic", lambda: clock[0])

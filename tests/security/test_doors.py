@@ -48,7 +48,7 @@ class Site:
         """Every address that can be looked at."""
         one, other = f"/breakers/{self.breaker}/", f"/api/v1/breakers/{self.breaker}"
         return [
-            *("/", "/alerts/", "/audit/", f"/alerts/{self.alert}/", "/metrics"),
+            *("/", "/screen/", "/completions.json", "/alerts/", "/audit/", f"/alerts/{self.alert}/", "/metrics"),
             *(one + rest for rest in ("", "order/", "timeline.json", "timeline.html", "news.json")),
             *(other + rest for rest in ("", "/timeline?instances=1", "/events")),
             *(f"/api/v1/{noun}" for noun in ("breakers", "alerts", f"alerts/{self.alert}", "services", "audit")),
@@ -78,6 +78,7 @@ class Site:
             f"/alerts/{self.alert}/acknowledge/",
             f"/alerts/{self.alert}/unacknowledge/",
             f"/alerts/{self.alert}/notifications/1/resend/",
+            *("/views/", "/views/1/delete/", "/density/", "/screens/", "/screens/1/revoke/"),
             "/sign-out/",
         ]
 

@@ -130,7 +130,7 @@ def test_every_name_is_kept_as_it_was_sent(stage: Stage) -> None:
         assert one.headers["content-type"] == "application/json"
         told = one.json()
         assert (told["dependency"], told["labels"]) == (name, {name: name, "runbook": name})
-        assert [copy["name"] for copy in told["copies"]] == [name]
+        assert [copy["name"] for copy in told["each_instance"]] == [name]
 
 
 def test_a_nul_is_refused_by_its_place(stage: Stage) -> None:

@@ -4,7 +4,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from breakers.domain import formats, reports
+from breakers.domain import formats
+from breakers.domain.checking import check
 from breakers.domain.foreign import Body
 from breakers.domain.reports import Batch, Report
 from breakers.models.fields import from_us, to_us
@@ -17,7 +18,7 @@ def read(name: str, body: object, kind: Body = Body.JSON, *, instance: str | Non
     if isinstance(body, str):
         body = body.encode()
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    batch = reports.check(formats.read(name, kind, instance, raw), to_us(now))
+    batch = check(formats.read(name, kind, instance, raw), to_us(now))
     assert len(batch.reports) + len(batch.refusals) + batch.dropped == batch.sent
     return batch
 

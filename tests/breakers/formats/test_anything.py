@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from breakers.domain import cloudevents, formats, reports
+from breakers.domain import cloudevents, formats
+from breakers.domain.checking import check
 from breakers.domain.foreign import Body
 from breakers.domain.reports import BadBody
 from breakers.models.fields import to_us
@@ -76,7 +77,7 @@ def test_one_odd_value_anywhere(name: str, data: st.DataObject) -> None:
 def test_one_odd_value_in_a_cloudevent(data: st.DataObject) -> None:
     odd = replaced(ENVELOPE, data.draw(st.sampled_from(paths(ENVELOPE))), data.draw(JSON))
     with suppress(BadBody):
-        reports.check(cloudevents.read_batched(json.dumps([odd]).encode()), to_us(NOW))
+        check(cloudevents.read_batched(json.dumps([odd]).encode()), to_us(NOW))
 
 
 @pytest.mark.parametrize("name", KNOWN)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from breakers.domain import reports
+from breakers.domain.checking import check
 from breakers.domain.reports import BadBody, Batch
 from breakers.models.fields import to_us
 from breakers.readers import EVENTS, reader
@@ -30,7 +30,7 @@ BATCHED = {"content-type": "application/cloudevents-batch+json"}
 def read(body: object, headers: dict[str, str]) -> Batch:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     chosen = reader(EVENTS, {name.encode(): value.encode() for name, value in headers.items()}, b"")
-    return reports.check(chosen(raw), to_us(NOW))
+    return check(chosen(raw), to_us(NOW))
 
 
 def test_the_three_modes_say_the_same() -> None:

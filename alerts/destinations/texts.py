@@ -1,0 +1,41 @@
+"""Texts: what a person reads of an alert, the same in e-mail, chat and on a lock screen. Plain text: no markup to abuse."""
+
+from alerts.destinations.base import Notice
+from alerts.domain.wording import plain
+from alerts.shapes import moment
+
+WORDS = {
+    "resolved": "Resolved",
+    "repeat": "Still firing",
+    "escalation": "Nobody has it in hand",
+    "digest": "Storm",
+    "test": "Test",
+}
+
+
+def title(notice: Notice) -> str:
+    """Firing: delivery-tracking opened in orders"""
+    return f"{WORDS.get(notice.kind, 'Firing')}: {notice.summary}"
+
+
+def facts(notice: Notice) -> list[tuple[str, str]]:
+    """What is known, by name; of a digest nothing, its lines say it."""
+    if notice.lines:
+        return []
+    alert = notice.alert
+    told = [
+        ("Dependency", plain(alert.dependency)),
+        ("Severity", plain(alert.severity)),
+        ("Since", alert.started_at),
+    ]
+    if notice.kind == "resolved":
+        told.append(("Resolved", alert.resolved_at or moment(notice.at)))
+    return told
+
+
+def body(notice: Notice) -> str:
+    """The lines below the title, with the addresses at their end."""
+    lines = [*notice.lines, *(f"{name}: {value}" for name, value in facts(notice)), notice.url]
+    if notice.acknowledge_url:
+        lines += ["", f"Take it in hand: {notice.acknowledge_url}"]
+    return "\n".join(lines)

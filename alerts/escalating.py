@@ -1,0 +1,98 @@
+"""Escalating: what comes while nobody takes an alert in hand: the next step of its route, and the same again.
+
+A reminder is a row with `due_at`. It is asked when it is due and not before, so taking an alert in hand cancels nothing and
+giving it back forgets nothing; our own downtime delays it and loses nothing.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from alerts import outbox, queries, routing
+from alerts.destinations.base import Notice
+from alerts.domain import routes
+from alerts.domain.deciding import Reason
+from alerts.domain.lifecycle import Status
+from alerts.models import Alert, Destination, Notification, Reminder
+from alerts.signals import alerts_changed
+from breakers import bulk, nudging
+
+BATCH = 100
+
+
+def sweep(now: datetime) -> None:
+    """Ask everything that is due."""
+    while _due(now).exists():
+        with bulk.writing():
+            rows = list(_due(now)[:BATCH])
+            told = {row.alert_id for row in rows if _ask(row, now)}
+            _announce(told)
+
+
+def _due(now: datetime) -> QuerySet[Reminder]:
+    return Reminder.objects.filter(due_at__lte=now).order_by("due_at", "pk").select_related("alert__rule", "route")
+
+
+def _ask(row: Reminder, now: datetime) -> bool:
+    """Send what is due, or write down why not; whether something goes out."""
+    alert, route = row.alert, row.route
+    reason = _hindrance(alert, row, now)
+    if reason is not None:
+        row.reason = reason
+        over = alert.resolved_at is not None or route.off_at is not None
+        row.due_at = None if over else now + timedelta(seconds=routes.ASKED_AGAIN_S)
+        row.save(update_fields=["reason", "due_at"])
+        return False
+    if row.kind == Reminder.Kind.ESCALATION:
+        step = route.steps[min(row.number, len(route.steps) - 1)]
+        to = routing.named(step["destinations"])
+        after = [each["after_s"] for each in route.steps]
+        row.due_at = routes.next_step(after, row.number + 1, alert.detected_at, now)
+    else:
+        to = routing.named(route.destinations)
+        row.due_at = routes.next_repeat(route.repeat_s, row.number + 1, now) if route.repeat_s else None
+    row.number += 1
+    row.reason = ""
+    row.save(update_fields=["number", "due_at", "reason"])
+    owed = [pk for each in to for pk in outbox.address(alert, _notice(alert, each, row.kind, now), [each], now)]
+    return bool(owed)
+
+
+def _hindrance(alert: Alert, row: Reminder, now: datetime) -> str | None:
+    """Why nothing goes out now; None: it does. Silences and incidents are asked once more when it is sent."""
+    if alert.resolved_at is not None:
+        return Reason.RESOLVED
+    if row.route.off_at is not None or not routes.matches(row.route.matchers, routing.subject_of(alert)):
+        return "not sent: the route is off, or does not match any more"
+    if alert.acknowledged_at is not None:
+        return f"not sent: {alert.acknowledged_by} has it in hand"
+    if alert.status == Status.RECOVERING:
+        return "not sent: it is recovering"
+    if row.kind == Reminder.Kind.ESCALATION and not row.route.steps:
+        return "not sent: the route has no steps any more"
+    if not routes.awake(row.route.hours, row.route.always, alert.severity, now):
+        return "not sent: outside the route's hours"
+    return None
+
+
+def _notice(alert: Alert, destination: Destination, kind: str, now: datetime) -> Notice:
+    # To whom it is news, it is an opening.
+    known = Notification.objects.filter(alert=alert, destination=destination).exists()
+    said = kind if known or kind == Reminder.Kind.ESCALATION else "opened"
+    url = f"{settings.SITE_URL}/alerts/{alert.pk}"
+    return Notice(said, queries.shaped(alert, []), alert.summary, url, now)
+
+
+def _announce(alert_ids: set[int]) -> None:
+    if not alert_ids:
+        return
+    version = bulk.next_version()
+    Alert.objects.filter(pk__in=alert_ids).update(version=version)
+
+    def after() -> None:
+        alerts_changed.send_robust(sender=Alert, version=version, ids=frozenset(alert_ids))
+        for pk in Notification.objects.filter(alert__in=alert_ids, state="due").values_list("pk", flat=True):
+            nudging.nudge("alerts.tasks.deliver", pk)
+
+    bulk.after_commit(after)

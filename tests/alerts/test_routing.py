@@ -1,0 +1,222 @@
+"""Who hears of an alert, in which hours, who next, and how often again."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from alerts import addressing, escalating, handling, leading
+from alerts.domain import routes
+from alerts.models import Destination, Notification, Reminder, Route
+from breakers.access import Actor
+from tests.alerts.conftest import DAY, Scenario
+
+pytestmark = [pytest.mark.storage, pytest.mark.usefixtures("board")]
+OUTSIDE = "https://192.0.32.7/hook"
+
+
+@pytest.fixture
+def to(ada: Actor) -> dict[str, str]:
+    """Ids of three destinations, by name."""
+    return {
+        name: str(addressing.add(ada, name, "webhook", {"url": OUTSIDE}, at=DAY).row.pk)
+        for name in ("ops", "lead", "night")
+    }
+
+
+def route(ada: Actor, **given: Any) -> Route:
+    """A route of that kind."""
+    return leading.add(ada, {"repeat_s": [], **given}, at=DAY)
+
+
+def told(scenario: Scenario) -> list[str]:
+    """Who was owed what, when: `10:05:00 lead escalation`."""
+    rows = Notification.objects.select_related("destination").order_by("pk")
+    return [f"{row.created_at:%H:%M:%S} {row.destination.name} {row.kind}" for row in rows]
+
+
+def at(scenario: Scenario, text: str) -> None:
+    """The clock stands there, and the sweep comes by."""
+    scenario.at(text)
+    escalating.sweep(scenario.now)
+
+
+def test_until_the_first_route_everybody_hears(scenario: Scenario, to: dict[str, str], ada: Actor) -> None:
+    scenario.at("10:00").then("open")
+    assert sorted(each.split()[1] for each in told(scenario)) == ["lead", "night", "ops"]
+    only = route(ada, name="payments", matchers={"service": "pay*"}, destinations=[to["ops"]])
+    scenario.at("10:01").then("open", "payments/ledger")
+    scenario.at("10:02").then("open", "orders/stock")
+    assert told(scenario)[3:] == ["10:01:00 ops opened"]
+    leading.change(ada, str(only.pk), {"enabled": False}, at=scenario.now)
+    scenario.at("10:03").then("open", "payments/card")
+    assert len(told(scenario)) == 4, "a route that is off is still a route: nobody hears of everything again unasked"
+    leading.remove(ada, str(only.pk), at=scenario.now)
+    scenario.at("10:04").then("open", "payments/bank")
+    assert len(told(scenario)) == 7
+
+
+def test_every_route_that_matches_counts_and_each_hears_once(
+    scenario: Scenario, to: dict[str, str], ada: Actor
+) -> None:
+    route(ada, name="all", destinations=[to["ops"], to["lead"]])
+    route(ada, name="logistics", matchers={"labels": {"team": "logistics"}}, destinations=[to["ops"], to["night"]])
+    route(ada, name="others", matchers={"labels": {"team": "payments"}}, destinations=[to["night"]])
+    scenario.at("10:00").then("open")
+    assert told(scenario) == ["10:00:00 ops opened", "10:00:00 lead opened", "10:00:00 night opened"]
+
+
+def test_a_destination_that_is_off_hears_nothing(scenario: Scenario, to: dict[str, str], ada: Actor) -> None:
+    route(ada, name="all", destinations=[to["ops"], to["lead"]])
+    addressing.change(ada, to["ops"], enabled=False, at=DAY)
+    scenario.at("10:00").then("open")
+    assert told(scenario) == ["10:00:00 lead opened"]
+    addressing.change(ada, to["ops"], enabled=True, at=DAY)
+    scenario.at("10:01").then("open", "orders/stock")
+    assert told(scenario)[1:] == ["10:01:00 ops opened", "10:01:00 lead opened"]
+
+
+def test_escalation_until_somebody_has_it_in_hand(scenario: Scenario, to: dict[str, str], ada: Actor) -> None:
+    steps = [{"after_s": 300, "destinations": [to["lead"]]}, {"after_s": 900, "destinations": [to["night"]]}]
+    route(ada, name="all", destinations=[to["ops"]], steps=steps)
+    scenario.at("10:00").then("open")
+    at(scenario, "10:04:59")
+    assert told(scenario) == ["10:00:00 ops opened"]
+    at(scenario, "10:05")
+    at(scenario, "10:14:59")
+    assert told(scenario)[1:] == ["10:05:00 lead escalation"]
+    at(scenario, "10:15")
+    at(scenario, "10:44")
+    assert told(scenario)[2:] == ["10:15:00 night escalation"]
+    # The last step comes again each half hour.
+    at(scenario, "10:45")
+    assert told(scenario)[3:] == ["10:45:00 night escalation"]
+    handling.acknowledge(ada, str(scenario.alert().pk), "mine", scenario.now)
+    at(scenario, "11:15")
+    assert len(told(scenario)) == 4
+    assert Reminder.objects.get().reason == "not sent: ada has it in hand"
+    # Given back, the escalation goes on where it was: nothing was forgotten.
+    handling.unacknowledge(ada, str(scenario.alert().pk), scenario.now)
+    at(scenario, "11:16")
+    assert told(scenario)[4:] == ["11:16:00 night escalation"]
+
+
+def test_steps_that_our_downtime_held_back_do_not_come_in_one_burst(
+    scenario: Scenario, to: dict[str, str], ada: Actor
+) -> None:
+    steps = [{"after_s": 300, "destinations": [to["lead"]]}, {"after_s": 900, "destinations": [to["night"]]}]
+    route(ada, name="all", destinations=[to["ops"]], steps=steps)
+    scenario.at("10:00").then("open")
+    at(scenario, "13:00")
+    at(scenario, "13:00:59")
+    assert told(scenario)[1:] == ["13:00:00 lead escalation"]
+    at(scenario, "13:01")
+    assert told(scenario)[2:] == ["13:01:00 night escalation"]
+
+
+def test_reminders_after_a_quarter_an_hour_an_hour_then_each_four(
+    scenario: Scenario, to: dict[str, str], ada: Actor
+) -> None:
+    leading.add(ada, {"name": "all", "destinations": [to["ops"]]}, at=DAY)
+    scenario.at("01:00").then("open")
+    while scenario.now < DAY + timedelta(hours=12):
+        escalating.sweep(scenario.now)
+        scenario.now += timedelta(minutes=1)
+    assert told(scenario) == [
+        "01:00:00 ops opened",
+        "01:15:00 ops repeat",
+        "02:15:00 ops repeat",
+        "06:15:00 ops repeat",
+        "10:15:00 ops repeat",
+    ]
+    scenario.then("closed")
+    scenario.now += timedelta(minutes=1)
+    scenario.sweeps()
+    escalating.sweep(scenario.now + timedelta(hours=9))
+    assert Reminder.objects.get().due_at is None, "over with the alert"
+    assert told(scenario)[5:] == ["12:01:00 ops resolved"]
+
+
+def test_a_quiet_hour_holds_it_back_and_its_end_tells_it(scenario: Scenario, to: dict[str, str], ada: Actor) -> None:
+    hours = {"days": ["mon", "tue"], "from": "08:00", "to": "18:00", "timezone": "UTC"}
+    route(ada, name="day", destinations=[to["ops"]], hours=hours)
+    route(ada, name="always", destinations=[to["night"]], hours=hours, always=["critical"])
+    scenario.at("07:00").then("open")
+    assert told(scenario) == ["07:00:00 night opened"]
+    at(scenario, "07:59:59")
+    assert Reminder.objects.get().reason == "not sent: outside the route's hours"
+    scenario.now = Reminder.objects.get().due_at or DAY
+    escalating.sweep(scenario.now)
+    assert [each[9:] for each in told(scenario)[1:]] == ["ops opened"], "to whom it is news, it is an opening"
+    assert DAY + timedelta(hours=8) <= scenario.now <= DAY + timedelta(hours=8, minutes=1)
+    at(scenario, "12:00")
+    assert len(told(scenario)) == 2
+
+
+def test_what_is_over_when_the_day_begins_is_told_to_nobody(scenario: Scenario, to: dict[str, str], ada: Actor) -> None:
+    hours = {"from": "08:00", "to": "18:00"}
+    route(ada, name="day", destinations=[to["ops"]], hours=hours)
+    scenario.at("03:00").then("open")
+    scenario.at("03:10").then("closed")
+    scenario.at("03:11").sweeps()
+    at(scenario, "08:05")
+    assert told(scenario) == []
+    scenario.at("08:06").then("open")
+    assert told(scenario) == ["08:06:00 ops opened"]
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "moment", "holds"),
+    [
+        ("08:00", "18:00", "2026-11-23T07:59:59", False),
+        ("08:00", "18:00", "2026-11-23T08:00:00", True),
+        ("08:00", "18:00", "2026-11-23T18:00:00", False),
+        ("08:00", "18:00", "2026-11-28T12:00:00", False),  # a Saturday
+        ("22:00", "06:00", "2026-11-23T23:00:00", True),
+        ("22:00", "06:00", "2026-11-24T05:59:00", True),
+        ("22:00", "06:00", "2026-11-23T05:00:00", False),  # the night from Sunday
+        ("22:00", "06:00", "2026-11-28T05:00:00", True),  # the night from Friday
+        ("00:00", "00:00", "2026-11-23T13:00:00", True),
+    ],
+)
+def test_hours(begins: str, ends: str, moment: str, holds: bool) -> None:
+    told = {"days": ["mon", "tue", "wed", "thu", "fri"], "from": begins, "to": ends, "timezone": "UTC"}
+    hours = routes.hours_of(told)
+    assert hours is not None
+    assert hours.hold(datetime.fromisoformat(moment).replace(tzinfo=UTC)) is holds
+
+
+def test_hours_are_those_of_the_place() -> None:
+    hours = routes.hours_of({"days": list(routes.DAYS), "from": "08:00", "to": "18:00", "timezone": "Europe/Berlin"})
+    assert hours is not None
+    # Winter and summer differ by an hour.
+    assert [hours.hold(datetime(2026, month, 1, 6, 30, tzinfo=UTC)) for month in (1, 7)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "is_like"),
+    [
+        ("pay*", "payments", True),
+        ("pay*", "repay", False),
+        ("*", "", True),
+        ("a?c", "abc", False),
+        ("a?c", "a?c", True),
+        ("[ab]", "a", False),
+        ("[ab]", "[ab]", True),
+        ("a.c", "abc", False),
+        ("a*b*c", "a-b\nb-c", True),
+        ("Orders", "orders", False),
+    ],
+)
+def test_only_the_star_is_special(pattern: str, text: str, is_like: bool) -> None:
+    assert routes.like(pattern, text) is is_like
+
+
+def test_the_environments_need_a_route_like_all_others(scenario: Scenario, hook: Any, ada: Actor) -> None:
+    scenario.at("10:00").then("open")
+    assert len(told(scenario)) == 1
+    mine = Destination.objects.get()
+    route(ada, name="payments", matchers={"service": "payments"}, destinations=[str(mine.pk)])
+    scenario.at("10:01").then("open", "orders/stock")
+    scenario.at("10:02").then("open", "payments/card")
+    assert [each[:8] for each in told(scenario)] == ["10:00:00", "10:02:00"]
