@@ -56,6 +56,8 @@ def fill(service_id: int, first: int, events: int, *, days: int, offset: int = 0
     )
     key = f"decode(md5(({offset} * 100000000000 + i)::text), 'hex')" if postgresql else "randomblob(16)"
     with connection.cursor() as cursor:
+        if postgresql:
+            cursor.execute("SET statement_timeout = 0")
         _without_indexes(cursor, postgresql)
         cursor.execute(
             "INSERT INTO breakers_event (id, service_id, key, breaker_id, instance_id, day, at, type, count, duration_ms)"
