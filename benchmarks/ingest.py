@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 
 from benchmarks.load import Run, post_for
+from benchmarks.stores import unhindered
 from dashboard.parts import UVICORN
 from tests.board import Board
 from tests.postgres import postgres_server
@@ -90,7 +91,7 @@ def floor_server() -> Iterator[tuple[int, psutil.Process]]:
 
 def measure(board: Board, seconds: float, rounds: int, connections: int) -> dict[str, Any]:
     """Floor and board in turns."""
-    key = board.service("bench")
+    key = unhindered(board)
     web = board.part("web")
     runs: dict[str, list[Run]] = {"floor": [], "board": []}
     with floor_server() as (floor_port, floor_process):
@@ -150,13 +151,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--store", choices=("sqlite", "postgresql", "both"), default="both")
     asked = parser.parse_args()
     print("| what | requests/s (rounds) | CPU µs a request | p99 ms, full | p99 ms, half load |")
     print("| --- | --- | --- | --- | --- |")
-    with Board() as board:
-        report("SQLite", measure(board, asked.seconds, asked.rounds, asked.connections))
-    with postgres_server() as server, Board(DATABASE_URL=server.url) as board:
-        report("PostgreSQL", measure(board, asked.seconds, asked.rounds, asked.connections))
+    if asked.store != "postgresql":
+        with Board() as board:
+            report("SQLite", measure(board, asked.seconds, asked.rounds, asked.connections))
+    if asked.store != "sqlite":
+        with postgres_server() as server, Board(DATABASE_URL=server.url) as board:
+            report("PostgreSQL", measure(board, asked.seconds, asked.rounds, asked.connections))
 
 
 if __name__ == "__main__":

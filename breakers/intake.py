@@ -9,11 +9,13 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from django.db import connection
 
 from breakers import key_uses
+from breakers.checkpointing import Checkpoints
 from breakers.database_thread import check_connection
 from breakers.errors import StoreUnavailable
 from breakers.patience import hurry
@@ -27,10 +29,12 @@ MOST_BYTES = 64 << 20
 # A database that let the first of them wait this long will let the next wait longer.
 LONGEST_WAIT = 3.0  # s
 PULSE_EVERY = 5.0  # s
-# Under load, a moment more of gathering makes a batch that costs less a request; a lone request never waits for it.
+# Under load, a moment more of gathering makes a batch that costs less a request, for as long as requests keep coming; a
+# lone request never waits for it.
 BUSY = 8  # requests in the last batch
-FULL = 48  # requests
-GATHERED = 0.005  # s
+FULL = 128  # requests
+STEP = 0.001  # s in which nothing came: nothing more is on its way
+GATHERED = 0.003  # s
 # A connection that was idle for longer is looked at before it is used.
 IDLE_AFTER = 1.0  # s
 # A commit that failed after this long was held up by a lock or a server that does not answer.
@@ -39,7 +43,9 @@ HELD_UP = 1.0  # s
 ANSWERED_WITHIN = 5.0  # s
 
 log = structlog.get_logger(__name__)
-Waiting = tuple[Submission, "asyncio.Future[Answer]"]
+# Told on the loop, after the commit: the answer, or why there is none.
+Done = Callable[[Answer | Exception], None]
+Waiting = tuple[Submission, Done]
 
 
 class Intake:
@@ -51,16 +57,19 @@ class Intake:
         self._reports = 0
         self._bytes = 0
         self._waiting_since = 0.0
-        self._last = 0
+        # As many as came together lately: of those who wait for their answers, more are not to be expected.
+        self._usual = 0
         self._wake = threading.Condition()
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._checkpoints = Checkpoints()
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to take submissions that arrive on this loop."""
         self._loop = loop
         self._stopping = False
+        self._checkpoints.start()
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self._thread.start()
 
@@ -71,6 +80,7 @@ class Intake:
             self._wake.notify()
         if self._thread is not None:
             self._thread.join(timeout=8)
+        self._checkpoints.stop()
 
     def require_room(self) -> None:
         """Turn a post away early, before its body costs anything. Errors: StoreUnavailable."""
@@ -89,15 +99,21 @@ class Intake:
         """Store and apply; the answer comes after the commit. Errors: StoreUnavailable, with nothing stored."""
         assert self._loop is not None
         future: asyncio.Future[Answer] = self._loop.create_future()
+        self.post(submission, partial(_resolve, future))
+        return await future
+
+    def post(self, submission: Submission, done: Done) -> None:
+        """The same without waiting: `done` is told on the loop. Errors: StoreUnavailable, and `done` hears nothing."""
         with self._wake:
             self.require_room()
-            self._waiting.append((submission, future))
+            self._waiting.append((submission, done))
             self._reports += len(submission.reports)
             self._bytes += submission.size
             if len(self._waiting) == 1:
                 self._waiting_since = time.monotonic()
+            # Only for these is the thread worth waking: it waits for a first one, or for as many as usual.
+            if len(self._waiting) in (1, self._usual):
                 self._wake.notify()
-        return await future
 
     def _run(self) -> None:
         hurry(ANSWERED_WITHIN)
@@ -121,9 +137,8 @@ class Intake:
         with self._wake:
             if not self._waiting and not self._stopping:
                 self._wake.wait(timeout)
-            if self._last >= BUSY and len(self._waiting) < FULL and not self._stopping:
-                # Submissions notify only the first of a batch: this sleeps its time out.
-                self._wake.wait(GATHERED)
+            if self._usual >= BUSY:
+                self._gather()
             taken, reports, size = 0, 0, 0
             for submission, _ in self._waiting:
                 if taken and reports + len(submission.reports) > MOST_AT_ONCE:
@@ -135,15 +150,26 @@ class Intake:
             self._reports -= reports
             self._bytes -= size
             self._waiting_since = time.monotonic()
-            self._last = len(batch)
+            self._usual = min(FULL, max(len(batch), self._usual * 7 // 8))
             return batch
+
+    def _gather(self) -> None:
+        """Wait while more come, and not for long."""
+        until = time.monotonic() + GATHERED
+        while not self._stopping and len(self._waiting) < self._usual and time.monotonic() < until:
+            before = len(self._waiting)
+            self._wake.wait(STEP)
+            if len(self._waiting) == before:
+                return
 
     def _record(self, batch: list[Waiting]) -> None:
         began = time.monotonic()
         submissions = [submission for submission, _ in batch]
         outcomes: list[Answer | Exception]
         try:
+            self._checkpoints.relieve()
             outcomes = list(record(submissions, self._clock()))
+            self._checkpoints.note(len(submissions))
         except StoreUnavailable as error:
             connection.close()
             batch = [*batch, *self._held_up_since(began)]
@@ -151,7 +177,7 @@ class Intake:
         except Exception:
             log.exception("batch failed", requests=len(batch))
             outcomes = [self._alone(submission) for submission in submissions]
-        self._answer([(future, outcome) for (_, future), outcome in zip(batch, outcomes, strict=True)])
+        self._answer([(done, outcome) for (_, done), outcome in zip(batch, outcomes, strict=True)])
 
     def _held_up_since(self, began: float) -> list[Waiting]:
         """Who waited out a failed attempt that was held up: they are not made to wait for one more."""
@@ -169,7 +195,7 @@ class Intake:
             log.exception("request failed", events=len(submission.reports))
             return error
 
-    def _answer(self, outcomes: list[tuple["asyncio.Future[Answer]", Answer | Exception]]) -> None:
+    def _answer(self, outcomes: list[tuple[Done, Answer | Exception]]) -> None:
         assert self._loop is not None
         try:
             self._loop.call_soon_threadsafe(_settle, outcomes)
@@ -183,15 +209,22 @@ class Intake:
             key_uses.write_down()
         except Exception as error:
             connection.close()
-            self._answer([(future, StoreUnavailable(str(error))) for _, future in self._held_up_since(began)])
+            self._answer([(done, StoreUnavailable(str(error))) for _, done in self._held_up_since(began)])
             log.warning("pulse not written", error=str(error))
 
 
-def _settle(outcomes: list[tuple["asyncio.Future[Answer]", Answer | Exception]]) -> None:
-    for future, outcome in outcomes:
-        if future.done():
-            continue
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
+def _settle(outcomes: list[tuple[Done, Answer | Exception]]) -> None:
+    for done, outcome in outcomes:
+        try:
+            done(outcome)
+        except Exception:
+            log.exception("an answer was not told")
+
+
+def _resolve(future: "asyncio.Future[Answer]", outcome: Answer | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

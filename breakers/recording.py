@@ -9,14 +9,16 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from django.db import IntegrityError
 
-from breakers import bulk, commanding, headlining, remembering, sharing
+from breakers import bulk, commanding, headlining, keeping, remembering, sharing
 from breakers.domain.headlines import GONE
 from breakers.domain.reports import Refusal, Report, shown
 from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND
 from breakers.domain.states import SILENT, Change, State, observe
 from breakers.headlining import Step
 from breakers.hearing import Hearing
+from breakers.keeping import Stamp
 from breakers.models import Board
 from breakers.models.fields import from_us, to_us
 from breakers.reaching import reach
@@ -28,6 +30,13 @@ MINUTE_S = 60
 CALLS = frozenset({"success", "failure", "timeout"})
 FAILURES = frozenset({"failure", "timeout"})
 OUTCOMES = frozenset({*CALLS, "rejected", "slow", "retry", "fallback", "ignored"})
+
+
+# What a batch needs to know of the board; the last: whether any command is under way.
+BOARD = (
+    "SELECT epoch, version, last_event_id, listening_since, folded_until,"
+    " EXISTS (SELECT 1 FROM breakers_delivery WHERE active = %s) FROM breakers_board"
+)
 
 
 class Submission(msgspec.Struct):
@@ -59,8 +68,34 @@ def record(submissions: Sequence[Submission], at: datetime) -> list[Answer]:
 
     Errors: StoreUnavailable where the database can't be written; then nothing was stored.
     """
-    with bulk.writing():
-        return _Recording(at).of(submissions)
+    if not _repeats.expected():
+        try:
+            with bulk.writing(BOARD, [True]) as writing:
+                return _Recording(at, writing).of(submissions)
+        except IntegrityError:
+            # Something was posted before: once more, this time asking first what.
+            _repeats.met()
+    with bulk.writing(BOARD, [True]) as writing:
+        return _Recording(at, writing, ask_first=True).of(submissions)
+
+
+class _Repeats:
+    """Whether to ask which ids the store has already. Most posts hold none, and the store refuses them anyway; where one was met, others follow."""
+
+    FOR = 50  # batches
+
+    def __init__(self) -> None:
+        self._left = 0
+
+    def expected(self) -> bool:
+        self._left = max(0, self._left - 1)
+        return self._left > 0
+
+    def met(self) -> None:
+        self._left = self.FOR
+
+
+_repeats = _Repeats()
 
 
 def listen(at: datetime, *, pause_s: float = 15) -> None:
@@ -76,14 +111,13 @@ def listen(at: datetime, *, pause_s: float = 15) -> None:
 class _Recording:
     """One batch on its way into the store."""
 
-    def __init__(self, at: datetime) -> None:
+    def __init__(self, at: datetime, writing: bulk.Writing, *, ask_first: bool = False) -> None:
         self._now = to_us(at)
-        self._working = WorkingSet(self._now)
-        [[last_id, listening, folded, epoch, version]] = bulk.select(
-            "SELECT last_event_id, listening_since, folded_until, epoch, version FROM breakers_board"
-        )
-        self._hearing = Hearing((epoch, version), self._now)
-        self._version = version
+        self._writing = writing
+        self._ask_first = ask_first
+        [[self._epoch, self._version, last_id, listening, folded, self._under_way]] = writing.first
+        self._working = WorkingSet(self._now, keeping.take(Stamp(self._epoch, self._version, last_id)))
+        self._hearing = Hearing((self._epoch, self._version), self._now)
         self._next_id = max(last_id + 1, self._now)
         self._listening = listening or 0
         self._folded = folded or 0
@@ -147,12 +181,7 @@ class _Recording:
         self, submissions: Sequence[Submission], answers: list[Answer]
     ) -> Iterable[tuple[Submission, Report, Answer]]:
         """What was not posted before; repeats are counted."""
-        posted: dict[int, list[bytes]] = {}
-        for submission in submissions:
-            for report in submission.reports:
-                if report.key is not None:
-                    posted.setdefault(submission.service_id, []).append(report.key)
-        known = {(service, key) for service, keys in posted.items() for key in bulk.known_keys(service, keys)}
+        known = self._known(submissions) if self._ask_first else set()
         for submission, answer in zip(submissions, answers, strict=True):
             if answer.conflict:
                 continue
@@ -164,6 +193,14 @@ class _Recording:
                         continue
                     known.add((submission.service_id, report.key))
                 yield submission, report, answer
+
+    def _known(self, submissions: Sequence[Submission]) -> set[tuple[int, bytes]]:
+        posted: dict[int, list[bytes]] = {}
+        for submission in submissions:
+            for report in submission.reports:
+                if report.key is not None:
+                    posted.setdefault(submission.service_id, []).append(report.key)
+        return {(service, key) for service, keys in posted.items() for key in bulk.known_keys(service, keys)}
 
     def _shared_breakers(self, fresh: list[tuple[Submission, Report, Answer]]) -> set[int]:
         found = (
@@ -414,6 +451,8 @@ class _Recording:
                 self._headline_changed = True
 
     def _save(self) -> None:
+        if not (self._under_way or self._reached):
+            self._writing.send_together()
         self._hearing.save()
         if self._events:
             self._save_events()
@@ -423,19 +462,20 @@ class _Recording:
 
     def _save_events(self) -> None:
         insert_events(self._events)
-        [[self._version]] = bulk.select(
-            "UPDATE breakers_board SET version = version + 1, last_event_id = %s RETURNING version", [self._next_id - 1]
-        )
+        self._version += 1
+        bulk.run("UPDATE breakers_board SET version = %s, last_event_id = %s", [self._version, self._next_id - 1])
         self._working.save(self._version, self._folded // SECOND)
         remembering.write(self._settings)
         changes = Changes(self._version, frozenset(self._working.breakers), self._headline_changed)
+        stamp = Stamp(self._epoch, self._version, self._next_id - 1)
+        bulk.after_commit(lambda: keeping.keep(stamp, self._working.saved()))
         bulk.after_commit(lambda: _announce(changes))
 
     def _hand_out(self, submissions: Sequence[Submission], answers: list[Answer]) -> None:
         """Commands: what the reports show of those under way, and those that wait for who is speaking."""
-        under_way = commanding.under_way()
-        if not under_way:
+        if not self._under_way:
             return
+        under_way = commanding.under_way()
         reopened = {
             step.instance.id: step.at
             for steps in self._steps.values()

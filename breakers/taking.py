@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from breakers import bodies
 from breakers.domain.checking import check
-from breakers.domain.reports import key_of
+from breakers.domain.plain import plain
+from breakers.domain.reports import key_of, read_json
 from breakers.domain.signatures import ID, SIGNATURE
 from breakers.keys import KeyOwner
 from breakers.models.fields import to_us
@@ -25,6 +26,10 @@ def take(owner: KeyOwner, headers: Mapping[bytes, bytes], body: bytes, read: Rea
     encoding = headers.get(b"content-encoding")
     raw = body if encoding is None else bodies.unpacked(body, encoding.decode("latin-1").strip().lower())
     kept_for = timedelta(days=retention().days["events"])
+    if read is read_json and not key:
+        found = plain(raw, to_us(now), keeping=owner.keeping, kept_for=kept_for)
+        if found:
+            return Submission(owner.service_id, found, [], size=len(raw))
     batch = check(read(raw), to_us(now), idempotency_key=key or None, keeping=owner.keeping, kept_for=kept_for)
     submission = Submission(owner.service_id, batch.reports, batch.refusals, dropped=batch.dropped, size=len(raw))
     if key:

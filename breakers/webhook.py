@@ -5,7 +5,9 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import parse_qs
 
 import msgspec
@@ -16,17 +18,17 @@ from breakers import bodies, commanding, keys
 from breakers.bodies import Scope, Send
 from breakers.chores import Chores
 from breakers.database_thread import DatabaseThreads
-from breakers.domain.reports import NAME_LENGTH, BadBody, Refusal
-from breakers.domain.signatures import BadSignature
+from breakers.domain.reports import NAME_LENGTH, BadBody, Refusal, read_json
+from breakers.domain.signatures import ID, SIGNATURE, BadSignature
 from breakers.errors import BreakersError, Invalid, NotFound, OverLimit, StoreUnavailable, Unreadable
 from breakers.intake import Intake
 from breakers.keys import KeyOwner
 from breakers.limiting import Limiter
 from breakers.polling import Polls, TooManyPolls
-from breakers.problems import send_answer, send_problem
+from breakers.problems import problem_json, send_answer, send_problem, written, written_problem
 from breakers.readers import EVENTS, reader
 from breakers.recording import Answer
-from breakers.refusing import Refusals, Witness
+from breakers.refusing import SOME_REJECTED, Refusals, Witness
 from breakers.taking import request_key, take
 
 COMMANDS = "/api/v1/commands"
@@ -36,6 +38,11 @@ MOST_KEYS_REMEMBERED = 10_000
 HEAVY = 64 << 10
 LONGEST_WAIT = 30
 JSON = b"application/json"
+# Headers of posts that take the long way.
+UNCOMMON = frozenset({b"content-encoding", b"idempotency-key", b"ce-specversion", b"ce-id", ID, SIGNATURE})
+FAILED = "the board failed to take this request; its log says why"
+# Gets the status, and the rest of the answer as it stands on the wire.
+Told = Callable[[int, bytes], None]
 
 log = structlog.get_logger(__name__)
 encode = msgspec.json.Encoder().encode
@@ -59,7 +66,8 @@ class Webhook:
         self._threads = DatabaseThreads(2, "edge")
         self.polls = Polls(self._threads)
         self.limiter = Limiter(settings.REDIS_URL, settings.WEB_PROCESSES, self._threads)
-        self._owners: dict[str, tuple[KeyOwner, float]] = {}
+        # By the whole header: most posts of a service send the same one.
+        self._owners: dict[bytes, tuple[KeyOwner, float]] = {}
         self.refusals = Refusals()
         self._chores = Chores(self.refusals)
 
@@ -127,7 +135,43 @@ class Webhook:
             await send_problem(send, 400, str(error))
         except Exception:
             log.exception("request failed", path=scope["path"])
-            await send_problem(send, 500, "the board failed to take this request; its log says why")
+            await send_problem(send, 500, FAILED)
+
+    def express(self, scope: Scope, body: bytes, done: Told) -> bool:
+        """Take a post of the commonest kind without a task of its own: `done` gets status and answer after the commit.
+
+        False: it needs the long way, and nothing was done. Whatever is not plainly right is told there.
+        """
+        headers = _headers(scope)
+        if headers.get(b"content-type") != JSON or not UNCOMMON.isdisjoint(headers) or len(body) > HEAVY:
+            return False
+        known = self._owners.get(headers.get(b"authorization", b""))
+        if known is None or known[1] <= time.monotonic():
+            return False
+        owner = known[0]
+        if owner.paused or owner.signing is not None:
+            return False
+        try:
+            submission = take(owner, headers, body, read_json)
+            if submission.refusals or not submission.reports:
+                return False
+            self.intake.require_room()
+            self.limiter.admit(owner.service_id, owner.limits)
+            self.limiter.spend(owner.service_id, len(submission.reports))
+            self.intake.post(submission, partial(self._tell, done, owner, scope, body))
+        except (BadBody, BreakersError):
+            return False
+        return True
+
+    def _tell(self, done: Told, owner: KeyOwner, scope: Scope, body: bytes, outcome: Answer | Exception) -> None:
+        """The answer to a post that came by express."""
+        if outcome == _ONE:
+            done(202, ONE_TAKEN)
+            return
+        status, answer, retry_after = _told(outcome)
+        if status >= 400 or SOME_REJECTED in answer:
+            self.refusals.note(owner.service_id, status, answer, scope, body, owner.keeping)
+        done(status, written(answer, JSON) if status < 400 else written_problem(status, answer, retry_after))
 
     async def _events(self, scope: Scope, receive: bodies.Receive) -> bytes:
         headers = _headers(scope)
@@ -185,30 +229,30 @@ class Webhook:
 
     def _whose(self, scope: Scope) -> KeyOwner | None:
         """Whom a request came from, as far as its key was good a moment ago."""
-        key = _headers(scope).get(b"authorization", b"").decode("latin-1").partition(" ")[2].strip()
-        known = self._owners.get(key)
+        known = self._owners.get(_headers(scope).get(b"authorization", b""))
         return known[0] if known else None
 
     async def _owner(self, headers: dict[bytes, bytes], scope: Scope) -> KeyOwner:
         """Whom the request's key speaks for; remembered for a moment. Errors: 401, 403 (paused), 429 (an address that guesses)."""
-        scheme, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        key = key.strip()
-        if scheme.lower() != "bearer" or not key:
-            raise _Refused(401, "no ingest key; send 'Authorization: Bearer bbk_…'")
-        known = self._owners.get(key)
+        header = headers.get(b"authorization", b"")
+        known = self._owners.get(header)
         now = time.monotonic()
         if known is None or known[1] <= now:
+            scheme, _, key = header.decode("latin-1").partition(" ")
+            key = key.strip()
+            if scheme.lower() != "bearer" or not key:
+                raise _Refused(401, "no ingest key; send 'Authorization: Bearer bbk_…'")
             address = (scope.get("client") or ("",))[0]
             if known is None:
                 self.limiter.require_tries(address)
             owner = await self._threads.run(keys.check_key, key, datetime.now(UTC))
             if owner is None:
-                self._owners.pop(key, None)
+                self._owners.pop(header, None)
                 self.limiter.failed_key(address)
                 raise _Refused(401, "the ingest key is unknown or revoked")
             if len(self._owners) >= MOST_KEYS_REMEMBERED:
                 self._owners.clear()
-            known = self._owners[key] = (owner, now + KEY_REMEMBERED)
+            known = self._owners[header] = (owner, now + KEY_REMEMBERED)
         if known[0].paused:
             raise _Refused(403, "the service is paused: its events are not taken until it is resumed")
         return known[0]
@@ -236,6 +280,25 @@ def _answered(answer: Answer, headers: dict[bytes, bytes]) -> bytes:
             "commands": answer.commands,
         }
     )
+
+
+def _told(outcome: Answer | Exception) -> tuple[int, bytes, int | None]:
+    """Status, body and Retry-After of the answer to a post that went through the intake."""
+    try:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return 202, _answered(outcome, {}), None
+    except _Refused as refused:
+        return refused.status, problem_json(refused.status, str(refused), **refused.more), refused.retry_after
+    except StoreUnavailable as error:
+        return 503, problem_json(503, str(error)), error.retry_after
+    except Exception:
+        log.exception("request failed", path=EVENTS)
+        return 500, problem_json(500, FAILED), None
+
+
+_ONE = Answer(1, 0, [], [])
+ONE_TAKEN = written(_answered(_ONE, {}), JSON)
 
 
 def _summary(refusals: list[Refusal]) -> str:

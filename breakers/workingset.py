@@ -1,5 +1,7 @@
 """The working set: the breakers and instances that one batch speaks of, loaded once and written back once.
 
+What was kept from the batch before is not loaded again (`keeping.py`).
+
 Rows are structs, times microseconds, JSON columns their text; Django's objects would cost more than the database.
 """
 
@@ -11,6 +13,7 @@ import msgspec
 from breakers import bulk
 from breakers.domain.limits import Limits, limits_of
 from breakers.domain.rollups import WIDTHS_S, bin_of
+from breakers.keeping import Rows
 from breakers.models.rollup import COUNTERS
 
 encode = msgspec.json.Encoder(order="deterministic").encode
@@ -202,11 +205,11 @@ _MOST_REMEMBERED = 500_000
 class WorkingSet:
     """What one transaction works on."""
 
-    def __init__(self, now: int) -> None:
+    def __init__(self, now: int, kept: Rows | None = None) -> None:
         self.now = now
         self.breakers: dict[int, BreakerRow] = {}
         self.instances: dict[int, InstanceRow] = {}
-        self._whole: set[int] = set()
+        self._kept = kept or Rows()
         self._rollups: dict[tuple[int, int], list[float]] = {}
         self._limits: dict[int, Limits] = {}
         # How many a service has, a breaker has: counted once, however many are refused.
@@ -219,7 +222,9 @@ class WorkingSet:
         A remembered id is proved by the row that it leads to: one that was given out in a transaction that came to
         nothing is given out again, to another name.
         """
-        wanted = set(names)
+        wanted = {one for one in set(names) if not self._take_kept(*one)}
+        if not wanted:
+            return
         breakers = {(service, breaker) for service, breaker, _ in wanted}
         for _ in range(2):
             self._remember(breakers)
@@ -232,12 +237,24 @@ class WorkingSet:
         copies = {(_breaker_ids[s, b], i) for s, b, i in wanted if (s, b) in _breaker_ids}
         for _ in range(2):
             self._remember_instances(copies)
-            self._load_instances("id", [_instance_ids[pair] for pair in copies if pair in _instance_ids])
+            self._load_instances([_instance_ids[pair] for pair in copies if pair in _instance_ids])
             wrong_copies = {pair for pair in copies if pair in _instance_ids and self.instance(*pair) is None}
             for copy in wrong_copies:
                 del _instance_ids[copy]
             if not wrong_copies:
                 break
+
+    def _take_kept(self, service_id: int, breaker: str, instance: str) -> bool:
+        """Load what was kept; whether that is all of it."""
+        row = self._kept.breakers.get(_breaker_ids.get((service_id, breaker), -1))
+        if row is None or row.name != breaker or row.service_id != service_id:
+            return False
+        self.breakers[row.id] = row
+        copy = self._kept.instances.get(_instance_ids.get((row.id, instance), -1))
+        if copy is None or copy.name != instance or copy.breaker_id != row.id:
+            return False
+        self.instances[copy.id] = copy
+        return True
 
     def breaker(self, service_id: int, name: str) -> BreakerRow | None:
         """The loaded breaker of that name."""
@@ -251,26 +268,34 @@ class WorkingSet:
 
     def load_breakers(self, ids: Iterable[int]) -> None:
         """Load breakers by id."""
+        kept = self._kept.breakers
         wanted = [id for id in ids if id not in self.breakers]
-        if not wanted:
-            return
-        sql = f"SELECT {_json_texts(BREAKER_COLUMNS)} FROM breakers_breaker WHERE {bulk.is_one_of('id')}"  # noqa: S608
-        for row in bulk.select(sql, [bulk.as_list(wanted)]):
-            self.breakers[row[0]] = BreakerRow(*row)
+        missing = [id for id in wanted if id not in kept]
+        if missing:
+            sql = f"SELECT {_json_texts(BREAKER_COLUMNS)} FROM breakers_breaker WHERE {bulk.is_one_of('id')}"  # noqa: S608
+            for row in bulk.select(sql, [bulk.as_list(missing)]):
+                kept[row[0]] = BreakerRow(*row)
         for id in wanted:
-            if id not in self.breakers:
+            if id in kept:
+                self.breakers[id] = kept[id]
+            else:
                 _forget(id)
 
     def load_whole(self, breaker_ids: Iterable[int]) -> None:
         """Load every instance of these breakers."""
-        wanted = [id for id in breaker_ids if id not in self._whole]
+        breaker_ids = list(breaker_ids)
+        wanted = [id for id in breaker_ids if id not in self._kept.whole]
         if wanted:
-            self._load_instances("breaker_id", wanted)
-            self._whole.update(wanted)
+            found: dict[int, list[InstanceRow]] = {id: [] for id in wanted}
+            for row in self._read_instances("breaker_id", wanted):
+                found[row.breaker_id].append(row)
+            self._kept.whole.update(found)
+        for id in breaker_ids:
+            self.instances.update({row.id: row for row in self._kept.whole[id]})
 
     def of_breaker(self, breaker_id: int) -> list[InstanceRow]:
         """Every instance of a breaker that was loaded whole."""
-        return [row for row in self.instances.values() if row.breaker_id == breaker_id]
+        return self._kept.whole[breaker_id]
 
     def limits(self, service_id: int) -> Limits:
         """What this service may create."""
@@ -301,8 +326,8 @@ class WorkingSet:
             id, service_id, name, dependency, "{}", "any", "unknown", at, None, "{}", strip,
             None, None, None, None, "{}", None, 0, 0, 0, changed=True,
         )  # fmt: skip
-        self.breakers[id] = row
-        self._whole.add(id)
+        self.breakers[id] = self._kept.breakers[id] = row
+        self._kept.whole[id] = []
         _breaker_ids[service_id, name] = id
         return row
 
@@ -323,7 +348,8 @@ class WorkingSet:
             id, breaker_id, name, "unknown", at, None, at, -1, None, -1, self.now, self.now, None, None,
             False, None, None, None, "{}", None, None, changed=True,
         )  # fmt: skip
-        self.instances[id] = row
+        self.instances[id] = self._kept.instances[id] = row
+        self._kept.whole[breaker_id].append(row)
         _instance_ids[breaker_id, name] = id
         return row
 
@@ -347,10 +373,7 @@ class WorkingSet:
 
     def save(self, version: int, folded_until_s: int) -> None:
         """Write back what changed. Buckets before `folded_until_s` are in the wide rollups already: late ones join there."""
-        counted = [
-            (*key, *map(int, row[:_SUM]), float(row[_SUM]), float(row[_MAX]), *map(int, row[_BINS:]))
-            for key, row in sorted(self._rollups.items())
-        ]
+        counted = [(*key, *row) for key, row in sorted(self._rollups.items())]
         add_to_rollups(counted)
         for row in counted:
             if row[0] < folded_until_s:
@@ -391,6 +414,14 @@ class WorkingSet:
             ]
         )  # fmt: skip
 
+    def saved(self) -> Rows:
+        """The rows as they are stored once this transaction is, to be kept for the next one."""
+        for breaker in self.breakers.values():
+            breaker.changed = False
+        for copy in self.instances.values():
+            copy.touched = copy.changed = False
+        return self._kept
+
     def _remember(self, names: set[tuple[int, str]]) -> None:
         """Look up the ids of breakers not yet known by name."""
         if len(_breaker_ids) + len(_instance_ids) > _MOST_REMEMBERED:
@@ -415,14 +446,24 @@ class WorkingSet:
             for name, id in bulk.select(sql, [breaker_id, bulk.as_list(wanted)]):
                 _instance_ids[breaker_id, name] = id
 
-    def _load_instances(self, column: str, ids: list[int]) -> None:
-        if not ids:
-            return
+    def _load_instances(self, ids: list[int]) -> None:
+        kept = self._kept.instances
+        missing = [id for id in ids if id not in kept]
+        if missing:
+            self._read_instances("id", missing)
+        self.instances.update({id: kept[id] for id in ids if id in kept})
+
+    def _read_instances(self, column: str, ids: list[int]) -> list[InstanceRow]:
+        """Rows as stored; of those that are here already, the ones that the batch works on."""
+        kept = self._kept.instances
+        found = []
         sql = f"SELECT {_json_texts(INSTANCE_COLUMNS)} FROM breakers_instance WHERE {bulk.is_one_of(column)}"  # noqa: S608
         for row in bulk.select(sql, [bulk.as_list(ids)]):
-            if row[0] not in self.instances:
-                loaded = self.instances[row[0]] = InstanceRow(*row)
+            if row[0] not in kept:
+                loaded = kept[row[0]] = InstanceRow(*row)
                 loaded.stopped = bool(loaded.stopped)
+            found.append(kept[row[0]])
+        return found
 
 
 def _forget(breaker_id: int) -> None:

@@ -1,6 +1,7 @@
 """The web process: the hot edge first, sockets beside it, Django for the pages and the operators' API."""
 
 import asyncio
+import gc
 import os
 import signal
 import warnings
@@ -40,6 +41,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif kind == "websocket":
         await live_application(scope, receive, send)
     else:
+        # Where the server's connections find it: they pass plain posts on without a task (`express.py`).
+        scope.get("state", {})["express"] = webhook.express
         await _lifespan(receive, send)
 
 
@@ -52,6 +55,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             await hub.start()
             alive.append(asyncio.create_task(show_life()))
             _answer_polls_at_once_when_told_to_stop()
+            _keep_what_is_here()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             while alive:
@@ -60,6 +64,13 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             await webhook.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+
+def _keep_what_is_here() -> None:
+    """Modules, models and routes live as long as the process: the collector need not walk through them again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def _answer_polls_at_once_when_told_to_stop() -> None:

@@ -14,7 +14,7 @@ from dashboard.supervising import Part
 
 THREADS = {"evaluate": 2, "deliver": 8}
 UVICORN = (
-    "--loop uvloop --http dashboard.connections:BoundedProtocol --ws websockets-sansio --ws-per-message-deflate false --ws-max-size 16384"
+    "--loop uvloop --http dashboard.express:ExpressProtocol --ws websockets-sansio --ws-per-message-deflate false --ws-max-size 16384"
     " --ws-ping-interval 20 --ws-ping-timeout 20 --timeout-graceful-shutdown 5 --timeout-keep-alive 30"
     " --backlog 2048 --no-access-log --no-server-header"
 )

@@ -1,5 +1,6 @@
 """Rollups: events into buckets, buckets into wider ones, and which width suits a range."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -39,10 +40,7 @@ def suiting(start_s: int, end_s: int, points: int, now_s: int, kept_s: Mapping[i
 
 def bin_of(duration_ms: float) -> int:
     """The index of the duration bin (0 to 15) that holds this duration."""
-    for index, bound in enumerate(DURATION_BOUNDS_MS):
-        if duration_ms <= bound:
-            return index
-    return 15
+    return bisect_left(DURATION_BOUNDS_MS, duration_ms)
 
 
 def percentile(bins: Sequence[int], share: float, largest_ms: float) -> float | None:
