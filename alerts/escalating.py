@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import QuerySet
 
-from alerts import outbox, queries, routing
+from alerts import queries, routing, telling
 from alerts.destinations.base import Notice
 from alerts.domain import routes
 from alerts.domain.deciding import Reason
@@ -31,7 +31,11 @@ def sweep(now: datetime) -> None:
 
 
 def _due(now: datetime) -> QuerySet[Reminder]:
-    return Reminder.objects.filter(due_at__lte=now).order_by("due_at", "pk").select_related("alert__rule", "route")
+    return (
+        Reminder.objects.filter(due_at__lte=now)
+        .order_by("due_at", "pk")
+        .select_related("alert__rule", "alert__incident", "route")
+    )
 
 
 def _ask(row: Reminder, now: datetime) -> bool:
@@ -55,7 +59,7 @@ def _ask(row: Reminder, now: datetime) -> bool:
     row.number += 1
     row.reason = ""
     row.save(update_fields=["number", "due_at", "reason"])
-    owed = [pk for each in to for pk in outbox.address(alert, _notice(alert, each, row.kind, now), [each], now)]
+    owed = [pk for each in to for pk in telling.again(alert, _notice(alert, each, row.kind, now), each, now)]
     return bool(owed)
 
 

@@ -4,42 +4,42 @@ The alert's change, its notifications and the mark of the evaluation are one tra
 several workers: everything is done under the writers' lock, and what is marked is not evaluated again.
 """
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
-from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from alerts import outbox, queries
+from alerts import silencing, watching
 from alerts.destinations import environment
-from alerts.destinations.base import Notice
-from alerts.domain import wording
-from alerts.domain.lifecycle import CLOSED, OPEN, Hold, Life, Status, Step, on_clock, on_headline
-from alerts.models import Alert, AlertLog, Destination, Rule
+from alerts.domain.lifecycle import CLOSED, OPEN, Status
+from alerts.models import Alert, Incident, Rule
 from alerts.models.rule import OPENED
-from alerts.signals import alerts_changed
-from breakers import bulk, nudging
+from alerts.raising import Round, target_of
+from breakers import bulk
 from breakers.errors import StoreUnavailable
-from breakers.models import Breaker, Outage, Transition
+from breakers.models import Outage, Transition
 
 # Transitions in one transaction: the writers' lock is the intake's too, so it is held for some milliseconds only.
 BATCH = 50
+# So many waiting are a storm: larger bites, so that the fixed cost of a transaction is paid less often.
+STORM_BATCH = 200
+# Transitions that waited so long are a backlog.
+BEHIND = timedelta(seconds=60)
+ACKNOWLEDGED_FOR = timedelta(hours=4)
 
 log = structlog.get_logger(__name__)
 
 
 def evaluate(now: datetime) -> None:
     """Evaluate every transition that waits. One that can't be evaluated is logged and does not hold up the others."""
-    done, size = 0, BATCH
+    done, size = 0, _bite()
     while _waiting().filter(pk__gt=done).exists():
         rows: list[Transition] = []
         try:
             with bulk.writing():
                 rows = list(_waiting().filter(pk__gt=done)[:size])
-                _Round(now).of_transitions(rows)
-            done, size = rows[-1].pk if rows else done, BATCH
+                _of_transitions(rows, now)
+            done, size = rows[-1].pk if rows else done, _bite()
         except StoreUnavailable:
             raise
         except Exception:
@@ -53,17 +53,27 @@ def evaluate(now: datetime) -> None:
 
 
 def sweep(now: datetime) -> None:
-    """What no transition brings: the ends of holds, destinations of the environment, and what was missed."""
+    """What no transition brings: watches, the ends of holds, of silences and of acknowledgements, and what was missed."""
+    late = watching.lateness(now)
     evaluate(now)
     if environment.changed():
         with bulk.writing():
             environment.sync(now)
+    watching.look(now, late)
     if _due(now).exists():
         with bulk.writing():
-            _Round(now).of_clock()
+            _of_clock(now)
     if _missed_openings().exists() or _missed_closings().exists():
         with bulk.writing():
-            _Round(now).of_missed()
+            _of_missed(now)
+    if silencing.needs_look(now) or _tended(now):
+        with bulk.writing():
+            _tend(now)
+
+
+def _bite() -> int:
+    waiting = len(_waiting().values_list("pk", flat=True)[: STORM_BATCH + 1])
+    return STORM_BATCH if waiting > STORM_BATCH else BATCH
 
 
 def _waiting() -> QuerySet[Transition]:
@@ -82,16 +92,16 @@ def _undecided() -> Exists:
 
 def _due(now: datetime) -> QuerySet[Alert]:
     """Alerts that the clock decides now."""
-    return Alert.objects.filter(~_undecided(), check_at__lte=now).select_related("rule", "breaker__service")
+    return Alert.objects.filter(~_undecided(), check_at__lte=now).select_related("breaker__service", "incident")
 
 
 def _missed_openings() -> QuerySet[Outage]:
     """Outages under way that no alert tells of: history was redrawn under them, or the rule was off."""
-    telling = Alert.objects.filter(breaker=OuterRef("breaker"), rule__name=OPENED, resolved_at=None)
+    telling = Alert.objects.filter(breaker=OuterRef("breaker"), rule__kind=OPENED, resolved_at=None)
     return Outage.objects.filter(
         ~Exists(telling.exclude(status=Status.RECOVERING)),
         ~_undecided(),
-        Exists(Rule.objects.filter(name=OPENED, enabled=True)),
+        Exists(Rule.objects.filter(kind=OPENED, enabled=True, matchers={})),
         ended_at=None,
     ).select_related("breaker__service")
 
@@ -99,141 +109,105 @@ def _missed_openings() -> QuerySet[Outage]:
 def _missed_closings() -> QuerySet[Alert]:
     """Alerts of breakers that are closed, while nothing has told the alert."""
     return Alert.objects.filter(
-        ~_undecided(), breaker__state=CLOSED, status__in=[Status.PENDING, Status.FIRING, Status.ACKNOWLEDGED]
-    ).select_related("rule", "breaker__service")
+        ~_undecided(),
+        rule__kind=OPENED,
+        breaker__state=CLOSED,
+        status__in=[Status.PENDING, Status.FIRING, Status.ACKNOWLEDGED],
+    ).select_related("breaker__service")
 
 
-class _Round:
-    """One transaction's work: what changed, to be written, told and announced together."""
-
-    def __init__(self, now: datetime) -> None:
-        self._now = now
-        self._rule = Rule.objects.get(name=OPENED)
-        self._live: dict[int, Alert] = {}
-        self._destinations: list[Destination] = environment.sync(now)
-        self._version = 0
-        self._changed: set[int] = set()
-        self._owed: list[int] = []
-
-    def of_transitions(self, rows: list[Transition]) -> None:
-        self._load({row.breaker_id for row in rows})
-        for row in rows:
-            # Told out of order, it changed history, not the present: no live alert.
-            if not row.late:
-                self._pass_time(row.breaker_id, row.recorded_at)
-                self._on_headline(row.breaker, row.to_state, row.at, row.recorded_at, {"transition": row.pk})
-        Transition.objects.filter(pk__in=[row.pk for row in rows]).update(evaluated_at=self._now)
-        self._announce()
-
-    def of_clock(self) -> None:
-        alerts = list(_due(self._now)[:BATCH])
-        self._live = {alert.breaker_id or -alert.pk: alert for alert in alerts}
-        for key in list(self._live):
-            self._pass_time(key, self._now)
-        self._announce()
-
-    def of_missed(self) -> None:
-        outages = list(_missed_openings()[:BATCH])
-        closed = [alert.breaker for alert in _missed_closings()[:BATCH] if alert.breaker]
-        self._load({row.breaker_id for row in outages} | {breaker.pk for breaker in closed})
-        seen = [(row.breaker, OPEN, row.started_at) for row in outages]
-        for breaker, state, at in [*seen, *((breaker, CLOSED, breaker.since) for breaker in closed)]:
-            self._pass_time(breaker.pk, self._now)
-            self._on_headline(breaker, state, at, self._now, {"found_by": "sweep"})
-        self._announce()
-
-    def _load(self, breaker_ids: Iterable[int]) -> None:
-        rows = Alert.objects.filter(rule=self._rule, breaker_id__in=breaker_ids, resolved_at=None)
-        self._live = {row.breaker_id: row for row in rows.select_related("rule") if row.breaker_id is not None}
-
-    def _pass_time(self, key: int, until: datetime) -> None:
-        """Let the clock decide first, so that lateness of ours changes nothing in what becomes of an alert."""
-        alert = self._live.get(key)
-        step = on_clock(_life(alert), until) if alert else None
-        if alert and step:
-            self._take(
-                key, alert, step, {"waited_s": alert.rule.keep_s if step.to == Status.RESOLVED else alert.rule.for_s}
-            )
-
-    def _on_headline(self, breaker: Breaker, state: str, at: datetime, seen_at: datetime, why: dict[str, Any]) -> None:
-        alert = self._live.get(breaker.pk)
-        if alert is None and not self._rule.enabled:
-            return
-        step = on_headline(_life(alert) if alert else None, state, seen_at, Hold(self._rule.for_s, self._rule.keep_s))
-        if step is None:
-            return
-        if alert is None:
-            alert = self._begun(breaker, at, seen_at)
-        self._take(breaker.pk, alert, step, {**why, "state": state, "instances": breaker.instances})
-
-    def _begun(self, breaker: Breaker, at: datetime, seen_at: datetime) -> Alert:
-        alert = Alert(
-            rule=self._rule,
-            severity=self._rule.severity,
-            breaker=breaker,
-            service=breaker.service.name,
-            breaker_name=breaker.name,
-            dependency=breaker.dependency,
-            labels=breaker.labels,
-            summary=wording.opened(breaker.name, breaker.service.name, breaker.instances),
-            started_at=at,
-            detected_at=seen_at,
-            trips=0,
-        )
-        self._live[breaker.pk] = alert
-        return alert
-
-    def _take(self, key: int, alert: Alert, step: Step, evidence: dict[str, Any]) -> None:
-        """Write the step down, and what is owed for it."""
-        before = alert.status or None
-        if step.to is None:
-            alert.delete()
-            del self._live[key]
-            return
-        alert.status = step.to
-        alert.check_at = step.check_at
-        alert.recovering_since = step.at if step.to == Status.RECOVERING else None
-        alert.trips += step.tripped
-        alert.version = self._next_version()
-        if step.to == Status.RESOLVED:
-            alert.resolved_at = step.at
-            del self._live[key]
-        alert.save()
-        AlertLog.objects.create(
-            alert=alert,
-            at=step.at,
-            from_status=before,
-            to_status=step.to,
-            who=f"rule:{alert.rule.name}",
-            evidence=evidence,
-        )
-        self._changed.add(alert.pk)
-        if step.tell:
-            self._owed += outbox.owe(alert, self._notice(alert, step.tell), self._destinations, self._now)
-
-    def _notice(self, alert: Alert, kind: str) -> Notice:
-        summary = alert.summary
-        if kind == "resolved" and alert.resolved_at:
-            lasted = alert.resolved_at - timedelta(seconds=alert.rule.keep_s) - alert.started_at
-            summary = wording.resolved(alert.breaker_name, alert.service, lasted, alert.trips)
-        return Notice(kind, queries.shaped(alert, []), summary, f"{settings.SITE_URL}/alerts/{alert.pk}", self._now)
-
-    def _next_version(self) -> int:
-        self._version = self._version or bulk.next_version()
-        return self._version
-
-    def _announce(self) -> None:
-        if not self._changed:
-            return
-        version, changed, owed = self._version, frozenset(self._changed), list(self._owed)
-
-        def after() -> None:
-            alerts_changed.send_robust(sender=Alert, version=version, ids=changed)
-            for notification_id in owed:
-                nudging.nudge("alerts.tasks.deliver", notification_id)
-
-        bulk.after_commit(after)
+def _of_transitions(rows: list[Transition], now: datetime) -> None:
+    round = Round(now)
+    breakers = {row.breaker_id for row in rows}
+    round.load("breaker", {str(breaker) for breaker in breakers})
+    behind = bool(rows) and rows[0].recorded_at < now - BEHIND
+    if behind:
+        # Whatever else we know of these breakers, at once: nobody is woken for what has ended since.
+        rows = list(_waiting().filter(breaker__in=breakers))
+    for row in rows:
+        if row.late:
+            _of_late(round, row)
+        else:
+            round.headline(target_of(row.breaker), row.to_state, row.at, row.recorded_at, {"transition": row.pk})
+    if behind:
+        round.pass_all(now)
+    Transition.objects.filter(pk__in=[row.pk for row in rows]).update(evaluated_at=now)
+    round.close()
 
 
-def _life(alert: Alert) -> Life:
-    return Life(Status(alert.status), alert.acknowledged_at is not None, alert.check_at)
+def _of_late(round: Round, row: Transition) -> None:
+    """Told out of order, it changed history, not the present: an outage that was over when we heard of it is told as one."""
+    if row.to_state != OPEN:
+        return
+    outage = Outage.objects.filter(breaker=row.breaker_id, started_at=row.at, ended_at__isnull=False).first()
+    if outage is None or outage.ended_at is None:
+        return
+    during = Alert.objects.filter(breaker=row.breaker_id, rule__kind=OPENED, started_at__lte=outage.ended_at)
+    if not during.filter(Q(resolved_at=None) | Q(resolved_at__gte=outage.started_at)).exists():
+        round.was_open(target_of(row.breaker), outage.started_at, outage.ended_at, row.recorded_at, {"late": row.pk})
+
+
+def _of_clock(now: datetime) -> None:
+    round = Round(now)
+    alerts = list(_due(now)[:STORM_BATCH])
+    round.take(alerts)
+    for alert in alerts:
+        round.pass_time(alert, now)
+    round.close()
+
+
+def _of_missed(now: datetime) -> None:
+    round = Round(now)
+    outages = list(_missed_openings()[:BATCH])
+    closed = [alert.breaker for alert in _missed_closings()[:BATCH] if alert.breaker]
+    round.load("breaker", {str(row.breaker_id) for row in outages} | {str(breaker.pk) for breaker in closed})
+    seen = [(row.breaker, OPEN, row.started_at) for row in outages]
+    for breaker, state, at in [*seen, *((breaker, CLOSED, breaker.since) for breaker in closed)]:
+        round.headline(target_of(breaker), state, at, now, {"found_by": "sweep"})
+    round.close()
+
+
+def _worse() -> QuerySet[Alert]:
+    """Acknowledged when a part of the instances was open."""
+    return Alert.objects.filter(resolved_at=None, acknowledged_partly=True, acknowledged_at__isnull=False)
+
+
+def _expired(now: datetime) -> QuerySet[Alert]:
+    return Alert.objects.filter(resolved_at=None, acknowledged_at__lte=now - ACKNOWLEDGED_FOR)
+
+
+def _updates(now: datetime) -> QuerySet[Incident]:
+    return Incident.objects.filter(update_due_at__lte=now, resolved_at=None)
+
+
+def _unplaced() -> QuerySet[Alert]:
+    """Openings from before there were incidents."""
+    return Alert.objects.filter(resolved_at=None, incident=None, rule__kind=OPENED).exclude(status=Status.PENDING)
+
+
+def _tended(now: datetime) -> bool:
+    return any(some.exists() for some in (_worse(), _expired(now), _updates(now), _unplaced()))
+
+
+def _tend(now: datetime) -> None:
+    """What people set in motion, and what time does to it."""
+    round = Round(now)
+    silencing.look(round)
+    expired = list(_expired(now).select_related("rule", "incident"))
+    for alert in expired:
+        by = alert.acknowledged_by
+        round.unacknowledge(alert, "board", {"expired": f"{by} has had it in hand for 4 hours"})
+        round.tell_again(alert)
+    for alert in (
+        _worse().filter(acknowledged_at__gt=now - ACKNOWLEDGED_FOR).select_related("rule", "incident", "breaker")
+    ):
+        instances = alert.breaker.instances if alert.breaker else {}
+        if instances.get(OPEN, 0) == sum(instances.values()) > 1:
+            alert.acknowledged_partly = False
+            round.worsen(alert, "all instances are open now")
+    for alert in _unplaced().select_related("rule")[:STORM_BATCH]:
+        round.write(alert)
+    for row in _updates(now).order_by(F("update_due_at")):
+        round.incidents.changed.setdefault(row.pk, row)
+    round.close()
+    silencing.mark(now)

@@ -2,7 +2,10 @@
 
 from datetime import datetime
 
+from django.conf import settings
+
 from alerts import outbox, queries
+from alerts.destinations.base import Notice
 from alerts.domain.lifecycle import Status
 from alerts.models import Alert, AlertLog, Notification
 from alerts.models.notification import State
@@ -27,6 +30,8 @@ def acknowledge(actor: Actor, alert_id: str, comment: str, at: datetime) -> Aler
         before = Status(alert.status)
         if alert.resolved_at is None and alert.acknowledged_at is None:
             alert.acknowledged_by, alert.acknowledged_at, alert.acknowledged_comment = actor.name, at, comment
+            instances = alert.breaker.instances if alert.breaker else {}
+            alert.acknowledged_partly = instances.get("open", 0) < sum(instances.values())
             if alert.status == Status.FIRING:
                 alert.status = Status.ACKNOWLEDGED
         _write(actor, "alert.acknowledge", alert, before, comment, at)
@@ -61,8 +66,9 @@ def resend(actor: Actor, notification_id: str, at: datetime) -> NotificationView
             raise Conflict(f"notification {notification_id} is still being tried; next at {row.due_at:%H:%M:%S} UTC")
         if row.destination.off_at is not None:
             raise Conflict(f"{row.destination.name} is switched off")
-        new = outbox.again(row, at)
-        alert = Alert.objects.get(pk=row.alert_id)
+        alert = Alert.objects.select_related("rule").get(pk=row.alert_id)
+        url = f"{settings.SITE_URL}/alerts/{alert.pk}"
+        new = outbox.again(row, Notice(row.kind, queries.shaped(alert, []), alert.summary, url, at), at)
         alert.version = bulk.next_version()
         alert.save(update_fields=["version"])
         auditing.write(

@@ -4,57 +4,92 @@ import os
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
-from alerts import links, routing
+from alerts import links
 from alerts.destinations import speaking
 from alerts.destinations.base import Notice
 from alerts.domain.backoff import GIVE_UP_AFTER
+from alerts.domain.deciding import SENTENCES, Decision, Reason
 from alerts.models import Alert, Destination, Notification
 from alerts.models.notification import State
 
 DUE_AT_ONCE = 200
+BATCH = 500
 
 
-def owe(alert: Alert, notice: Notice, destinations: Sequence[Destination], at: datetime) -> list[int]:
-    """Write down a notification for each destination; their ids. In the transaction of the alert's change.
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A notification to be written down, and what was decided about it."""
 
-    A resolution is owed to those who were told, or may yet be, whatever is configured now.
+    alert: Alert
+    notice: Notice
+    destination: Destination
+    decision: Decision
+
+
+def write(owed: Sequence[Owed], at: datetime) -> list[int]:
+    """Write down notifications, in the transaction of their alerts' change; ids of those that are to be sent.
+
+    One that is not to be sent is written too, finished, with the reason.
     """
-    if notice.kind == "resolved":
-        told = Notification.objects.filter(alert=alert).select_related("destination").order_by("sequence")
-        destinations = list({row.destination_id: row.destination for row in told}.values())
-    else:
-        destinations = routing.owed_to(alert, destinations, at)
-    return address(alert, notice, destinations, at)
-
-
-def address(alert: Alert, notice: Notice, destinations: Sequence[Destination], at: datetime) -> list[int]:
-    """Write down a notification for each of these destinations, behind those that they are owed already; their ids."""
-    before = Notification.objects.filter(alert=alert).order_by("sequence").values_list("destination_id", "sequence")
-    places = dict(before)
-    made = Notification.objects.bulk_create(
-        Notification(
-            alert=alert,
-            destination=destination,
-            kind=notice.kind,
-            sequence=places.get(destination.pk, 0) + 1,
-            body=speaking.compose(destination.kind, links.with_link(notice, alert, destination)),
-            webhook_id=new_webhook_id(),
-            created_at=at,
-            due_at=at,
-            give_up_at=at + GIVE_UP_AFTER,
+    if not owed:
+        return []
+    told = Notification.objects.filter(alert__in={each.alert.pk for each in owed})
+    places = {(row[0], row[1]): row[2] for row in told.values_list("alert", "destination").annotate(Max("sequence"))}
+    rows = []
+    for each in owed:
+        place = (each.alert.pk, each.destination.pk)
+        places[place] = places.get(place, 0) + 1
+        sends = each.decision.send
+        rows.append(
+            Notification(
+                alert=each.alert,
+                destination=each.destination,
+                kind=each.notice.kind,
+                sequence=places[place],
+                # What is not sent has no words, until someone sends it by hand.
+                body=_composed(each.notice, each.alert, each.destination) if sends else b"",
+                webhook_id=new_webhook_id(),
+                created_at=at,
+                state=State.DUE if sends else State.DROPPED,
+                reason="" if sends else each.decision.sentence,
+                due_at=at,
+                finished_at=None if sends else at,
+                give_up_at=at + GIVE_UP_AFTER,
+            )
         )
-        for destination in destinations
-    )
-    return [row.pk for row in made]
+    made = Notification.objects.bulk_create(rows, batch_size=BATCH)
+    return [row.pk for row in made if row.state == State.DUE]
 
 
-def again(row: Notification, at: datetime) -> Notification:
-    """The same message as a new notification, behind all others of its alert and destination."""
+def told_of(alert: Alert) -> list[Destination]:
+    """Who was told of an alert, or may yet be."""
+    silent = Q(state=State.DROPPED, digest=None)
+    rows = Notification.objects.filter(~silent, alert=alert).select_related("destination")
+    return list({row.destination_id: row.destination for row in rows.order_by("pk")}.values())
+
+
+def overtake(alert: Alert, at: datetime) -> list[Destination]:
+    """Take back what is owed of an alert that is over and was never tried; the destinations that never heard a word of it."""
+    fresh = Notification.objects.filter(alert=alert, state=State.DUE, attempt=0, claimed_until=None)
+    tried = set(Notification.objects.filter(alert=alert, attempt__gt=0).values_list("destination", flat=True))
+    rows = {row.destination_id: row for row in fresh.select_related("destination") if row.destination_id not in tried}
+    taken = []
+    for destination_id, row in rows.items():
+        # A worker may have claimed it meanwhile: then it is being told.
+        held = fresh.filter(destination=destination_id)
+        if held.update(state=State.DROPPED, reason=SENTENCES[Reason.OVERTAKEN], finished_at=at):
+            taken.append(row.destination)
+    return taken
+
+
+def again(row: Notification, notice: Notice, at: datetime) -> Notification:
+    """The same message as a new notification, behind all others of its alert and destination. `notice`: where it has no words yet."""
     last = (
         Notification.objects.filter(alert=row.alert_id, destination=row.destination_id).order_by("-sequence")[:1].get()
     )
@@ -63,7 +98,7 @@ def again(row: Notification, at: datetime) -> Notification:
         destination_id=row.destination_id,
         kind=row.kind,
         sequence=last.sequence + 1,
-        body=row.body,
+        body=bytes(row.body) or _composed(notice, row.alert, row.destination),
         webhook_id=new_webhook_id(),
         created_at=at,
         resend_of=row,
@@ -95,6 +130,10 @@ def next_of(destination: Destination, at: datetime) -> int | None:
     """The id of what has waited longest for this destination; None where nothing can go now."""
     waiting = claimable(at).filter(destination=destination).order_by("due_at", "pk")
     return waiting.values_list("pk", flat=True).first()
+
+
+def _composed(notice: Notice, alert: Alert, destination: Destination) -> bytes:
+    return speaking.compose(destination.kind, links.with_link(notice, alert, destination))
 
 
 def new_webhook_id() -> str:

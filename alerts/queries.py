@@ -8,10 +8,14 @@ from typing import Any
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.lookups import Exact
+from django.utils import timezone
 
+from alerts import silencing
 from alerts.destinations.base import Outcome
-from alerts.domain.deciding import SENTENCES
+from alerts.domain.deciding import SENTENCES, Hush
 from alerts.domain.lifecycle import Status, shown
+from alerts.domain.matching import Subject as Meant
+from alerts.domain.matching import labels_of
 from alerts.models import Alert, AlertLog, Attempt, Destination, Notification, Route
 from alerts.models.notification import State
 from alerts.shapes import (
@@ -21,6 +25,7 @@ from alerts.shapes import (
     LogView,
     NotificationView,
     RouteView,
+    Silenced,
     Step,
     Subject,
     moment,
@@ -239,8 +244,10 @@ def _uuid(text: str) -> uuid.UUID | None:
     return found if str(found) == text else None
 
 
-def shaped(row: Alert, notifications: list[NotificationView]) -> AlertView:
-    """The view of a row that is at hand."""
+def shaped(row: Alert, notifications: list[NotificationView], hushes: Sequence[Hush] = ()) -> AlertView:
+    """The view of a row that is at hand. `hushes`: the silences that hold now."""
+    subject = Meant(row.service, row.dependency, row.breaker_name, labels_of(row.labels))
+    hush = next((each for each in hushes if row.resolved_at is None and each.matchers.matches(subject)), None)
     return AlertView(
         id=str(row.pk),
         version=row.version,
@@ -259,8 +266,9 @@ def shaped(row: Alert, notifications: list[NotificationView]) -> AlertView:
         acknowledged_at=moment_or_none(row.acknowledged_at),
         acknowledged_comment=row.acknowledged_comment,
         resolved_at=moment_or_none(row.resolved_at),
-        incident=None,
+        incident=None if row.incident_id is None else str(row.incident_id),
         notifications=notifications,
+        silenced=None if hush is None else Silenced(str(hush.id), hush.by, moment(hush.until)),
     )
 
 
@@ -308,11 +316,12 @@ def _number(text: str) -> int | None:
 
 
 def _views(rows: Sequence[Alert], attempts: int = IN_LISTS) -> list[AlertView]:
-    """Two queries, however many rows."""
+    """Three queries, however many rows."""
     if not rows:
         return []
     told = _notifications(Notification.objects.filter(alert__in=rows).select_related("destination"), attempts)
-    return [shaped(row, told.get(row.pk, [])) for row in rows]
+    hushes = silencing.at_work(timezone.now()) if any(row.resolved_at is None for row in rows) else []
+    return [shaped(row, told.get(row.pk, []), hushes) for row in rows]
 
 
 def _notifications(rows: QuerySet[Notification], attempts: int) -> dict[int, list[NotificationView]]:

@@ -57,6 +57,14 @@ class NotificationView(msgspec.Struct, frozen=True):
     attempts: list[AttemptView]
 
 
+class Silenced(msgspec.Struct, frozen=True):
+    """A silence that keeps an alert from being told."""
+
+    id: str
+    by: str
+    until: str
+
+
 class AlertView(msgspec.Struct, frozen=True):
     """An alert, as the API, the pages and the socket show it. `version`: the newest wins."""
 
@@ -79,6 +87,104 @@ class AlertView(msgspec.Struct, frozen=True):
     resolved_at: str | None
     incident: str | None
     notifications: list[NotificationView]
+    # Null: nothing hushes it now.
+    silenced: Silenced | None = None
+
+
+class Suspected(msgspec.Struct, frozen=True):
+    """Who is suspected of an incident, how much that is worth (high, medium, low), and why. `dependency` null: nobody."""
+
+    dependency: str | None
+    confidence: str
+    reasons: list[str]
+
+
+class MemberView(msgspec.Struct, frozen=True):
+    """One opening of an incident. `breaker` null: it was deleted. `resolved_at` null: it is, or may be, still so."""
+
+    alert: str
+    status: str
+    service: str
+    breaker: Subject | None
+    dependency: str
+    opened_at: str
+    resolved_at: str | None
+
+
+class IncidentView(msgspec.Struct, frozen=True):
+    """Openings of one cause, in the order of first opening. `status`: firing, acknowledged or resolved."""
+
+    id: str
+    version: int
+    status: str
+    title: str
+    started_at: str
+    resolved_at: str | None
+    suspect: Suspected
+    members: list[MemberView]
+    members_count: int
+    open_count: int
+    services: list[str]
+    refuted: list[str]
+    by_hand: bool
+    acknowledged_by: str | None
+    acknowledged_at: str | None
+    acknowledged_comment: str
+    merged_into: str | None
+
+
+class RuleView(msgspec.Struct, frozen=True):
+    """A rule, and what it says in words. `builtin`: it stands for all that no rule of someone's own of its kind matches."""
+
+    id: str
+    name: str
+    kind: str
+    builtin: bool
+    enabled: bool
+    severity: str
+    for_s: int
+    keep_s: int
+    matchers: dict[str, object]
+    parameters: dict[str, float]
+    sentence: str
+
+
+class FiredView(msgspec.Struct, frozen=True):
+    """Once that a rule would have fired. `to` null: it would still."""
+
+    service: str
+    breaker: Subject | None
+    from_: str = msgspec.field(name="from")
+    to: str | None
+
+
+class PreviewView(msgspec.Struct, frozen=True):
+    """What a rule would have done to the stored history. `count` null: history does not tell that; `said`: in words."""
+
+    count: int | None
+    days: int
+    said: str
+    sentence: str
+    items: list[FiredView]
+
+
+class SilenceView(msgspec.Struct, frozen=True):
+    """A silence. `status`: coming, active or over; `hides`: how many breakers and live alerts it means now."""
+
+    id: str
+    status: str
+    matchers: dict[str, object]
+    from_: str = msgspec.field(name="from")
+    to: str
+    comment: str
+    created_by: str
+    created_at: str
+    every_days: int | None
+    repeats_until: str | None
+    until_recovery: bool
+    ended_at: str | None
+    ended_by: str | None
+    hides: dict[str, int]
 
 
 class LogView(msgspec.Struct, frozen=True):

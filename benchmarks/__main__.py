@@ -12,6 +12,7 @@ BENCHMARKS = {
     "retention": ("--events", "1000000"),
     "fanout": (),
     "alerting": (),
+    "storm": (),
     "browser": (),
     "soak": ("--minutes", "2"),
     "peers": (),

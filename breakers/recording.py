@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from django.db import IntegrityError
 
-from breakers import bulk, commanding, headlining, keeping, sharing
+from breakers import bulk, commanding, headlining, keeping, remembering, sharing
 from breakers.domain.headlines import GONE
 from breakers.domain.reports import Refusal, Report, shown
 from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND
@@ -128,6 +128,7 @@ class _Recording:
         self._new_requests: list[tuple[Submission, Answer]] = []
         self._reached: dict[tuple[int, str], tuple[int, str]] = {}
         self._headline_changed = False
+        self._settings: list[remembering.Told] = []
         # Buckets whose end is within the last minute count in the cards.
         self._minute_from = (self._now // SECOND - MINUTE_S) // 10 * 10 + 10
 
@@ -284,6 +285,7 @@ class _Recording:
         if report.labels is not None and report.labels != decode(breaker.labels):
             breaker.labels, breaker.changed = as_json(report.labels), True
         if report.config is not None and report.config != decode(copy.config):
+            self._settings += remembering.told(breaker, copy, report.config, report.at_us)
             copy.config, copy.changed = as_json(report.config), True
         if report.config is not None and report.config != decode(breaker.config):
             breaker.config, breaker.changed = as_json(report.config), True
@@ -449,6 +451,7 @@ class _Recording:
                 self._headline_changed = True
 
     def _save(self) -> None:
+        remembering.write(self._settings)
         if not (self._under_way or self._reached):
             self._writing.send_together()
         self._hearing.save()

@@ -37,6 +37,7 @@ OUR_FAULT = (Outcome.FAILED, Outcome.LOST)
 class Notice:
     """What there is to tell. `kind`: opened, update, repeat, escalation, resolved, digest or test.
 
+    `members`: of the incident that the alert belongs to; 0: it is in none.
     `acknowledge_url`: where a person who got it can take it in hand; empty: not by a link. `lines`: of a digest, its members.
     """
 
@@ -45,6 +46,7 @@ class Notice:
     summary: str
     url: str
     at: datetime
+    members: int = 0
     acknowledge_url: str = ""
     lines: tuple[str, ...] = ()
 

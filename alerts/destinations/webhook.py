@@ -31,7 +31,8 @@ FIELDS = (
 
 def compose(notice: Notice) -> bytes:
     """The body."""
-    status = "resolved" if notice.kind == "resolved" else "firing"
+    status = "resolved" if notice.alert.resolved_at is not None else "firing"
+    incident = {"id": notice.alert.incident, "members_count": notice.members} if notice.alert.incident else None
     return msgspec.json.encode(
         {
             "version": 1,
@@ -40,7 +41,7 @@ def compose(notice: Notice) -> bytes:
             "status": status,
             "kind": notice.kind,
             "alert": {name: getattr(notice.alert, name) for name in FIELDS},
-            "incident": None,
+            "incident": incident,
             "summary": notice.summary,
             "url": notice.url,
         }

@@ -94,6 +94,13 @@ def on_headline(life: Life | None, to_state: str, seen_at: datetime, hold: Hold)
     return None
 
 
+def on_condition(life: Life | None, met: bool, seen_at: datetime, hold: Hold) -> Step | None:
+    """What a condition that was looked at does; None where nothing. Pages and notices call it what `on_headline` calls it."""
+    if met:
+        return on_headline(life, OPEN, seen_at, hold)
+    return on_headline(life, CLOSED, seen_at, hold)
+
+
 def on_clock(life: Life, now: datetime) -> Step | None:
     """What the passing of time does; None where nothing is due."""
     if life.check_at is None or life.check_at > now:

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 LONGEST_NAME = 120
 # Bidirectional overrides and isolates, and what has no width: a name must not rewrite the line around it.
@@ -28,6 +28,19 @@ def resolved(breaker: str, service: str, lasted: timedelta, trips: int) -> str:
     """delivery-tracking closed again in orders after 4 min 12 s"""
     times = f", having opened {trips} times" if trips > 1 else ""
     return f"{plain(breaker)} closed again in {plain(service)} after {span(lasted)}{times}"
+
+
+def was_open(breaker: str, service: str, started: datetime, ended: datetime) -> str:
+    """delivery-tracking was open in orders from 02:10:00 to 02:14:30 UTC"""
+    return f"{plain(breaker)} was open in {plain(service)} from {started:%H:%M:%S} to {ended:%H:%M:%S} UTC"
+
+
+def incident(cause: str, members: int, services: int, open_now: int, confidence: str) -> str:
+    """tracking-api: 30 breakers in 6 services, 28 still open (suspected cause, confidence high)"""
+    where = (
+        f"{members} breaker{'s' * (members != 1)} in {services} service{'s' * (services != 1)}, {open_now} still open"
+    )
+    return f"{plain(cause)}: {where} (suspected cause, confidence {confidence})" if cause else f"no suspect: {where}"
 
 
 def span(lasted: timedelta) -> str:

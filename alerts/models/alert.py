@@ -3,6 +3,7 @@
 from django.db import models
 
 from alerts.domain.lifecycle import Status
+from alerts.models.incident import Incident
 from alerts.models.rule import Rule
 from breakers.models import Breaker
 from breakers.models.fields import MomentField
@@ -18,7 +19,10 @@ class Alert(models.Model):
     # The change number of the last change to this row, of the whole board's one sequence.
     version = models.BigIntegerField(default=0, db_index=True)
 
-    # The subject as it was when the alert began. Null breaker: it was deleted since.
+    # What it is about: `breaker`, `service`, `destination` or `board`, and its id.
+    subject_kind = models.CharField(max_length=12, default="breaker")
+    subject_id = models.CharField(max_length=40, default="")
+    # The subject as it was when the alert began. Null breaker: it was deleted since, or the subject is none.
     breaker = models.ForeignKey(Breaker, models.SET_NULL, null=True, related_name="alerts")
     service = models.CharField(max_length=NAME_LENGTH)
     breaker_name = models.CharField(max_length=NAME_LENGTH)
@@ -35,23 +39,32 @@ class Alert(models.Model):
     acknowledged_by = models.CharField(max_length=NAME_LENGTH, null=True)
     acknowledged_at = MomentField(null=True)
     acknowledged_comment = models.TextField(default="")
+    # Whether only some of the instances were open then: when all are, it got worse.
+    acknowledged_partly = models.BooleanField(default=False)
     # Since when the condition is false; null: it is true, or the alert is resolved.
     recovering_since = MomentField(null=True)
     # When the clock alone decides (the end of `for` or of the hold); null: an event does.
     check_at = MomentField(null=True)
     # Null: live.
     resolved_at = MomentField(null=True)
+    # Null: it is no opening, and its breaker was in no incident.
+    incident = models.ForeignKey(Incident, models.SET_NULL, null=True, related_name="members")
+    # A person put it there, or took it out of another: the machine leaves it where it is.
+    placed_by_hand = models.BooleanField(default=False)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["rule", "breaker"], condition=models.Q(resolved_at=None), name="one_live_alert_a_subject"
+                fields=["rule", "subject_kind", "subject_id"],
+                condition=models.Q(resolved_at=None),
+                name="one_live_alert_a_subject",
             )
         ]
         indexes = [
             models.Index(fields=["check_at"], name="alerts_to_check", condition=models.Q(check_at__isnull=False)),
             models.Index(fields=["status", "id"], name="alerts_by_status"),
             models.Index(fields=["breaker", "id"], name="alerts_of_a_breaker"),
+            models.Index(fields=["rule", "subject_id"], name="alerts_live", condition=models.Q(resolved_at=None)),
         ]
 
     def __str__(self) -> str:

@@ -48,6 +48,10 @@ class Breaker(models.Model):
     wanted_until = MomentField(null=True)
     wanted_by = models.CharField(max_length=NAME_LENGTH, null=True)
 
+    # Marks of those above, written by `marking.py` alone: the incident it is in, and until when its alerts are silenced.
+    incident = models.CharField(max_length=40, null=True)
+    silenced_until = MomentField(null=True)
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["service", "name"], name="one_breaker_a_name")]
 

@@ -27,7 +27,7 @@ STRIP_S = 15 * 60
 _COLUMNS = (
     "b.id, b.version, s.name, b.name, b.dependency, b.state, b.reported_state, b.since, b.headline, b.instances{t}, "
     "b.wanted_action, b.wanted_until, b.wanted_by, b.calls_1m, b.failures_1m, b.rejected_1m, b.config{t}, b.next_probe_at, "
-    "b.last_error_type, b.last_event_at, b.strip{t}, b.labels{t}, b.silence_due_at"
+    "b.last_error_type, b.last_event_at, b.strip{t}, b.labels{t}, b.silence_due_at, b.incident, b.silenced_until"
 )
 
 
@@ -130,8 +130,9 @@ def _card(row: Any, silenced: tuple[dict[str, int], int] | None, now: int) -> Ca
         last_error_type=row[18],
         last_event_at=rfc3339(row[19]),
         strip_15m=_spans(strip, now),
-        incident=None,
+        incident=row[23],
         labels=_decode_labels(row[21]),
+        silenced_until=rfc3339(row[24]),
     )
 
 

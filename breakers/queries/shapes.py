@@ -50,6 +50,8 @@ class Card(msgspec.Struct, frozen=True):
     strip_15m: list[Span]
     incident: str | None
     labels: dict[str, str]
+    # Until when its alerts are told to nobody; null: they are told.
+    silenced_until: str | None = None
 
 
 class InstanceView(msgspec.Struct, frozen=True):
@@ -241,6 +243,22 @@ class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
     redaction: RedactionView
     earlier_secret_until: str | None
     keys: list[KeyView] | None
+
+
+class AnnotationView(msgspec.Struct, frozen=True):
+    """A mark on the timelines. `until` null: a moment. A name that is null: any."""
+
+    id: str
+    kind: str
+    title: str
+    at: str
+    until: str | None
+    service: str | None
+    breaker: str | None
+    dependency: str | None
+    url: str | None
+    created_by: str
+    created_at: str
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -24,12 +24,17 @@ def alerts(request: HttpRequest) -> HttpResponse:
     counts = queries.open_count()
     context = {
         "tab": tab,
-        "tabs": [(name, counts.get(name)) for name in TABS],
+        "tabs": tabs(counts),
         "alerts": page.items,
         "next": page.next,
         "destinations": queries.destinations(),
     }
     return render(request, "alerts.html", context)
+
+
+def tabs(counts: dict[str, int]) -> list[tuple[str, int | None]]:
+    """The tabs of the alerts' pages, with how many there are."""
+    return [(name, counts.get(name)) for name in TABS]
 
 
 @for_viewers

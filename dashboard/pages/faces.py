@@ -65,6 +65,8 @@ class Face:
     numbers: tuple[Number, Number, Number]
     strip: tuple[Bar, ...]
     strip_label: str
+    # "silenced until 14:00"; empty: its alerts are told.
+    silenced: str = ""
 
 
 BLANK = Face("", 0, "unknown", "", Second(""), "", "", "", "", (Number("", ""),) * 3, (), "")
@@ -85,6 +87,7 @@ def face(card: Card, now: datetime) -> Face:
         numbers=(_failing(card), _load(card), _copies(card)),
         strip=strip(card.strip_15m, now),
         strip_label=_strip_label(card.strip_15m),
+        silenced=f"silenced until {clock(moment(card.silenced_until))}" if card.silenced_until else "",
     )
 
 

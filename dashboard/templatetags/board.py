@@ -13,6 +13,7 @@ from django.template.context import Context
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from dashboard.charts import lanes
 from dashboard.pages import said, sources, words
 
 register = template.Library()
@@ -59,9 +60,41 @@ def lasting(start: str | datetime, end: str | datetime) -> str:
 
 
 @register.filter
+def lasted(seconds: float | None) -> str:
+    """How long something took, exactly where it was short; a dash where it did not."""
+    return words.DASH if seconds is None else lanes.lasted(seconds)
+
+
+@register.filter
+def open_minutes(seconds: float) -> str:
+    """A sum of times, in minutes as budgets count them: `0.4 min`, `12 min`."""
+    return f"{words.short(seconds / 60) if seconds < 600 else words.whole(seconds / 60)} min"
+
+
+@register.filter
 def as_json(value: object) -> str:
     """A value of the audit trail, as JSON."""
     return json.dumps(value, ensure_ascii=False, indent=1, default=str)
+
+
+@register.filter
+def lookup(table: dict[str, str], key: str) -> str:
+    """What a table has for a key; the key itself, shortened, where that is gone."""
+    return table.get(key, f"{key[:8]}… (gone)")
+
+
+@register.filter
+def lasting_s(seconds: float) -> str:
+    """So many seconds, in words."""
+    return words.age(seconds)
+
+
+@register.filter
+def matcher_words(matchers: dict[str, Any]) -> str:
+    """A route's matchers as a sentence: service pay*, label team payments."""
+    labels = matchers.get("labels", {})
+    told = [f"{name} {text}" for name, text in matchers.items() if name != "labels"]
+    return ", ".join([*told, *(f"label {name} {text}" for name, text in labels.items())]) or "all"
 
 
 @register.filter

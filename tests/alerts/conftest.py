@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from alerts import evaluating, notifying, outbox
-from alerts.models import Alert, AlertLog, Notification
+from alerts import evaluating, notifying, outbox, ruling
+from alerts.models import Alert, AlertLog, Notification, Rule
 from breakers import nudging
 from breakers.models import Breaker, Service, Transition
 from tests.alerts.receiver import Receiver, receiver
@@ -42,7 +42,8 @@ class Scenario:
         service, _, name = path.partition("/")
         row, _ = Service.objects.get_or_create(name=service, defaults={"created_at": self.now})
         defaults = {
-            "dependency": "tracking-api",
+            # delivery-tracking calls tracking-api; each other one calls something else.
+            "dependency": f"{name.removeprefix('delivery-')}-api",
             "labels": {"team": "logistics"},
             "created_at": self.now,
             "since": self.now,
@@ -85,6 +86,11 @@ class Scenario:
             if self._tries() == last:
                 return last - before
 
+    def tried(self) -> "Scenario":
+        """A worker has tried to send what is due, and can't say how it went."""
+        Notification.objects.filter(state="due", attempt=0).update(attempt=1)
+        return self
+
     def _tries(self) -> int:
         return sum(Notification.objects.values_list("attempt", flat=True))
 
@@ -108,8 +114,17 @@ def board(transactional_db: None) -> None:
 
 @pytest.fixture
 def scenario() -> Scenario:
-    """A story that begins."""
+    """A story that begins. Openings alone raise alerts, until other rules are switched on."""
+    ruling.forget()
+    Rule.objects.exclude(name="opened").update(enabled=False)
     return Scenario()
+
+
+def rules(*names: str) -> None:
+    """These built-in rules are on, and no others."""
+    Rule.objects.update(enabled=False)
+    assert Rule.objects.filter(name__in=names, builtin=True).update(enabled=True) == len(names)
+    ruling.forget()
 
 
 @pytest.fixture

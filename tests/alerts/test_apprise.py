@@ -59,6 +59,7 @@ def test_by_json_firing_and_resolved(scenario: Scenario, hook: Receiver, setting
     settings.ALERT_URLS = (f"json://127.0.0.1:{hook.port}/s3cret",)
     settings.SITE_URL = "https://board.example.org"
     scenario.at("10:00").then("open")
+    scenario.delivers()
     scenario.at("10:01").then("closed")
     scenario.at("10:02").sweeps()
     scenario.delivers()
@@ -94,7 +95,7 @@ def test_by_mail(scenario: Scenario, letterbox: tuple[Letterbox, int], settings:
     assert letter["Subject"].startswith("Firing: <b>pay</b>Bcc: eve@example.org opened in orders")
     text = letter.get_payload(decode=True)
     assert isinstance(text, bytes)
-    assert text.startswith(b"Dependency: tracking-api")
+    assert text.startswith(b"Dependency: <b>pay</b>Bcc: eve@example.org-api\r\nSeverity: critical")
     assert Notification.objects.get().state == "sent"
 
 

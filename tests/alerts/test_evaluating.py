@@ -6,11 +6,11 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from pytest_django.fixtures import Settings
 
-from alerts import evaluating, queries
-from alerts.models import Alert, Destination, Notification, Rule
+from alerts import evaluating, queries, raising, ruling
+from alerts.models import Alert, Destination, Incident, Notification, Rule
 from alerts.signals import alerts_changed
 from breakers.models import Board, Outage, Transition
-from tests.alerts.conftest import Scenario, clock
+from tests.alerts.conftest import Scenario, clock, rules
 
 pytestmark = [pytest.mark.storage, pytest.mark.usefixtures("board")]
 
@@ -22,7 +22,7 @@ def _destinations(settings: Settings) -> None:
 
 def test_an_outage_from_its_first_second_to_its_resolution(scenario: Scenario) -> None:
     scenario.at("10:00").then("open")
-    scenario.at("10:00:30").then("half_open")
+    scenario.tried().at("10:00:30").then("half_open")
     scenario.at("10:00:31").then("open")
     scenario.at("10:02").then("half_open")
     scenario.at("10:02:01").then("closed")
@@ -40,7 +40,7 @@ def test_an_outage_from_its_first_second_to_its_resolution(scenario: Scenario) -
 
 def test_a_flapping_breaker_notifies_once(scenario: Scenario) -> None:
     scenario.at("10:00").then("open")
-    scenario.at("10:00:20").then("closed")
+    scenario.tried().at("10:00:20").then("closed")
     scenario.at("10:00:50").then("open")
     scenario.at("10:01:00").then("closed")
     scenario.at("10:01:40").then("open")
@@ -81,7 +81,7 @@ def test_silence_resolves_nothing(scenario: Scenario) -> None:
 
 def test_a_recovery_that_does_not_stay_closed_begins_anew(scenario: Scenario) -> None:
     scenario.at("10:00").then("open")
-    scenario.at("10:01").then("closed")
+    scenario.tried().at("10:01").then("closed")
     scenario.at("10:01:30").then("stale")
     scenario.at("10:10").sweeps()
     assert scenario.alert().status == "firing"
@@ -142,7 +142,7 @@ def test_the_alert_its_notifications_and_the_mark_are_one_transaction(
         raise RuntimeError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr(evaluating.outbox, "owe", fails)
+        patch.setattr(raising.outbox, "write", fails)
         evaluating.evaluate(scenario.now)
     assert (Alert.objects.count(), Notification.objects.count()) == (0, 0)
     assert Transition.objects.get(pk=row.pk).evaluated_at is None
@@ -155,14 +155,14 @@ def test_a_transition_that_cannot_be_evaluated_holds_up_no_other(
 ) -> None:
     for number in range(6):
         scenario.at("10:00").goes("open", f"orders/breaker-{number}")
-    real = evaluating.wording.opened
+    real = raising.wording.opened
 
     def opened(name: str, *rest: object) -> str:
         if name == "breaker-3":
             raise ValueError(name)
         return real(name, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(evaluating.wording, "opened", opened)
+    monkeypatch.setattr(raising.wording, "opened", opened)
     evaluating.evaluate(scenario.now)
     assert sorted(row.breaker_name[-1] for row in Alert.objects.all()) == ["0", "1", "2", "4", "5"]
     assert Transition.objects.filter(evaluated_at=None).count() == 1
@@ -178,11 +178,12 @@ def test_one_live_alert_a_breaker_is_held_by_the_database(scenario: Scenario) ->
 
 def test_many_breakers_in_few_transactions(scenario: Scenario, nudges: list[tuple[object, ...]]) -> None:
     for number in range(120):
-        scenario.at("10:00").goes("open", f"orders/breaker-{number}")
+        scenario.at("10:00").breaker(f"orders/breaker-{number}", dependency="tracking-api")
+        scenario.goes("open", f"orders/breaker-{number}")
     evaluating.evaluate(scenario.now)
-    assert Alert.objects.count() == 120
+    assert (Alert.objects.count(), Incident.objects.count()) == (120, 1)
     assert len(set(Alert.objects.values_list("version", flat=True))) == 3
-    assert [nudge[0] for nudge in nudges] == ["alerts.tasks.deliver"] * 120
+    assert nudges == [("alerts.tasks.deliver", Notification.objects.get(state="due").pk)], "one incident, one page"
 
 
 def test_four_workers_at_once_raise_one_alert(scenario: Scenario) -> None:
@@ -245,11 +246,12 @@ def test_what_no_transition_told_is_found_by_the_sweep(scenario: Scenario) -> No
 
 def test_a_rule_that_is_off_raises_nothing(scenario: Scenario) -> None:
     Rule.objects.update(enabled=False)
+    ruling.forget()
     scenario.at("10:00").then("open")
     Outage.objects.create(breaker=scenario.breaker(), started_at=scenario.now)
     scenario.at("10:01").sweeps()
     assert not Alert.objects.exists()
-    Rule.objects.update(enabled=True)
+    rules("opened")
     scenario.at("10:02").sweeps()
     assert scenario.log() == ["10:02:00 firing"]
 

@@ -54,9 +54,9 @@ def test_the_webhook_of_the_contract(scenario: Scenario, hook: Receiver, setting
             "detected_at": "2026-11-23T10:00:00Z",
             "acknowledged_by": None,
             "resolved_at": None,
-            "incident": None,
+            "incident": str(alert.incident_id),
         },
-        "incident": None,
+        "incident": {"id": str(alert.incident_id), "members_count": 1},
         "summary": "delivery-tracking opened in orders (3 of 10 instances)",
         "url": f"https://board.example.org/alerts/{alert.pk}",
     }

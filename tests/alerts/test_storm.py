@@ -46,7 +46,7 @@ def test_people_get_ten_and_then_a_digest(scenario: Scenario, phone: Receiver) -
     scenario.delivers()
     assert len(titles(phone)) == 11
     told = json.loads(phone.requests[-1].body)
-    assert told["title"] == "Storm: 30 more alerts in a minute (30 critical), most of them on tracking-api"
+    assert told["title"] == "Storm: 30 more alerts in a minute (30 critical), most of them on breaker-010-api"
     lines = told["message"].splitlines()
     assert lines[:2] == [
         "opened: breaker-010 opened in orders (3 of 10 instances)",

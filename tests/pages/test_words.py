@@ -134,7 +134,7 @@ def as_told(shown: Any) -> dict[str, Any]:
     return {
         **{
             name: getattr(shown, name)
-            for name in ("id", "version", "state", "word", "name", "service", "dependency", "error")
+            for name in ("id", "version", "state", "word", "name", "service", "dependency", "error", "silenced")
         },
         "second": second(shown.second),
         "numbers": [{"value": number.value, "caption": number.caption} for number in shown.numbers],
@@ -215,6 +215,7 @@ def a_card(dice: random.Random, strip: list[Span] | None = None) -> Card:
         strip_15m=spans if strip is None else strip,
         incident=None,
         labels={},
+        silenced_until=dice.choice([None, ago(dice)]),
     )
 
 

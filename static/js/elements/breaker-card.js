@@ -44,6 +44,8 @@ export class BreakerCard extends HTMLElement {
     set(this, "data-id", shown.id)
     set(this, "data-state", shown.state)
     set(this, "data-version", shown.version)
+    if (shown.silenced) set(this, "data-silenced", shown.silenced)
+    else this.removeAttribute("data-silenced")
     set(parts.glyph, "href", `#g-${shown.state}`)
     write(parts.word, shown.word)
     write(parts.before, shown.second.before)

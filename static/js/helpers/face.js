@@ -22,6 +22,7 @@ export const face = (card, now) => ({
   numbers: [failing(card), load(card), copies(card)],
   strip: strip(card.strip_15m, now),
   stripLabel: stripLabel(card.strip_15m),
+  silenced: card.silenced_until ? `silenced until ${clock(card.silenced_until)}` : "",
 })
 
 /** The line beside the state's word: two texts, and between them the age of a moment (or none). */

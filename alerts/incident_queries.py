@@ -1,0 +1,146 @@
+"""Reads of incidents, each named after the screen or job that reads it. Nothing here writes."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import Q
+
+from alerts.domain.lifecycle import Status, shown
+from alerts.domain.wording import plain
+from alerts.models import Alert, Incident, IncidentLog
+from alerts.models.rule import OPENED
+from alerts.shapes import IncidentView, MemberView, Subject, Suspected, moment, moment_or_none
+from breakers.errors import Invalid, NotFound
+from breakers.models import Transition
+from breakers.queries.shapes import Page
+
+STATUSES = (Status.FIRING, Status.ACKNOWLEDGED, Status.RESOLVED)
+MOST = 200
+
+
+def incidents_page(statuses: Sequence[str] = (), *, limit: int = 50, cursor: str | None = None) -> Page:
+    """Incidents, newest first; empty means all. Items are IncidentView. Errors: Invalid (statuses, cursor)."""
+    rows = Incident.objects.filter(merged_into=None)
+    if statuses:
+        rows = rows.filter(_in_status(statuses))
+    if cursor:
+        if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+            raise Invalid(("cursor", f"'{cursor[:40]}' is no cursor of this list"))
+        rows = rows.filter(pk__lt=int(cursor))
+    limit = min(max(limit, 1), MOST)
+    found = list(rows.order_by("-pk")[: limit + 1])
+    following = str(found[limit - 1].pk) if len(found) > limit else None
+    return Page(list(_views(found[:limit])), following)
+
+
+def incident(incident_id: str) -> IncidentView:
+    """One incident. Errors: NotFound for an unknown id in any spelling."""
+    return _views([row_of(incident_id)])[0]
+
+
+def row_of(incident_id: str) -> Incident:
+    """The row itself, for those who change it. Errors: NotFound for an unknown id in any spelling."""
+    known = incident_id.isascii() and incident_id.isdigit() and len(incident_id) <= 18
+    row = (
+        Incident.objects.filter(pk=int(incident_id)).first() if known and incident_id == str(int(incident_id)) else None
+    )
+    if row is None:
+        raise NotFound(f"no incident '{incident_id[:40]}'")
+    return row
+
+
+def last_resolved() -> IncidentView | None:
+    """The one that ended last."""
+    row = Incident.objects.filter(merged_into=None, resolved_at__isnull=False).order_by("-resolved_at").first()
+    return _views([row])[0] if row else None
+
+
+def history(incident_id: str) -> list[tuple[str, str, str]]:
+    """(at, who, what), oldest first. Errors: NotFound."""
+    rows = IncidentLog.objects.filter(incident=row_of(incident_id)).order_by("id")
+    return [(moment(row.at), row.who, row.what) for row in rows]
+
+
+def lanes(view: IncidentView, now: datetime) -> dict[str, list[tuple[str, datetime, datetime]]]:
+    """{alert: the spans of its breaker's headline (state, from, to)} from the incident's start to its end, or now."""
+    start = min(datetime.fromisoformat(each.opened_at) for each in view.members)
+    end = datetime.fromisoformat(view.resolved_at) if view.resolved_at else now
+    ids = {int(each.breaker.id): each.alert for each in view.members if each.breaker}
+    marks: dict[int, list[tuple[datetime, str]]] = defaultdict(list)
+    rows = Transition.objects.filter(breaker__in=ids, instance_name=None, at__gte=start, at__lte=end).order_by(
+        "at", "id"
+    )
+    for breaker, at, state in rows.values_list("breaker", "at", "to_state"):
+        marks[breaker].append((at, state))
+    found = {}
+    for breaker, alert in ids.items():
+        steps = marks[breaker]
+        ends = [at for at, _ in steps[1:]] + [end]
+        found[alert] = [(state, at, to) for (at, state), to in zip(steps, ends, strict=True)] if steps else []
+    return found
+
+
+def title_of(row: Incident, members: int) -> str:
+    """payments-db: 14 breakers"""
+    return f"{plain(row.cause) or 'no suspect'}: {members} breaker{'s' * (members != 1)}"
+
+
+def _views(rows: Sequence[Incident]) -> list[IncidentView]:
+    """Two queries, however many rows."""
+    members: dict[int, list[Alert]] = defaultdict(list)
+    alerts = Alert.objects.filter(incident__in=rows, rule__kind=OPENED).order_by("started_at", "pk")
+    for alert in alerts:
+        members[alert.incident_id or 0].append(alert)
+    return [_view(row, members[row.pk]) for row in rows]
+
+
+def _view(row: Incident, members: list[Alert]) -> IncidentView:
+    status = Status.RESOLVED if row.resolved_at else Status.ACKNOWLEDGED if row.acknowledged_at else Status.FIRING
+    services = sorted({each.service for each in members})
+    where = f" in {len(services)} services" if len(services) > 1 else ""
+    return IncidentView(
+        id=str(row.pk),
+        version=row.version,
+        status=status,
+        title=f"{title_of(row, len(members))}{where}",
+        started_at=moment(row.started_at),
+        resolved_at=moment_or_none(row.resolved_at),
+        suspect=Suspected(row.cause or None, row.confidence, row.reasons),
+        members=[
+            MemberView(
+                str(each.pk),
+                shown(Status(each.status), each.acknowledged_at is not None),
+                each.service,
+                None if each.breaker_id is None else Subject(str(each.breaker_id), each.service, each.breaker_name),
+                each.dependency,
+                moment(each.started_at),
+                moment_or_none(each.resolved_at),
+            )
+            for each in members
+        ],
+        members_count=len(members),
+        open_count=sum(each.resolved_at is None and each.recovering_since is None for each in members),
+        services=services,
+        refuted=row.refuted,
+        by_hand=row.by_hand,
+        acknowledged_by=row.acknowledged_by,
+        acknowledged_at=moment_or_none(row.acknowledged_at),
+        acknowledged_comment=row.acknowledged_comment,
+        merged_into=None if row.merged_into_id is None else str(row.merged_into_id),
+    )
+
+
+def _in_status(statuses: Sequence[str]) -> Q:
+    conditions = Q()
+    for status in statuses:
+        match status:
+            case Status.FIRING:
+                conditions |= Q(resolved_at=None, acknowledged_at=None)
+            case Status.ACKNOWLEDGED:
+                conditions |= Q(resolved_at=None, acknowledged_at__isnull=False)
+            case Status.RESOLVED:
+                conditions |= Q(resolved_at__isnull=False)
+            case _:
+                raise Invalid(("status", f"unknown status '{status[:40]}'; expected one of {', '.join(STATUSES)}"))
+    return conditions

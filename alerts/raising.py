@@ -1,0 +1,304 @@
+"""Raising: one transaction's work on alerts: what changed, to be written, placed in incidents, told and announced together.
+
+Alerts are kept in memory until `close()`, so that five thousand openings cost few statements.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from alerts import grouping, outbox, queries, ruling, telling
+from alerts.destinations import environment
+from alerts.destinations.base import Notice
+from alerts.domain import wording
+from alerts.domain.lifecycle import Hold, Life, Status, Step, on_clock, on_condition, on_headline
+from alerts.domain.matching import Subject, labels_of
+from alerts.domain.rules import Finding, Rule, applying
+from alerts.domain.rules.shapes import SEVERITIES
+from alerts.models import Alert, AlertLog, Destination
+from alerts.models.rule import OPENED
+from alerts.signals import alerts_changed
+from breakers import bulk, marking, nudging
+from breakers.models import Breaker
+from breakers.signals import Changes, breakers_changed
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an alert is about."""
+
+    kind: str
+    id: str
+    subject: Subject
+    labels: dict[str, str]
+    breaker: Breaker | None = None
+
+
+def target_of(breaker: Breaker) -> Target:
+    """A breaker as a subject."""
+    subject = Subject(breaker.service.name, breaker.dependency, breaker.name, labels_of(breaker.labels))
+    return Target("breaker", str(breaker.pk), subject, breaker.labels, breaker)
+
+
+class Round:
+    """One transaction's work. Only inside `bulk.writing()`; nothing is written before `close()`."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.book = ruling.current()
+        self.on: list[Destination] = environment.sync(now)
+        self.tells: list[telling.Tell] = []
+        self._reminders: list[tuple[Alert, str]] = []
+        self.incidents = grouping.Groups(now)
+        # {(subject kind, subject id): {rule: its live alert}}
+        self._live: dict[tuple[str, str], dict[int, Alert]] = {}
+        # By identity: a new one has no key yet.
+        self._written: dict[int, Alert] = {}
+        self._logs: list[AlertLog] = []
+        self._gone: list[Alert] = []
+        self._version = 0
+
+    def load(self, subject_kind: str, ids: Iterable[str], kinds: Sequence[str] = (OPENED,)) -> None:
+        """The live alerts of these subjects."""
+        rows = Alert.objects.filter(
+            subject_kind=subject_kind, subject_id__in=list(ids), rule__kind__in=kinds, resolved_at=None
+        )
+        self.take(rows.select_related("incident"))
+
+    def take(self, alerts: Iterable[Alert]) -> None:
+        """Live alerts that are at hand."""
+        for alert in alerts:
+            alert.rule = self.book.rows[alert.rule_id]
+            self._live.setdefault((alert.subject_kind, alert.subject_id), {})[alert.rule_id] = alert
+
+    def live_of(self, target: Target) -> dict[int, Alert]:
+        """{rule: its live alert} of a subject."""
+        return dict(self._live.get((target.kind, target.id), {}))
+
+    def pass_time(self, alert: Alert, until: datetime) -> None:
+        """Let the clock decide first, so that lateness of ours changes nothing in what becomes of an alert."""
+        life = _life(alert)
+        step = on_clock(life, until) if life else None
+        if step:
+            waited = alert.rule.keep_s if step.to == Status.RESOLVED else alert.rule.for_s
+            self._take(alert, step, {"waited_s": waited})
+
+    def pass_all(self, until: datetime) -> None:
+        """Let the clock decide everything that is at hand."""
+        for alert in [each for some in self._live.values() for each in some.values()]:
+            self.pass_time(alert, until)
+
+    def headline(self, target: Target, state: str, at: datetime, seen_at: datetime, why: dict[str, Any]) -> None:
+        """A breaker's headline is in this state since `at`; `seen_at`: when we stored that."""
+        for alert in self.live_of(target).values():
+            self.pass_time(alert, seen_at)
+        live = self.live_of(target)
+        speaking = [rule.id for rule in applying(self.book.by_kind.get(OPENED, ()), target.subject)]
+        instances = target.breaker.instances if target.breaker else {}
+        for rule_id in dict.fromkeys([*live, *speaking]):
+            row, known = self.book.rows[rule_id], live.get(rule_id)
+            step = on_headline(_life(known), state, seen_at, Hold(row.for_s, row.keep_s))
+            if step is None:
+                continue
+            alert = known or self._begun(rule_id, target, at, seen_at)
+            if known is None:
+                alert.summary = wording.opened(alert.breaker_name, alert.service, instances)
+            self._take(alert, step, {**why, "state": state, "instances": instances})
+
+    def found(self, target: Target, rule: Rule, finding: Finding) -> None:
+        """A rule looked at a subject."""
+        alert = self.live_of(target).get(rule.id)
+        if alert is not None and (finding.met or alert.status != Status.PENDING):
+            if finding.met and alert.status == Status.PENDING:
+                alert.summary = finding.summary[:500]
+            self.pass_time(alert, self.now)
+            alert = self.live_of(target).get(rule.id)
+        if finding.met is None:
+            return
+        step = on_condition(_life(alert), finding.met, self.now, Hold(rule.for_s, rule.keep_s))
+        severity = finding.severity or rule.severity
+        if step is not None:
+            if alert is None:
+                alert = self._begun(rule.id, target, finding.since or self.now, self.now)
+                alert.severity = severity
+            if finding.met:
+                alert.summary = finding.summary[:500]
+            self._take(alert, step, dict(finding.evidence))
+            if not rule.keep_s and alert.status == Status.RECOVERING:
+                self.pass_time(alert, self.now)
+        elif alert is not None and finding.met and SEVERITIES.index(severity) > SEVERITIES.index(alert.severity):
+            alert.summary = finding.summary[:500]
+            self.worsen(alert, f"severity rose from {alert.severity} to {severity}", severity)
+
+    def worsen(self, alert: Alert, why: str, severity: str = "") -> None:
+        """It got worse: an acknowledgement is undone, and it is told."""
+        alert.severity = severity or alert.severity
+        self.unacknowledge(alert, f"rule:{alert.rule.name}", {"worse": why})
+        self.tells.append(telling.Tell(alert, "update", worse=True))
+
+    def tell_at_last(self, alert: Alert) -> None:
+        """What held it back is over, and it is still so: to those who were not told."""
+        self.tells.append(telling.Tell(alert, "opened", held_back=True))
+        self.write(alert)
+
+    def tell_again(self, alert: Alert) -> None:
+        """It is still so, and nobody has it in hand any more."""
+        self.tells.append(telling.Tell(alert, "repeat"))
+
+    def was_open(
+        self, target: Target, at: datetime, ended_at: datetime, seen_at: datetime, why: dict[str, Any]
+    ) -> None:
+        """An outage that was over before we knew of it: an alert that is resolved from the start."""
+        for rule in applying(self.book.by_kind.get(OPENED, ()), target.subject):
+            alert = self._made(rule.id, target, at, seen_at)
+            said = wording.was_open(alert.breaker_name, alert.service, at, ended_at)
+            alert.summary = f"{said} (reported late)"
+            alert.status, alert.trips, alert.resolved_at = Status.RESOLVED, 1, ended_at
+            self.write(alert)
+            self.log(alert, seen_at, None, f"rule:{rule.name}", why)
+            self.tells.append(telling.Tell(alert, "opened"))
+
+    def remind(self, alert: Alert, said: str) -> None:
+        """Say something by an alert that is hushed, to all who would hear of it."""
+        self._reminders.append((alert, said))
+        self.write(alert)
+
+    def unacknowledge(self, alert: Alert, who: str, evidence: dict[str, Any]) -> None:
+        """Nobody has it in hand any more, and the log says why."""
+        before = alert.status
+        alert.acknowledged_by, alert.acknowledged_at, alert.acknowledged_comment = None, None, ""
+        if alert.status == Status.ACKNOWLEDGED:
+            alert.status = Status.FIRING
+        self.write(alert)
+        self.log(alert, self.now, before, who, evidence)
+
+    def write(self, alert: Alert) -> None:
+        """It changed."""
+        alert.version = self.version
+        self._written[id(alert)] = alert
+
+    def adopt(self, alert: Alert) -> None:
+        """An alert of another incident changes with this one. One that is at hand already is changed where it is."""
+        if any(each.pk == alert.pk for each in self._written.values()):
+            return
+        held = self._live.get((alert.subject_kind, alert.subject_id), {}).get(alert.rule_id)
+        if held is not None and held.pk == alert.pk:
+            held.incident = alert.incident
+            alert = held
+        self.write(alert)
+
+    def log(self, alert: Alert, at: datetime, before: str | None, who: str, evidence: dict[str, Any]) -> None:
+        """One line of its history."""
+        self._logs.append(
+            AlertLog(alert=alert, at=at, from_status=before, to_status=alert.status, who=who, evidence=evidence)
+        )
+
+    @property
+    def written(self) -> list[Alert]:
+        """What changed, in the order of its first change."""
+        return list(self._written.values())
+
+    @property
+    def version(self) -> int:
+        """The change number of this transaction, taken at its first change."""
+        self._version = self._version or bulk.next_version()
+        return self._version
+
+    def notice(self, alert: Alert, kind: str, summary: str = "") -> Notice:
+        """What a message of this kind says."""
+        members = self.incidents.members_of(alert)
+        url = f"{settings.SITE_URL}/alerts/{alert.pk}"
+        return Notice(kind, queries.shaped(alert, []), summary or alert.summary, url, self.now, members)
+
+    def close(self) -> None:
+        """Write everything down, and announce it after the commit."""
+        openings = [each for each in self.written if each.rule.kind == OPENED and each.incident_id is None]
+        self.incidents.place(self, [each for each in openings if each.status != Status.PENDING])
+        self._save()
+        ids = telling.close(self) if self.tells or self.incidents.changed else []
+        for alert, said in self._reminders:
+            ids += telling.remind(self, alert, said)
+        marks = self.incidents.save(self)
+        if marks:
+            marking.incidents(marks, self.version)
+        if not self._version:
+            return
+        version, changed, marked = self._version, frozenset(each.pk for each in self.written), frozenset(marks)
+
+        def after() -> None:
+            if changed:
+                alerts_changed.send_robust(sender=Alert, version=version, ids=changed)
+            if marked:
+                breakers_changed.send_robust(sender=None, changes=Changes(version, marked))
+            for notification_id in ids:
+                nudging.nudge("alerts.tasks.deliver", notification_id)
+
+        bulk.after_commit(after)
+
+    def _begun(self, rule_id: int, target: Target, at: datetime, seen_at: datetime) -> Alert:
+        alert = self._made(rule_id, target, at, seen_at)
+        self._live.setdefault((target.kind, target.id), {})[rule_id] = alert
+        return alert
+
+    def _made(self, rule_id: int, target: Target, at: datetime, seen_at: datetime) -> Alert:
+        row = self.book.rows[rule_id]
+        return Alert(
+            rule=row,
+            severity=row.severity,
+            subject_kind=target.kind,
+            subject_id=target.id,
+            breaker=target.breaker,
+            service=target.subject.service,
+            breaker_name=target.subject.breaker,
+            dependency=target.subject.dependency,
+            labels=target.labels,
+            started_at=at,
+            detected_at=seen_at,
+            trips=0,
+        )
+
+    def _take(self, alert: Alert, step: Step, evidence: dict[str, Any]) -> None:
+        """Take the step, and note what is to be told for it."""
+        before = alert.status or None
+        live = self._live[alert.subject_kind, alert.subject_id]
+        if step.to is None:
+            del live[alert.rule_id]
+            self._written.pop(id(alert), None)
+            self._logs = [each for each in self._logs if each.alert is not alert]
+            if alert.pk:
+                self._gone.append(alert)
+            return
+        alert.status = step.to
+        alert.check_at = step.check_at
+        alert.recovering_since = step.at if step.to == Status.RECOVERING else None
+        alert.trips += step.tripped
+        self.write(alert)
+        if step.to == Status.RESOLVED:
+            alert.resolved_at = step.at
+            del live[alert.rule_id]
+        self.log(alert, step.at, before, f"rule:{alert.rule.name}", evidence)
+        if step.tell:
+            self.tells.append(telling.Tell(alert, step.tell))
+
+    def _save(self) -> None:
+        for alert in self._gone:
+            alert.delete()
+        new = [each for each in self.written if each.pk is None]
+        fresh = {id(each) for each in new}
+        # First what was there: one that ends here makes room for the next of its rule and subject.
+        for alert in self.written:
+            if id(alert) not in fresh:
+                alert.save()
+        Alert.objects.bulk_create(new, batch_size=outbox.BATCH)
+        for line in self._logs:
+            line.alert_id = line.alert.pk
+        AlertLog.objects.bulk_create(self._logs, batch_size=outbox.BATCH)
+
+
+def _life(alert: Alert | None) -> Life | None:
+    if alert is None:
+        return None
+    return Life(Status(alert.status), alert.acknowledged_at is not None, alert.check_at)

@@ -1,0 +1,266 @@
+"""Telling: what a round of changes owes to whom, and for what is not sent, why. Opening is told at once, only recovery waits."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from alerts import outbox, routing, silencing
+from alerts.destinations.base import Notice
+from alerts.domain import wording
+from alerts.domain.deciding import About, Decision, Hush, Last, Reason, weigh
+from alerts.domain.matching import Subject, labels_of
+from alerts.models import Alert, Destination, Incident, Route
+from alerts.models.rule import OPENED
+
+if TYPE_CHECKING:
+    from alerts.raising import Round
+
+PROBES_FAIL, FLAPPING, SILENT, NOTHING = "stuck open, probes fail", "flapping", "silent", "nothing from anyone"
+
+
+@dataclass(slots=True)
+class Tell:
+    """Something to tell of an alert. `held_back`: it was not told before, and what held it back is over."""
+
+    alert: Alert
+    kind: str
+    worse: bool = False
+    held_back: bool = False
+
+
+def close(round: "Round") -> list[int]:
+    """Write the notifications of the round; ids of those to be sent."""
+    teller = _Teller(round)
+    firing = [each for each in round.tells if each.kind != "resolved"]
+    for tell in firing:
+        teller.fires(tell)
+    ids = teller.flush()
+    for tell in round.tells:
+        if tell.kind == "resolved":
+            teller.resolves(tell.alert)
+    ids += teller.flush()
+    return ids + teller.updates()
+
+
+def remind(round: "Round", alert: Alert, said: str) -> list[int]:
+    """Say something by an alert that is hushed, to all who would hear of it; ids of what is to be sent."""
+    goes, notice = Decision(True, Reason.REPEAT), round.notice(alert, "repeat", said)
+    to = routing.owed_to(alert, round.on, round.now)
+    return outbox.write([outbox.Owed(alert, notice, destination, goes) for destination in to], round.now)
+
+
+def again(alert: Alert, notice: Notice, destination: Destination, now: datetime) -> list[int]:
+    """A reminder to one destination: it is hushed by what hushes an opening; the id of what is to be sent, if it is."""
+    incident, inhibited = alert.incident, ""
+    if alert.rule.kind == OPENED and incident is not None:
+        lead = incident.told.get(str(destination.pk))
+        inhibited = f"part of incident {incident.pk}" if lead is not None and lead != alert.pk else ""
+    elif alert.breaker_id is not None:
+        known = Alert.objects.filter(
+            rule__kind=OPENED, breaker=alert.breaker_id, resolved_at=None, incident__isnull=False
+        )
+        member = known.values_list("incident", flat=True).first()
+        inhibited = f"part of incident {member}" if member is not None else ""
+    about = About(notice.kind, subject_of(alert), inhibited_by=inhibited, acknowledged_by=alert.acknowledged_by)
+    decision = weigh(about, silencing.at_work(now), Last(on=destination.off_at is None), now)
+    return outbox.write([outbox.Owed(alert, notice, destination, decision)], now)
+
+
+class _Teller:
+    def __init__(self, round: "Round") -> None:
+        self._round = round
+        self._hushes: list[Hush] = silencing.at_work(round.now)
+        self._owed: list[outbox.Owed] = []
+        self._over: set[int] = set()
+        # Asked once: until the first route exists, all hear of everything.
+        self._everyone = None if Route.objects.exists() else routing.everyone(round.on)
+        fresh = [each.alert.breaker_id for each in round.tells if each.kind != "resolved"]
+        self._flapping = _breakers_with(FLAPPING, fresh)
+        self._incidents = _incidents_of(fresh, round)
+        self._nothing = (
+            any(each.alert.rule.kind == SILENT for each in round.tells)
+            and Alert.objects.filter(rule__kind=NOTHING, resolved_at=None).exclude(status="pending").exists()
+        )
+
+    def _owed_to(self, alert: Alert) -> list[Destination]:
+        """Who hears of it, but for a destination of its own failing."""
+        owed = self._everyone if self._everyone is not None else routing.owed_to(alert, self._round.on, self._round.now)
+        owed = routing.others(owed, alert)
+        if alert.subject_kind != "destination":
+            return owed
+        return [each for each in owed if str(each.pk) != alert.subject_id]
+
+    def flush(self) -> list[int]:
+        """Write what is owed so far."""
+        owed, self._owed = self._owed, []
+        return outbox.write(owed, self._round.now)
+
+    def fires(self, tell: Tell) -> None:
+        """To each destination, with its own reason."""
+        alert, round = tell.alert, self._round
+        known = {destination.pk for destination in outbox.told_of(alert)} if tell.held_back else set()
+        incident = self._incident(alert)
+        over = alert.resolved_at is not None
+        summary = _was_open(alert) if over else alert.summary
+        notice = round.notice(alert, tell.kind)
+        for destination in self._owed_to(alert):
+            if destination.pk in known:
+                continue
+            about = About(
+                tell.kind,
+                subject_of(alert),
+                inhibited_by=self._inhibited(tell, incident, destination),
+                acknowledged_by=alert.acknowledged_by,
+                worse=tell.worse,
+                held_back=tell.held_back,
+                ended_at=alert.resolved_at,
+                overtaken=over,
+            )
+            decision = weigh(about, self._hushes, Last(on=destination.off_at is None), round.now)
+            self._owed.append(outbox.Owed(alert, notice, destination, decision))
+            if decision.reason == Reason.OVERTAKEN:
+                both = round.notice(alert, "update", summary)
+                self._owed.append(outbox.Owed(alert, both, destination, Decision(True, Reason.OPENED)))
+            if incident is not None:
+                self._note(incident, alert, destination, decision)
+        if over:
+            self._over.add(id(alert))
+
+    def resolves(self, alert: Alert) -> None:
+        """To those who were told, and may yet be; to those who were not told in time, both in one."""
+        round = self._round
+        if id(alert) in self._over:
+            return
+        late = outbox.overtake(alert, round.now)
+        skipped = {destination.pk for destination in late}
+        goes = Decision(True, Reason.RESOLVED)
+        for destination in late:
+            self._owed.append(outbox.Owed(alert, round.notice(alert, "update", _was_open(alert)), destination, goes))
+        told = [destination for destination in outbox.told_of(alert) if destination.pk not in skipped]
+        if told:
+            notice = round.notice(alert, "resolved", _ended(alert))
+            self._owed += [outbox.Owed(alert, notice, destination, goes) for destination in told]
+        self._hand_on(alert)
+        if alert.rule.kind == FLAPPING:
+            rows = Alert.objects.filter(breaker=alert.breaker_id, rule__kind=OPENED, resolved_at=None, status="firing")
+            self._flapping.discard(alert.breaker_id or 0)
+            for row in rows.select_related("rule", "incident"):
+                round.write(row)
+                self.fires(Tell(row, "opened", held_back=True))
+
+    def updates(self) -> list[int]:
+        """Incidents whose update is due: one message to each destination that knows of them."""
+        round = self._round
+        due = [row for row in round.incidents.changed.values() if row.update_due_at and row.update_due_at <= round.now]
+        for row in due:
+            row.update_due_at = None
+            if row.resolved_at is None:
+                self._update(row)
+        return self.flush()
+
+    def _update(self, row: Incident) -> None:
+        round = self._round
+        members = list(
+            Alert.objects.filter(incident=row, rule__kind=OPENED)
+            .select_related("rule", "incident")
+            .order_by("started_at")
+        )
+        live = [each for each in members if each.resolved_at is None]
+        if not live:
+            return
+        open_now = sum(each.recovering_since is None for each in live)
+        services = len({each.service for each in members})
+        summary = wording.incident(row.cause, len(members), services, open_now, row.confidence)
+        by_id = {each.pk: each for each in live}
+        by_destination = {str(each.pk): each for each in Destination.objects.filter(pk__in=list(row.told))}
+        for destination_id, lead in list(row.told.items()):
+            destination = by_destination.get(destination_id)
+            if destination is None:
+                continue
+            alert = by_id.get(lead, live[0])
+            about = About("update", subject_of(alert), acknowledged_by=row.acknowledged_by)
+            decision = weigh(about, self._hushes, Last(on=destination.off_at is None), round.now)
+            self._owed.append(outbox.Owed(alert, round.notice(alert, "update", summary), destination, decision))
+            if decision.send:
+                row.told[destination_id] = alert.pk
+        row.updated_at = round.now
+
+    def _inhibited(self, tell: Tell, incident: Incident | None, destination: Destination) -> str:
+        alert = tell.alert
+        if alert.rule.kind == SILENT and self._nothing:
+            return "nothing is heard from anyone: that is told instead"
+        if alert.rule.kind == OPENED and alert.service == routing.OURSELVES:
+            return "it is a destination of ours: that is told through the others"
+        if alert.rule.kind == OPENED and alert.breaker_id in self._flapping and not tell.worse:
+            return "it flaps, and that was told"
+        if incident is None or tell.worse:
+            return ""
+        lead = incident.told.get(str(destination.pk))
+        return f"part of incident {incident.pk}" if lead is not None and lead != alert.pk else ""
+
+    def _incident(self, alert: Alert) -> Incident | None:
+        if alert.incident_id is not None:
+            return self._round.incidents.changed.get(alert.incident_id) or alert.incident
+        return self._incidents.get(alert.breaker_id or 0)
+
+    def _note(self, incident: Incident, alert: Alert, destination: Destination, decision: Decision) -> None:
+        """Who knows of the incident, and whether there is something for its next update."""
+        round = self._round
+        if decision.send and alert.rule.kind == OPENED and str(destination.pk) not in incident.told:
+            incident.told[str(destination.pk)] = alert.pk
+            round.incidents.changed[incident.pk] = incident
+        elif decision.reason == Reason.INHIBITED and alert.rule.kind in (OPENED, PROBES_FAIL):
+            round.incidents.news(incident)
+
+    def _hand_on(self, alert: Alert) -> None:
+        """The one by which the incident was told is over, and others are not: the next update speaks by one of those."""
+        incident = self._incident(alert) if alert.incident_id is not None else None
+        if incident is None or alert.pk not in incident.told.values():
+            return
+        if Alert.objects.filter(incident=incident, resolved_at=None).exclude(pk=alert.pk).exists():
+            self._round.incidents.news(incident)
+
+
+def subject_of(alert: Alert) -> Subject:
+    """An alert's subject, by the names it had when it began."""
+    return Subject(alert.service, alert.dependency, alert.breaker_name, labels_of(alert.labels))
+
+
+def _ended(alert: Alert) -> str:
+    if alert.subject_kind == "breaker" and alert.rule.kind == OPENED:
+        return wording.resolved(alert.breaker_name, alert.service, _lasted(alert), alert.trips)
+    return f"over after {wording.span(_lasted(alert))}: {alert.summary}"[:500]
+
+
+def _was_open(alert: Alert) -> str:
+    if alert.resolved_at is not None and alert.resolved_at <= alert.detected_at:
+        return alert.summary
+    ended = (alert.resolved_at or alert.started_at) - timedelta(seconds=alert.rule.keep_s)
+    return wording.was_open(
+        alert.breaker_name or alert.service, alert.service, alert.started_at, max(ended, alert.started_at)
+    )
+
+
+def _lasted(alert: Alert) -> timedelta:
+    ended = alert.resolved_at or alert.started_at
+    held: timedelta = ended - timedelta(seconds=alert.rule.keep_s) - alert.started_at
+    return held
+
+
+def _breakers_with(kind: str, breakers: Iterable[int | None]) -> set[int]:
+    ids = {each for each in breakers if each is not None}
+    rows = Alert.objects.filter(rule__kind=kind, breaker__in=ids, resolved_at=None).exclude(status="pending")
+    return {each for each in rows.values_list("breaker", flat=True) if each is not None} if ids else set()
+
+
+def _incidents_of(breakers: Iterable[int | None], round: "Round") -> dict[int, Incident]:
+    ids = {each for each in breakers if each is not None}
+    if not ids:
+        return {}
+    rows = Alert.objects.filter(rule__kind=OPENED, breaker__in=ids, resolved_at=None, incident__isnull=False)
+    found: dict[int, Incident] = {}
+    for row in rows.select_related("incident"):
+        if row.breaker_id is not None and row.incident is not None:
+            found[row.breaker_id] = round.incidents.changed.get(row.incident.pk, row.incident)
+    return found

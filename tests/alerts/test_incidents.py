@@ -1,0 +1,308 @@
+"""One incident for one cause: which openings belong together, who is told, and what people say about it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from alerts import evaluating, handling, incident_queries, responding, silencing
+from alerts.domain.incidents import Case, Opening, next_suspect, place, suspect
+from alerts.models import Alert, Incident, Notification
+from breakers.access import Actor
+from breakers.errors import Conflict, NotAllowed, NotFound
+from breakers.models import Audit, Breaker
+from tests.alerts.conftest import Scenario, clock
+
+storage = [pytest.mark.storage, pytest.mark.usefixtures("board")]
+
+
+@pytest.fixture(autouse=True)
+def _destinations(settings: Settings) -> None:
+    settings.ALERT_URLS = ("https://hooks.example.org/s3cret",)
+
+
+def opens(scenario: Scenario, at: str, *paths: str, dependency: str = "payments-db") -> None:
+    """These breakers open, and alerting looks at them."""
+    scenario.at(at)
+    for path in paths:
+        scenario.breaker(path, dependency=dependency)
+        scenario.goes("open", path)
+    evaluating.evaluate(scenario.now)
+
+
+def told() -> list[str]:
+    """What was sent, or waits: `10:00:00 opened checkout/pay`."""
+    rows = Notification.objects.exclude(state="dropped").select_related("alert").order_by("pk")
+    return [f"{row.created_at:%H:%M:%S} {row.kind} {row.alert.service}/{row.alert.breaker_name}" for row in rows]
+
+
+def members() -> list[list[str]]:
+    """The members of each incident that was not merged away, in order of opening."""
+    rows = Incident.objects.filter(merged_into=None).order_by("pk")
+    return [[row.breaker_name for row in each.members.order_by("started_at", "pk")] for each in rows]
+
+
+def case(cause: str = "db", at: str = "10:00", members: Sequence[tuple[str, str, str]] = ()) -> Case:
+    """An incident with members (service, dependency, when)."""
+    found = Case(1, cause, clock(at), clock(at))
+    for service, dependency, when in members:
+        found.join(Opening(service, dependency, clock(when)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("at", "live", "joins"),
+    [("10:02", 0, True), ("10:02:01", 0, False), ("10:02:01", 1, True), ("11:00", 1, True), ("09:57", 2, False)],
+)
+def test_how_long_one_may_still_join(at: str, live: int, joins: bool) -> None:
+    known = case(members=[("a", "db", "10:00"), ("b", "db", "10:00")])
+    known.live = live
+    found = place(Opening("c", "db", clock(at)), [known])
+    assert (found.case is known) is joins
+    assert found.cause == "db"
+
+
+def test_half_an_hour_at_most_where_most_are_closed() -> None:
+    known = case(members=[(service, "db", f"10:{minute:02}") for minute, service in enumerate("abcdefghijklmnop")])
+    known.joined_at, known.live = clock("10:31"), 1
+    assert place(Opening("z", "db", clock("10:30")), [known]).case is known
+    assert place(Opening("z", "db", clock("10:30:01")), [known]).case is None
+
+
+def test_along_the_edges_to_the_cause() -> None:
+    """payments calls db, and both of its breakers' callers call payments."""
+    behind = case("db", members=[("payments", "db", "10:00")])
+    joins = place(Opening("checkout", "payments", clock("10:00:05")), [behind])
+    assert (joins.case, joins.cause) == (behind, "db")
+    effect = case("payments", members=[("checkout", "payments", "10:00")])
+    widens = place(Opening("payments", "db", clock("10:00:59")), [effect])
+    assert (widens.case, widens.cause) == (effect, "db")
+    assert place(Opening("payments", "db", clock("10:01:01")), [effect]).case is None
+    effect.by_hand = True
+    assert place(Opening("payments", "db", clock("10:00:59")), [effect]).case is None
+
+
+def test_two_that_were_one_all_along() -> None:
+    cause, effect = (
+        case("db", members=[("ledger", "db", "10:00")]),
+        case("payments", members=[("checkout", "payments", "10:00")]),
+    )
+    found = place(Opening("payments", "db", clock("10:00:20")), [effect, cause])
+    assert (found.case, found.swallows) == (cause, effect)
+
+
+def test_who_is_suspected_and_why() -> None:
+    at = clock("03:11:58")
+    opened = {
+        ("a", "db"): (at, 2),
+        ("b", "db"): (at + timedelta(seconds=1), 1),
+        ("c", "db"): (at + timedelta(seconds=2), 1),
+    }
+    found = suspect("db", opened)
+    assert (found.confidence, found.reasons) == (
+        "high",
+        (
+            "4 of 4 members call db, in 3 services",
+            "its breakers opened first, at 03:11:58 UTC",
+            "no other dependency is open in them",
+        ),
+    )
+    two = {key: value for key, value in opened.items() if key[0] != "c"}
+    assert suspect("db", two).confidence == "medium"
+    assert suspect("db", {("a", "db"): (at, 1)}).confidence == "low"
+    cascade = {**opened, ("front", "a"): (at + timedelta(seconds=9), 5)}
+    assert suspect("db", cascade).confidence == "high"
+    assert "the others call it through a" in suspect("db", cascade).reasons
+    late = {**opened, ("front", "mail"): (at - timedelta(seconds=9), 1)}
+    assert suspect("db", late).confidence == "medium"
+    assert suspect("", opened, ["db"]) == suspect("", {}, [])
+    assert next_suspect(late, ["db"]) == "mail"
+    assert next_suspect(late, ["db", "mail"]) == ""
+
+
+class TestStories:
+    """With the database."""
+
+    pytestmark = storage
+
+    def test_thirty_openings_are_one_page_and_one_update_and_another_is_its_own(self, scenario: Scenario) -> None:
+        opens(scenario, "10:00", "s0/b0")
+        opens(scenario, "10:00:05", *[f"s{n % 7}/b{n}" for n in range(1, 30)])
+        opens(scenario, "10:00:06", "billing/mail", dependency="smtp")
+        assert told() == ["10:00:00 opened s0/b0", "10:00:06 opened billing/mail"]
+        scenario.tried().at("10:00:34").sweeps()
+        assert len(told()) == 2
+        scenario.at("10:00:35").sweeps()
+        assert told()[2:] == ["10:00:35 update s0/b0"]
+        body = bytes(Notification.objects.latest("pk").body).decode()
+        assert "payments-db: 30 breakers in 7 services, 30 still open (suspected cause, confidence high)" in body
+        assert '"members_count":30' in body
+        assert [len(some) for some in members()] == [30, 1]
+        first = Incident.objects.earliest("pk")
+        dropped = Notification.objects.filter(state="dropped")
+        assert {row.reason for row in dropped} == {f"not sent: part of incident {first.pk}"}
+        assert dropped.count() == 29
+        assert set(Breaker.objects.values_list("incident", flat=True)) == {str(first.pk), str(first.pk + 1)}
+
+    def test_then_one_update_in_five_minutes_at_most(self, scenario: Scenario) -> None:
+        opens(scenario, "10:00", "a/a1")
+        opens(scenario, "10:00:10", "a/a2")
+        scenario.tried().at("10:00:40").sweeps()
+        for minute in range(1, 6):
+            opens(scenario, f"10:0{minute}:50", f"b/b{minute}")
+            scenario.sweeps()
+        scenario.at("10:05:40").sweeps()
+        scenario.at("10:05:59").sweeps()
+        assert told() == ["10:00:00 opened a/a1", "10:00:40 update a/a1", "10:05:50 update a/a1"]
+        bodies = [bytes(row.body).decode() for row in Notification.objects.filter(kind="update").order_by("pk")]
+        assert ["7 breakers" in body for body in bodies] == [False, True]
+
+    def test_every_member_resolves_by_itself_and_the_last_ends_it(self, scenario: Scenario) -> None:
+        opens(scenario, "10:00", "a/a1", "b/b1")
+        scenario.tried().at("10:01").then("closed", "a/a1")
+        scenario.at("10:02").sweeps()
+        incident = Incident.objects.get()
+        assert incident.resolved_at is None
+        assert told() == ["10:00:00 opened a/a1", "10:02:00 resolved a/a1", "10:02:00 update b/b1"]
+        assert Breaker.objects.get(name="a1").incident is None
+        scenario.tried().at("10:08").then("closed", "b/b1")
+        scenario.at("10:09").sweeps()
+        incident.refresh_from_db()
+        assert incident.resolved_at == clock("10:09")
+        assert told()[3:] == ["10:09:00 resolved b/b1"]
+        opens(scenario, "10:10", "a/a1")
+        assert members() == [["a1", "b1"], ["a1"]]
+
+    def test_a_cascade_is_one_incident_with_its_end_as_the_cause(self, scenario: Scenario) -> None:
+        opens(scenario, "10:00", "checkout/pay", dependency="payments")
+        opens(scenario, "10:00:20", "ledger/book", dependency="payments-db")
+        assert len(members()) == 2
+        opens(scenario, "10:00:30", "payments/store", dependency="payments-db")
+        assert members() == [["pay", "book", "store"]]
+        view = incident_queries.incident(str(Incident.objects.get(merged_into=None).pk))
+        assert view.suspect.dependency == "payments-db"
+        assert [each.opened_at[11:19] for each in view.members] == ["10:00:00", "10:00:20", "10:00:30"]
+        assert {row.incident for row in Breaker.objects.all()} == {view.id}
+
+    def test_a_silenced_first_one_lets_the_next_one_speak(self, scenario: Scenario, grace: Actor) -> None:
+        silencing.silence(
+            grace, {"service": "a"}, starts_at=None, ends_at=clock("14:00"), comment="x", at=clock("09:00")
+        )
+        opens(scenario, "10:00", "a/a1")
+        opens(scenario, "10:00:05", "b/b1", "c/c1")
+        assert told() == ["10:00:05 opened b/b1"]
+        assert [row.reason for row in Notification.objects.order_by("pk") if row.state == "dropped"] == [
+            "not sent: silenced until 14:00 by grace",
+            f"not sent: part of incident {Incident.objects.get().pk}",
+        ]
+
+    def test_acknowledged_with_all_that_joins_until_it_doubles(self, scenario: Scenario, grace: Actor) -> None:
+        opens(scenario, "10:00", "a/a1", "a/a2")
+        incident = Incident.objects.get()
+        responding.acknowledge(grace, str(incident.pk), "on it", clock("10:00:10"))
+        assert [row.status for row in Alert.objects.all()] == ["acknowledged"] * 2
+        opens(scenario, "10:00:20", "a/a3")
+        assert Alert.objects.get(breaker_name="a3").acknowledged_by == "grace"
+        scenario.tried().at("10:01").sweeps()
+        assert told() == ["10:00:00 opened a/a1"]
+        assert Notification.objects.latest("pk").reason == "not sent: grace has it in hand"
+        opens(scenario, "10:01:10", "b/b1")
+        incident.refresh_from_db()
+        assert incident.acknowledged_by is None
+        assert Alert.objects.get(breaker_name="b1").status == "firing"
+        scenario.at("10:06").sweeps()
+        assert told()[1:] == ["10:06:00 update a/a1"]
+        assert Audit.objects.latest("pk").verb == "incident.acknowledge"
+
+    def test_split_and_merged_by_hand(self, scenario: Scenario, grace: Actor) -> None:
+        opens(scenario, "10:00", "a/a1", "b/b1", "c/c1")
+        scenario.tried().at("10:00:30").sweeps()
+        scenario.tried()
+        first = Incident.objects.get()
+        alone = Alert.objects.get(breaker_name="c1")
+        new = responding.split(grace, str(first.pk), [str(alone.pk)], clock("10:01"))
+        assert members() == [["a1", "b1"], ["c1"]]
+        assert told() == ["10:00:00 opened a/a1", "10:00:30 update a/a1", "10:01:00 opened c/c1"]
+        assert Breaker.objects.get(name="c1").incident == str(new.pk)
+        scenario.at("10:01:10").then("closed", "c/c1")
+        scenario.at("10:01:20").then("open", "c/c1")
+        assert members() == [["a1", "b1"], ["c1"]], "it stays where a person put it"
+        merged = responding.merge(grace, str(first.pk), [str(new.pk)], clock("10:02"))
+        assert (merged.pk, members()) == (first.pk, [["a1", "b1", "c1"]])
+        new.refresh_from_db()
+        assert (new.merged_into_id, new.resolved_at) == (first.pk, clock("10:02"))
+        for refused in (
+            lambda: responding.split(grace, str(first.pk), [], clock("10:03")),
+            lambda: responding.split(grace, str(first.pk), list(map(str, Alert.objects.values_list("pk", flat=True))), clock("10:03")),
+            lambda: responding.merge(grace, str(first.pk), [str(first.pk)], clock("10:03")),
+            lambda: responding.acknowledge(grace, str(new.pk), "", clock("10:03")),
+        ):  # fmt: skip
+            with pytest.raises(Conflict):
+                refused()
+        with pytest.raises(NotFound):
+            responding.split(grace, str(first.pk), ["999999"], clock("10:03"))
+
+    def test_not_this(self, scenario: Scenario, grace: Actor) -> None:
+        opens(scenario, "10:00", "checkout/pay", dependency="payments")
+        opens(scenario, "10:00:10", "payments/store", dependency="payments-db")
+        incident = Incident.objects.get()
+        assert incident.cause == "payments-db"
+        changed = responding.not_this(grace, str(incident.pk), clock("10:01"))
+        assert (changed.cause, changed.refuted) == ("payments", ["payments-db"])
+        opens(scenario, "10:01:10", "ledger/book", dependency="payments-db")
+        assert members() == [["pay", "store"], ["book"]]
+        assert responding.not_this(grace, str(incident.pk), clock("10:02")).cause == ""
+        with pytest.raises(Conflict, match="nobody is suspected"):
+            responding.not_this(grace, str(incident.pk), clock("10:03"))
+        assert incident_queries.history(str(incident.pk))[-1][2] == "it is not payments; suspected now: nobody"
+
+    def test_eve_may_do_nothing(self, scenario: Scenario, eve: Actor) -> None:
+        opens(scenario, "10:00", "a/a1", "b/b1")
+        ident, before = str(Incident.objects.get().pk), Audit.objects.count()
+        for refused in (
+            lambda: responding.acknowledge(eve, ident, "", scenario.now),
+            lambda: responding.split(eve, ident, [], scenario.now),
+            lambda: responding.merge(eve, ident, [], scenario.now),
+            lambda: responding.not_this(eve, ident, scenario.now),
+        ):
+            with pytest.raises(NotAllowed, match="needs the role operator; eve is viewer"):
+                refused()
+        assert Audit.objects.count() == before
+
+    def test_it_got_worse_part_became_all(self, scenario: Scenario, grace: Actor) -> None:
+        opens(scenario, "10:00", "a/a1")
+        handling.acknowledge(grace, str(scenario.alert().pk), "one host", clock("10:01"))
+        scenario.tried().at("10:02").sweeps()
+        assert told() == ["10:00:00 opened a/a1"]
+        Breaker.objects.update(instances={"open": 10})
+        scenario.at("10:03").sweeps()
+        assert scenario.alert().acknowledged_by is None
+        assert told()[1:] == ["10:03:00 update a/a1"]
+
+    def test_an_acknowledgement_ends_after_four_hours(self, scenario: Scenario, grace: Actor) -> None:
+        opens(scenario, "10:00", "a/a1")
+        handling.acknowledge(grace, str(scenario.alert().pk), "mine", clock("10:01"))
+        scenario.tried().at("14:00:59").sweeps()
+        assert scenario.alert().status == "acknowledged"
+        scenario.at("14:01").sweeps()
+        assert (scenario.alert().status, told()[1:]) == ("firing", ["14:01:00 repeat a/a1"])
+
+    def test_a_storm_of_twenty_causes_and_one_apart(self, scenario: Scenario, settings: Settings) -> None:
+        settings.ALERT_URLS = ("https://a.example.org/", "https://b.example.org/")
+        scenario.at("10:00")
+        for number in range(400):
+            path = f"s{number % 30}/b{number}"
+            scenario.breaker(path, dependency=f"d{number % 20}")
+            scenario.goes("open", path)
+        opens(scenario, "10:00:05", "billing/mail", dependency="smtp")
+        for second in ("10:00:10", "10:00:36", "10:02", "10:04", "10:06"):
+            scenario.tried().at(second).sweeps()
+        assert (Incident.objects.count(), Alert.objects.count()) == (21, 401)
+        sent = Notification.objects.exclude(state="dropped").values_list("alert__incident", "destination", "kind")
+        counted = Counter(sent)
+        assert {count for (_, _, kind), count in counted.items() if kind == "opened"} == {1}
+        assert max(count for (_, _, kind), count in counted.items() if kind == "update") <= 2
+        assert len([key for key in counted if key[2] == "opened"]) == 21 * 2
+        assert Notification.objects.filter(state="dropped").count() == (401 - 21) * 2

@@ -1,0 +1,191 @@
+"""Silences: nobody is told, everything is recorded; and when they end, what still holds is told, once."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from alerts import silencing
+from alerts.domain import silences
+from alerts.models import Alert, Notification, Silence
+from breakers.access import Actor
+from breakers.errors import Conflict, Invalid, NotAllowed, NotFound
+from breakers.models import Audit, Breaker
+from tests.alerts.conftest import Scenario, clock
+
+pytestmark = [pytest.mark.storage, pytest.mark.usefixtures("board")]
+
+
+@pytest.fixture(autouse=True)
+def _destinations(settings: Settings) -> None:
+    settings.ALERT_URLS = ("https://hooks.example.org/s3cret",)
+
+
+def silenced(actor: Actor, begins: str, ends: str, given: dict[str, Any] | None = None, **more: Any) -> Silence:
+    """A silence of the tracking breaker, or of what is given."""
+    matchers = {"breaker": "delivery-*"} if given is None else given
+    return silencing.silence(
+        actor, matchers, starts_at=clock(begins), ends_at=clock(ends), comment="the move", at=clock(begins), **more
+    )
+
+
+def reasons() -> list[str]:
+    return [
+        f"{row.created_at:%H:%M} {row.kind}: {row.reason or row.state}" for row in Notification.objects.order_by("pk")
+    ]
+
+
+def test_told_when_it_ends_once(scenario: Scenario, grace: Actor) -> None:
+    silenced(grace, "09:00", "14:00")
+    scenario.at("10:00").then("open")
+    scenario.then("open", "orders/other")
+    assert reasons() == ["10:00 opened: not sent: silenced until 14:00 by grace", "10:00 opened: due"]
+    assert [row.status for row in Alert.objects.all()] == ["firing", "firing"]
+    scenario.tried().at("13:00").sweeps()
+    assert len(reasons()) == 2
+    for minute in ("14:00", "14:01", "14:02"):
+        scenario.at(minute).sweeps()
+    assert reasons()[-1] == "14:00 opened: due"
+    assert len([line for line in reasons() if "opened" in line]) == 3
+    Notification.objects.filter(state="due").delete()
+
+
+def test_what_is_over_when_it_ends_is_told_to_nobody(scenario: Scenario, grace: Actor) -> None:
+    silenced(grace, "09:00", "14:00")
+    scenario.at("10:00").then("open")
+    scenario.at("10:05").then("closed")
+    scenario.at("10:06").sweeps()
+    scenario.at("14:00").sweeps()
+    assert reasons() == ["10:00 opened: not sent: silenced until 14:00 by grace"]
+    assert scenario.log() == ["10:00:00 firing", "10:05:00 recovering", "10:06:00 resolved"]
+
+
+def test_who_was_told_before_hears_of_the_end(scenario: Scenario, grace: Actor) -> None:
+    scenario.at("10:00").then("open")
+    silenced(grace, "10:01", "14:00")
+    scenario.tried().at("10:05").then("closed")
+    scenario.at("10:06").sweeps()
+    assert reasons() == ["10:00 opened: due", "10:06 resolved: due"]
+
+
+def test_struck_through_on_the_wall_while_it_lasts(scenario: Scenario, grace: Actor) -> None:
+    scenario.at("09:00").then("open")
+    scenario.breaker("orders/other")
+    before = scenario.alert().version
+    silenced(grace, "09:00", "14:00")
+    marks = dict(Breaker.objects.values_list("name", "silenced_until"))
+    assert marks == {"delivery-tracking": clock("14:00"), "other": None}
+    assert scenario.alert().version > before, "the alert is shown struck through, so it changed"
+    version = Breaker.objects.get(name="delivery-tracking").version
+    scenario.at("14:00").sweeps()
+    breaker = Breaker.objects.get(name="delivery-tracking")
+    assert (breaker.silenced_until, breaker.version > version) == (None, True)
+
+
+def test_a_reminder_before_the_end_where_something_is_hidden(scenario: Scenario, grace: Actor) -> None:
+    silenced(grace, "09:00", "14:00")
+    silenced(grace, "09:00", "14:00", {"service": "billing"})
+    scenario.at("10:00").then("open")
+    for minute in ("13:54:59", "13:55", "13:56"):
+        scenario.at(minute).sweeps()
+    assert reasons()[1:] == ["13:55 repeat: due"]
+    body = bytes(Notification.objects.latest("pk").body).decode()
+    assert "the silence by grace ends at 14:00 UTC, and 1 alert under it would be told then" in body
+
+
+def test_a_recovery_ends_it_if_so_wished(scenario: Scenario, grace: Actor) -> None:
+    row = silenced(grace, "09:00", "14:00", until_recovery=True)
+    scenario.at("09:30").sweeps()
+    row.refresh_from_db()
+    assert row.ended_at is None, "nothing was wrong yet"
+    scenario.at("10:00").then("open")
+    scenario.sweeps()
+    scenario.at("10:05").then("closed")
+    scenario.at("10:06").sweeps()
+    scenario.at("10:06:05").sweeps()
+    row.refresh_from_db()
+    assert (row.ended_at, row.ended_by) == (clock("10:06"), "recovery")
+    scenario.at("10:10").then("open")
+    assert reasons()[-1] == "10:10 opened: due"
+
+
+def test_a_window_that_comes_again(scenario: Scenario, grace: Actor) -> None:
+    day = timedelta(days=1)
+    silenced(grace, "02:00", "03:00", every_days=1, repeats_until=clock("02:00") + 2 * day)
+    at = [clock("02:30") + n * day for n in range(4)]
+    assert [bool(silencing.at_work(moment)) for moment in at] == [True, True, True, False]
+    assert silencing.at_work(clock("03:00") + day) == []
+    [hush] = silencing.at_work(at[1])
+    assert hush.until == clock("03:00") + day
+    scenario.now = at[1]
+    scenario.then("open")
+    scenario.now = clock("03:00") + day
+    scenario.sweeps()
+    assert [line.partition(": ")[2] for line in reasons()] == ["not sent: silenced until 03:00 by grace", "due"]
+
+
+def test_ended_by_hand(scenario: Scenario, grace: Actor) -> None:
+    row = silenced(grace, "09:00", "14:00")
+    scenario.at("10:00").then("open")
+    silencing.end(grace, str(row.pk), clock("11:00"))
+    assert silencing.at_work(clock("11:00")) == []
+    scenario.at("11:00:05").sweeps()
+    assert reasons()[-1] == "11:00 opened: due"
+    with pytest.raises(Conflict, match="is over"):
+        silencing.end(grace, str(row.pk), clock("11:01"))
+    assert [line.verb for line in Audit.objects.order_by("-pk")[:2]] == ["silence.end", "silence.begin"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"comment": " "}, "comment"),
+        ({"comment": "x" * 2_001}, "comment"),
+        ({"ends_at": clock("10:00")}, "to"),
+        ({"ends_at": clock("10:00") + timedelta(days=31)}, "to"),
+        ({"given": {"servise": "x"}}, "matchers.servise"),
+        ({"every_days": 0}, "every_days"),
+    ],
+)
+def test_an_end_and_a_reason_are_required(scenario: Scenario, grace: Actor, fields: dict[str, Any], wrong: str) -> None:
+    right = {"given": {}, "starts_at": None, "ends_at": clock("12:00"), "comment": "x", "at": clock("10:00")}
+    with pytest.raises(Invalid) as refused:
+        silencing.silence(grace, **{**right, **fields})
+    assert [each["field"] for each in refused.value.errors] == [wrong]
+    assert not Silence.objects.exists()
+
+
+def test_eve_may_not_silence(scenario: Scenario, grace: Actor, eve: Actor) -> None:
+    with pytest.raises(NotAllowed, match="needs the role operator"):
+        silenced(eve, "10:00", "11:00")
+    row = silenced(grace, "10:00", "11:00")
+    with pytest.raises(NotAllowed, match="needs the role operator"):
+        silencing.end(eve, str(row.pk), clock("10:01"))
+    for name in ("0", "x", "01", "9" * 30, "١"):
+        with pytest.raises(NotFound):
+            silencing.end(grace, name, clock("10:01"))
+
+
+def test_how_much_it_hides(scenario: Scenario) -> None:
+    scenario.at("10:00").then("open")
+    scenario.breaker("orders/other")
+    assert silencing.hidden_by(silencing.matching.Matchers(service="ord*")) == (2, 1)
+    assert silencing.hidden_by(silencing.matching.Matchers(breaker="other")) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ("00:59", None),
+        ("01:00", ("01:00", "02:00")),
+        ("05:00", ("01:00", "02:00")),
+    ],
+)
+def test_windows(now: str, expected: tuple[str, str] | None) -> None:
+    found = silences.window(clock("01:00"), clock("02:00"), clock(now), every_days=1)
+    assert found == (tuple(map(clock, expected)) if expected else None)
+    assert silences.next_window(clock("01:00"), clock("02:00"), clock("05:00"), 1, None) == (
+        clock("01:00") + timedelta(days=1),
+        clock("02:00") + timedelta(days=1),
+    )

@@ -1,0 +1,210 @@
+"""Incidents, rules and silences at the browser: right for every role, complete without a script, safe with hostile names."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from alerts import evaluating, ruling
+from alerts.models import Incident, Rule, Silence
+from breakers.models import Breaker, Service, Transition
+from breakers.models.fields import to_us
+from tests.pages.test_pages import HOSTILE, SignIn, text_of
+
+pytestmark = [pytest.mark.django_db]
+Open = Callable[..., Incident]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_rules() -> None:
+    ruling.forget()
+
+
+@pytest.fixture
+def opened() -> Open:
+    """Breakers of one dependency that opened one after the other; their incident."""
+
+    def opened(*paths: str, dependency: str = "payments-db") -> Incident:
+        now = datetime.now(UTC) - timedelta(minutes=2)
+        for place, path in enumerate(paths):
+            name, _, breaker = path.partition("/")
+            service, _ = Service.objects.get_or_create(name=name, defaults={"created_at": now})
+            at = now + timedelta(seconds=10 * place)
+            row = Breaker.objects.create(
+                service=service,
+                name=breaker,
+                dependency=dependency,
+                created_at=at,
+                since=at,
+                state="open",
+                instances={"open": 2},
+                strip=[[to_us(at), "open"]],
+            )
+            Transition.objects.create(breaker=row, from_state="closed", to_state="open", at=at, recorded_at=at)
+        evaluating.evaluate(now + timedelta(minutes=1))
+        return Incident.objects.latest("pk")
+
+    return opened
+
+
+def plain(page: str) -> str:
+    """The words of a page."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_no_incidents(signed_in: SignIn) -> None:
+    assert "No incidents." in text_of(signed_in("viewer"), "/incidents/")
+
+
+def test_an_incident_from_the_list_to_its_lanes(signed_in: SignIn, opened: Open) -> None:
+    incident = opened("checkout/pay", "ledger/book", "search/rank")
+    eve = signed_in("viewer")
+    listed = plain(text_of(eve, "/incidents/"))
+    assert "payments-db: 3 breakers in 3 services" in listed
+    assert "Suspected: payments-db, confidence high" in listed
+    page = text_of(eve, f"/incidents/{incident.pk}/")
+    assert re.findall(r'class="lane-name"><a href="/alerts/\d+/">(\w+)</a>', page) == ["pay", "book", "rank"]
+    assert re.findall(r"\+ (\d+) s", page) == ["10", "20"]
+    assert page.count('<rect data-state="open"') == 3
+    assert "3 of 3 members call payments-db, in 3 services" in plain(page)
+    assert "needs the role operator; you are viewer" in page
+    assert "Not this" not in page
+    assert f'href="/incidents/{incident.pk}/"' in text_of(eve, "/alerts/")
+    assert eve.get("/incidents/999/").status_code == 404
+
+
+def test_what_people_do_with_an_incident(signed_in: SignIn, opened: Open) -> None:
+    incident = opened("checkout/pay", "ledger/book")
+    grace = signed_in("operator")
+    path = f"/incidents/{incident.pk}/"
+    assert grace.post(f"{path}acknowledge/", {"comment": "on it"}).status_code == 302
+    assert "on it" in text_of(grace, path)
+    alert = re.findall(r'name="alert" value="(\d+)"', text_of(grace, path))[1]
+    new = grace.post(f"{path}split/", {"alert": alert})["Location"]
+    assert plain(text_of(grace, new)).count("book") >= 1
+    grace.post(f"{path}merge/", {"incident": new.split("/")[2]})
+    assert Incident.objects.get(pk=incident.pk).members.count() == 2
+    grace.post(f"{path}not-this/")
+    assert "Nobody is suspected." in text_of(grace, path)
+    answer = grace.post(f"{path}not-this/", follow=True)
+    assert "nobody is suspected of incident" in answer.content.decode()
+    eve = signed_in("viewer")
+    for verb in ("acknowledge", "split", "merge", "not-this"):
+        assert eve.post(f"{path}{verb}/").status_code == 403
+
+
+def test_the_rules_in_words_and_who_may_change_them(signed_in: SignIn) -> None:
+    eve, ada = signed_in("viewer"), signed_in("admin")
+    page = text_of(eve, "/alerts/rules/")
+    assert "When any breaker is open: critical; resolved when that has not been so for 1 min." in plain(page)
+    assert "New rule" not in page
+    assert "needs the role admin" in text_of(eve, "/alerts/rules/new/")
+    opened = Rule.objects.get(name="opened")
+    assert eve.post(f"/alerts/rules/{opened.pk}/off/").status_code == 403
+    assert eve.post("/alerts/rules/new/", {"name": "x", "kind": "opened"}).status_code == 403
+    assert ada.post(f"/alerts/rules/{opened.pk}/off/").status_code == 302
+    assert "Switch on" in text_of(ada, "/alerts/rules/")
+    assert "switch it off instead" in ada.post(f"/alerts/rules/{opened.pk}/remove/", follow=True).content.decode()
+
+
+def test_a_rule_is_made_in_the_form(signed_in: SignIn) -> None:
+    ada = signed_in("admin")
+    form = text_of(ada, "/alerts/rules/new/?kind=failure+rate")
+    assert re.findall(r'name="(percent|calls)" value="(\d+)', form) == [("percent", "50"), ("calls", "20")]
+    fields = {
+        "name": "checkout fails", "kind": "failure rate", "service": "check*", "labels": "team:shop", "percent": "20.5",
+        "calls": "30", "for_s": "60", "keep_s": "30", "severity": "critical",
+    }  # fmt: skip
+    wrong = ada.post("/alerts/rules/new/", {**fields, "percent": "lots", "labels": "team"})
+    assert wrong.status_code == 422
+    assert re.findall(r'role="alert">([^<]+)<', wrong.content.decode()) == [
+        "the label &#x27;team&#x27; has no colon; expected key:value.",
+        "&#x27;lots&#x27; is no number (of the calls fail).",
+    ]
+    assert not Rule.objects.filter(name="checkout fails").exists()
+    assert ada.post("/alerts/rules/new/", fields).status_code == 302
+    rule = Rule.objects.get(name="checkout fails")
+    assert (rule.matchers, rule.parameters) == (
+        {"service": "check*", "labels": {"team": "shop"}},
+        {"percent": 20.5, "calls": 30},
+    )
+    assert (rule.for_s, rule.keep_s, rule.severity) == (60, 30, "critical")
+    again = text_of(ada, f"/alerts/rules/{rule.pk}/")
+    assert 'value="20.5"' in again
+    assert 'value="team:shop"' in again
+    ada.post(f"/alerts/rules/{rule.pk}/", {**fields, "percent": "30"})
+    rule.refresh_from_db()
+    assert rule.parameters["percent"] == 30
+
+
+def test_a_preview_before_anything_is_saved(signed_in: SignIn, opened: Open) -> None:
+    from breakers.models import Outage
+
+    opened("checkout/pay")
+    breaker = Breaker.objects.get()
+    Outage.objects.create(breaker=breaker, started_at=breaker.since)
+    eve = signed_in("viewer")
+    assert "Would have fired 1 time in the last 7 days" in text_of(eve, "/alerts/rules/new/?kind=opened")
+    fields = {"name": "", "kind": "opened", "service": "other", "for_s": "0", "keep_s": "60", "severity": "info"}
+    page = eve.post("/alerts/rules/new/", {**fields, "preview": "1"})
+    assert page.status_code == 200
+    assert "Would have fired never in the last 7 days" in page.content.decode()
+    told = eve.get("/alerts/rules/preview.json", {**fields, "service": "check*"}).json()
+    assert told == {
+        "said": "would have fired 1 time in the last 7 days",
+        "sentence": "When any breaker of service check* is open: info; resolved when that has not been so for 1 min.",
+    }
+    assert eve.get("/alerts/rules/preview.json", {"kind": "opne"}).json()["said"].startswith("unknown kind")
+
+
+def test_a_silence_with_its_count_struck_through_on_the_wall(signed_in: SignIn, opened: Open) -> None:
+    opened("checkout/pay", "ledger/book")
+    grace = signed_in("operator")
+    fields = {"breaker": "pa*", "minutes": "60", "comment": "the move", "every_days": "", "from": ""}
+    counted = grace.post("/alerts/silences/", {**fields, "preview": "1"}).content.decode()
+    assert "Hides 1 breaker, 1 of whose alerts would be told now" in counted
+    assert grace.get("/alerts/silences/hidden.json", {"breaker": "x"}).json() == {
+        "said": "hides nothing that there is now"
+    }
+    assert not Silence.objects.exists()
+    assert "needs its reason" in grace.post("/alerts/silences/", {**fields, "comment": ""}).content.decode()
+    assert grace.post("/alerts/silences/", fields).status_code == 302
+    assert "means 1 breaker, 1 of whose alerts hold now" in plain(text_of(grace, "/alerts/silences/"))
+    wall = text_of(grace, "/")
+    assert len(re.findall(r'<breaker-card[^>]*data-silenced="silenced until \d\d:\d\d', wall)) == 1
+    assert 'href="/breakers/' in wall
+    row = text_of(grace, "/alerts/")
+    assert row.count("data-silenced") == 1
+    assert "Told to nobody: silenced until" in plain(row)
+    silence = Silence.objects.get()
+    assert signed_in("viewer").post(f"/alerts/silences/{silence.pk}/end/").status_code == 403
+    assert grace.post(f"/alerts/silences/{silence.pk}/end/").status_code == 302
+    assert "data-silenced=" not in text_of(grace, "/")
+
+
+def test_hostile_names_stay_words(signed_in: SignIn, opened: Open) -> None:
+    incident = opened(f"{HOSTILE.replace('/', '')}/x", f"a/{HOSTILE}", dependency=HOSTILE)
+    ada = signed_in("admin")
+    pages = ["/incidents/", f"/incidents/{incident.pk}/", "/alerts/rules/new/?kind=opened", "/alerts/"]
+    for path in pages:
+        page = text_of(ada, path)
+        assert "<img" not in page, path
+        assert " style=" not in page, path
+        assert "onerror=alert(1)>" not in page, path
+    again = ada.post("/alerts/silences/", {"breaker": HOSTILE, "comment": HOSTILE, "preview": "1"}).content.decode()
+    assert "<img" not in again
+
+
+def test_strangers_come_to_the_door(client: Client) -> None:
+    for path in (
+        "/incidents/",
+        "/incidents/1/",
+        "/alerts/rules/",
+        "/alerts/rules/new/",
+        "/alerts/silences/",
+        "/alerts/rules/preview.json",
+    ):
+        answer = client.get(path)
+        assert (answer.status_code, answer["Location"].startswith("/sign-in/")) == (302, True)
