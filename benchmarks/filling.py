@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from django.db import connection
 
 from breakers import bulk
-from breakers.domain.reports import check
+from breakers.domain.checking import check
 from breakers.models import Service
 from breakers.models.fields import to_us
 from breakers.recording import Submission, record

@@ -55,7 +55,7 @@ def writing(first: str = "", params: Sequence[Any] = ()) -> Iterator[Writing]:
     """
     try:
         # Left after the commit: what was sent together with it is answered by then.
-        with ExitStack() as sending, transaction.atomic():
+        with connection.wrap_database_errors, ExitStack() as sending, transaction.atomic():
             if is_postgresql():
                 nested = len(connection.savepoint_ids) > 0
                 written = Writing(None if nested else sending)

@@ -451,6 +451,7 @@ class _Recording:
                 self._headline_changed = True
 
     def _save(self) -> None:
+        remembering.write(self._settings)
         if not (self._under_way or self._reached):
             self._writing.send_together()
         self._hearing.save()
@@ -465,7 +466,6 @@ class _Recording:
         self._version += 1
         bulk.run("UPDATE breakers_board SET version = %s, last_event_id = %s", [self._version, self._next_id - 1])
         self._working.save(self._version, self._folded // SECOND)
-        remembering.write(self._settings)
         changes = Changes(self._version, frozenset(self._working.breakers), self._headline_changed)
         stamp = Stamp(self._epoch, self._version, self._next_id - 1)
         bulk.after_commit(lambda: keeping.keep(stamp, self._working.saved()))
