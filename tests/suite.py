@@ -1,20 +1,23 @@
-"""`make test`: the whole suite on SQLite, then what the database does on PostgreSQL too.
+"""`make test`: the whole suite on SQLite, then what the database does on PostgreSQL too, then the Python client's own.
 
-Arguments go to both runs of pytest; `make test ARGS="-k wall"`. Prints pytest's closing line of each at the end.
+Arguments go to all runs of pytest; `make test ARGS="-k wall"`. Prints pytest's closing line of each at the end.
+The client is left out where they name files.
 """
 
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests.postgres import postgres_server
 
+CLIENT = ["-c", "clients/python/pyproject.toml", "--rootdir", "clients/python", "clients/python/tests"]
 NO_TESTS = 5  # pytest's status where nothing was selected
 
 
 def main(arguments: list[str]) -> int:
-    """Run both; not 0 where one failed."""
+    """Run all; not 0 where one failed."""
     closing = {}
     failed = []
     status, closing["SQLite"] = run(arguments, {})
@@ -22,6 +25,9 @@ def main(arguments: list[str]) -> int:
     with postgres_server() as server:
         status, closing["PostgreSQL"] = run(["-m", "storage", *arguments], {"DATABASE_URL": server.url})
     failed += [status] if status not in {0, NO_TESTS} else []
+    if not any(Path(argument.partition("::")[0]).exists() for argument in arguments):
+        status, closing["Python client"] = run([*CLIENT, *arguments], {})
+        failed += [status] if status not in {0, NO_TESTS} else []
     print()
     for database, line in closing.items():
         print(f"{database}: {line}", flush=True)

@@ -30,6 +30,7 @@ from breakers.queries.shapes import (
     ServiceView,
     Timeline,
 )
+from dashboard.api import posting
 from dashboard.api.answers import JSON
 from dashboard.api.application import api
 from dashboard.api.shapes import AddedKey, AddedService, BreakerView, ConfiguredService, FieldError, Problem
@@ -57,16 +58,26 @@ def document() -> dict[str, Any]:
     return told
 
 
+@cache
+def whole() -> dict[str, Any]:
+    """The document with what services call: the same board, another credential."""
+    told = document()
+    parts = told["components"]
+    ways = {**parts["securitySchemes"], posting.SCHEME: {"type": "http", "scheme": "bearer"}}
+    components = {**parts, "schemas": {**parts["schemas"], **posting.SCHEMAS}, "securitySchemes": ways}
+    return {**told, "paths": {**told["paths"], **posting.PATHS}, "components": components}
+
+
 @require_safe
 def openapi_json(request: HttpRequest) -> HttpResponse:
     """The document."""
-    return HttpResponse(msgspec.json.encode(document()), content_type=JSON)
+    return HttpResponse(msgspec.json.encode(whole()), content_type=JSON)
 
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     """The document as a page."""
-    return render(request, "api_docs.html", readable(document()))
+    return render(request, "api_docs.html", readable(whole()))
 
 
 def readable(told: dict[str, Any]) -> dict[str, Any]:

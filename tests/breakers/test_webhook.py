@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.board import Board
 
@@ -239,3 +240,25 @@ def test_many_at_once_are_all_stored(post: Poster) -> None:
         statuses = [status for many in pool.map(some, range(8)) for status in many]
     assert statuses == [202] * 200
     assert post.count("SELECT count(*) FROM breakers_event") == before + 200
+
+
+def test_what_the_edge_answers_is_what_the_document_says(post: Poster) -> None:
+    document = post.client.get("/api/v1/openapi.json").json()
+
+    def check(method: str, path: str, answer: httpx.Response) -> None:
+        described = document["paths"][path][method]["responses"][str(answer.status_code)]
+        [(kind, how)] = described["content"].items()
+        assert answer.headers["content-type"] == kind
+        schema = {**how["schema"], "components": document["components"]}
+        assert [error.message for error in Draft202012Validator(schema).iter_errors(answer.json())] == []
+
+    events = "/api/v1/events"
+    check("post", events, post([EVENT, {"type": "nope", "breaker": "p"}]))
+    check("post", events, post({}))
+    check("post", events, post(b"{"))
+    check("post", f"{events}/{{format}}", post.client.post(f"{events}/nosuch", json={}))
+    check("get", "/api/v1/commands", post.client.get("/api/v1/commands?instance=nobody"))
+    check("get", "/api/v1/commands", post.client.get("/api/v1/commands"))
+    told = {"instance": "a", "status": "applied"}
+    unknown = post.client.post(f"/api/v1/commands/{uuid.uuid4()}/result", json=told)
+    check("post", "/api/v1/commands/{command_id}/result", unknown)
