@@ -37,7 +37,7 @@ COLUMNS = {
 put_sources = bulk.put("breakers_source", {"service_id": "bigint", "name": "text"}, COLUMNS)
 _FIELDS = ("service_id", "name", *COLUMNS)
 _SELECT = f"SELECT {', '.join(_FIELDS)} FROM breakers_source WHERE service_id = %s AND "  # noqa: S608
-_MOST_REMEMBERED = 100_000
+_MOST_REMEMBERED = 20_000
 
 
 class _Memory:

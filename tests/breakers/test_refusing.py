@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakers import bulk
+from breakers import bulk, keys
+from breakers.access import BOARD
 from breakers.bodies import Message
 from breakers.domain.keeping import EVERYTHING, Keeping, keeping_of
 from breakers.domain.limits import DEFAULTS
@@ -21,6 +22,7 @@ from breakers.models import Refusal, RefusalCount
 from breakers.models.source import NOBODY
 from breakers.problems import problem_json
 from breakers.refusing import KEPT, MOST_AT_ONCE, Refusals, Witness
+from breakers.webhook import Webhook
 
 pytestmark = pytest.mark.storage
 MORNING = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -50,7 +52,7 @@ def refuse(
             sent.append(message)
 
         told = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-        scope = {"path": "/api/v1/events", "headers": told, "client": ("10.1.2.3", 4711)}
+        scope: dict[str, Any] = {"path": "/api/v1/events", "headers": told, "client": ("10.1.2.3", 4711)}
         witness = Witness(refusals, scope, receive, send, lambda scope: owner)
         await witness.receive()
         await witness.send({"type": "http.response.start", "status": status, "headers": []})
@@ -217,3 +219,66 @@ def test_whatever_was_sent_has_a_sample(body: bytes, encoding: str, index: int |
     shown = sample(body, encoding, index)
     assert len(shown) <= LENGTH
     assert "\x00" not in shown
+
+
+def test_the_edge_tells_all_that_it_refuses_whoever_refused_it(transactional_db: None) -> None:
+    """Through the webhook itself: from its door to the rows, and what it takes leaves none."""
+    added = keys.add_service(BOARD, "checkout", at=datetime.now(UTC))
+    good = {"authorization": f"Bearer {added.key}", "content-type": "application/json"}
+    event = b'{"type":"success","breaker":"p"}'
+    tries: list[tuple[dict[str, str], bytes, int]] = [
+        (good, event, 202),
+        (good, b"{oops", 400),
+        (good, b'[{"type":"success","breaker":"p"},{"type":"opne","breaker":"p"}]', 202),
+        (good, b'{"type":"opne","breaker":"p"}', 422),
+        ({**good, "content-type": "text/xml"}, event, 415),
+        ({**good, "content-encoding": "br"}, event, 415),
+        (good, b" " * (1 << 20) + event, 413),
+        ({**good, "authorization": "Bearer bbt_x"}, event, 401),
+        ({"content-type": "application/json"}, event, 401),
+    ]
+
+    async def post(webhook: Webhook, headers: dict[str, str], body: bytes) -> int:
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        told = [(name.encode(), value.encode()) for name, value in headers.items()]
+        scope: dict[str, Any] = {"type": "http", "path": "/api/v1/events", "method": "POST", "query_string": b"", "headers": told, "client": ("10.1.2.3", 1)}  # fmt: skip
+        await webhook(scope, receive, send)
+        return int(sent[0]["status"])
+
+    async def run() -> None:
+        webhook = Webhook()
+        await webhook.start()
+        try:
+            assert [await post(webhook, headers, body) for headers, body, _ in tries] == [
+                status for *_, status in tries
+            ]
+        finally:
+            # What waits is written before it ends.
+            await webhook.stop()
+
+    asyncio.run(run())
+    checkout = added.service.pk
+    assert counts() == {
+        (NOBODY, "401"): 2,
+        (checkout, "400"): 1,
+        (checkout, "413"): 1,
+        (checkout, "415"): 2,
+        (checkout, "unknown_type"): 2,
+    }
+    assert [(row.status, row.code) for row in Refusal.objects.order_by("id")] == [
+        (400, "400"),
+        (202, "unknown_type"),
+        (422, "unknown_type"),
+        (415, "415"),
+        (415, "415"),
+        (413, "413"),
+        (401, "401"),
+        (401, "401"),
+    ]
