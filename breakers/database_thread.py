@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 from django.db import InterfaceError, OperationalError, connection
 
 from breakers.errors import StoreUnavailable
+from breakers.patience import hurry
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -16,12 +17,18 @@ T = TypeVar("T")
 class DatabaseThreads:
     """Runs functions that use the ORM; each thread keeps one connection, and drops it when it breaks."""
 
-    def __init__(self, threads: int, name: str) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
+    def __init__(self, threads: int, name: str, within: float = 8.0) -> None:
+        """within: seconds that one who asks waits at most, in the queue or for the database."""
+        self._within = within
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=hurry, initargs=(within - 2,))
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The result of `work(*args)`. Errors: what it raises; StoreUnavailable where the database is not there."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: kept(work, *args, **kwargs))
+        """The result of `work(*args)`. Errors: what it raises; StoreUnavailable where the database is not there in time."""
+        asked = asyncio.get_running_loop().run_in_executor(self._executor, lambda: kept(work, *args, **kwargs))
+        try:
+            return await asyncio.wait_for(asked, self._within)
+        except TimeoutError as error:
+            raise StoreUnavailable(f"the database did not answer within {self._within:g} s") from error
 
     def stop(self) -> None:
         """Wait for what is running; the threads' connections end with them."""

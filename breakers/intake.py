@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 import structlog
 from django.db import connection
 
+from breakers import key_uses
 from breakers.database_thread import check_connection
 from breakers.errors import StoreUnavailable
+from breakers.patience import hurry
 from breakers.recording import Answer, Submission, listen, record
 
 # Reports in one commit; more wait for the next one.
@@ -33,6 +35,8 @@ GATHERED = 0.005  # s
 IDLE_AFTER = 1.0  # s
 # A commit that failed after this long was held up by a lock or a server that does not answer.
 HELD_UP = 1.0  # s
+# All that post wait for this thread: it does not wait long for a server that says nothing.
+ANSWERED_WITHIN = 5.0  # s
 
 log = structlog.get_logger(__name__)
 Waiting = tuple[Submission, "asyncio.Future[Answer]"]
@@ -96,6 +100,7 @@ class Intake:
         return await future
 
     def _run(self) -> None:
+        hurry(ANSWERED_WITHIN)
         pulse_due = 0.0
         last_used = 0.0
         while True:
@@ -175,6 +180,7 @@ class Intake:
         began = time.monotonic()
         try:
             listen(self._clock())
+            key_uses.write_down()
         except Exception as error:
             connection.close()
             self._answer([(future, StoreUnavailable(str(error))) for _, future in self._held_up_since(began)])

@@ -9,15 +9,13 @@ import hmac
 import re
 import secrets
 import string
-import time
 import zlib
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import NamedTuple
 
 from django.conf import settings
-from django.db import DatabaseError, models, transaction
 
-from breakers import auditing, bulk
+from breakers import auditing, bulk, key_uses
 from breakers.access import Actor, Role, require
 from breakers.configuring import configure
 from breakers.domain.keeping import Keeping, keeping_of
@@ -37,7 +35,6 @@ SHAPE = re.compile(
 )
 NO_DIGEST = "0" * 64
 MOST_KEYS = 10
-USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 class KeyOwner(NamedTuple):
@@ -194,7 +191,7 @@ def check_key(text: str, now: datetime) -> KeyOwner | None:
     row = IngestKey.objects.select_related("service").filter(key_id=key_id, revoked_at=None).first()
     if not _matches(text, row) or row is None:
         return None
-    _note_use(row, now)
+    key_uses.note(row, now)
     service = row.service
     return KeyOwner(
         service.pk,
@@ -214,7 +211,7 @@ def check_token(text: str, now: datetime) -> Actor | None:
     row = ApiToken.objects.filter(token_id=token_id, revoked_at=None).first()
     if not _matches(text, row) or row is None:
         return None
-    _note_use(row, now)
+    key_uses.note(row, now)
     return Actor(row.name, Role.named(row.role), token_id=row.pk)
 
 
@@ -287,28 +284,3 @@ def _base62(number: int, length: int) -> str:
         number, digit = divmod(number, len(ALPHABET))
         digits = ALPHABET[digit] + digits
     return digits
-
-
-def _note_use(row: IngestKey | ApiToken, now: datetime) -> None:
-    """Remember when it was last used, at most once a minute; a database that can't be written is no reason to refuse a reader."""
-    if row.last_used_at is not None and now - row.last_used_at < USE_NOTED_EVERY:
-        return
-    model: type[models.Model] = type(row)
-    place = (model.__name__, row.pk)
-    tried_at = _tried_at.get(place)
-    if tried_at is not None and time.monotonic() - tried_at < USE_NOTED_EVERY.total_seconds():
-        return
-    _tried_at[place] = time.monotonic()
-    try:
-        with transaction.atomic():
-            _rows(model).filter(pk=row.pk).update(last_used_at=now)
-    except DatabaseError:
-        pass  # Tried again in a minute.
-
-
-def _rows(model: type[models.Model]) -> Any:
-    return model._default_manager
-
-
-# When this process last tried to note a use: a locked database must not hold up each reader.
-_tried_at: dict[tuple[str, Any], float] = {}

@@ -4,7 +4,7 @@ from django.urls import include, path, re_path
 
 from dashboard import health, metrics
 from dashboard.api.problems import unknown
-from dashboard.pages import alerts, audit, breaker, orders, screens, services, sign_in, wall
+from dashboard.pages import alerts, audit, breaker, orders, screens, services, sign_in, sources, wall
 from dashboard.pages.welcome import welcome
 
 urlpatterns = [
@@ -36,5 +36,7 @@ urlpatterns = [
     path("alerts/<str:alert_id>/notifications/<str:notification_id>/resend/", alerts.resend, name="resend"),
     path("services/", services.services, name="services"),
     path("services/<path:name>/", services.service, name="service"),
+    path("sources/", sources.sources, name="sources"),
+    path("sources/news.json", sources.news_json, name="sources-news"),
     path("audit/", audit.audit, name="audit"),
 ]

@@ -7,6 +7,8 @@ from breakers.queries.cards import board, card, cards_of, changed_since
 from breakers.queries.commands import audit_trail, command, commands_of
 from breakers.queries.details import details, events, last_outage, open_outages, outages, why_opened
 from breakers.queries.filters import CardFilter, make_filter, parse_filter
+from breakers.queries.sources import sources_page
+from breakers.queries.store import store
 from breakers.queries.survey import Survey, counts, for_wall, survey, wall
 from breakers.queries.timeline import timeline
 
@@ -29,6 +31,8 @@ __all__ = [
     "open_outages",
     "outages",
     "parse_filter",
+    "sources_page",
+    "store",
     "survey",
     "timeline",
     "wall",

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from standardwebhooks import Webhook
 
 from tests.alerts import receiver as behaviours
 from tests.alerts.conftest import SECRET
@@ -53,29 +52,6 @@ def told(hook: Receiver, prefix: str, count: int, seconds: float) -> list[Reques
 
 def _name(request: Request) -> str:
     return str(json.loads(request.body)["alert"]["breaker"]["name"])
-
-
-def attempts(board: Board, name: str, token: str) -> list[str]:
-    """How the tries at the one notification about a breaker ended, as the API tells it."""
-    answer = httpx.get(f"{board.url}/api/v1/alerts", headers={"Authorization": f"Bearer {token}"}, timeout=10)
-    [alert] = [alert for alert in answer.json()["items"] if alert["breaker"]["name"] == name]
-    return [each["outcome"] for each in alert["notifications"][0]["attempts"]]
-
-
-def test_a_worker_that_is_killed_while_it_sends(board: Board, hook: Receiver) -> None:
-    """Sent again within the lease and a sweep, under the same name, signed anew; no third time."""
-    token = board.token("viewer")
-    hook.script = [behaviours.hangs]
-    opens(board, "held")
-    told(hook, "held", 1, 20)
-    board.part("deliver").kill()
-    first, second = told(hook, "held", 2, 80)
-    assert first.headers["webhook-id"] == second.headers["webhook-id"]
-    assert first.body == second.body
-    assert second.at - first.at < 75
-    assert json.loads(second.body) == Webhook(SECRET).verify(second.body, second.headers)
-    wait_for(lambda: attempts(board, "held", token) == ["lost", "accepted"], 10, "both tries to be written down")
-    assert len(told(hook, "held", 2, 0)) == 2
 
 
 def test_a_broker_that_is_killed(board: Board, hook: Receiver) -> None:

@@ -16,6 +16,8 @@ from tests.servers import wait_for
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 # As long as one try to connect may take, and a moment.
 LONGEST_ANSWER = 6.0  # s
+# As long as a post waits for a server that keeps its connections and says nothing, and a moment.
+LONGEST_SILENCE = 9.0  # s
 TERMINATE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname IS NOT NULL"
 )
@@ -82,7 +84,7 @@ def test_all_connections_are_ended_again_and_again(board: Board, postgres: Postg
 
 
 def test_a_frozen_server_holds_nothing_up_for_ever(board: Board, postgres: PostgresServer) -> None:
-    """It keeps its connections and says nothing: readyz says so in time, and the board can be stopped."""
+    """It keeps its connections and says nothing: readyz says so in time, posts are refused, and the board can be stopped."""
     key = board.service("payments")
     with Posters(board, key, pause=0.02) as posters:
         posters.wait_for_taken(100)
@@ -91,6 +93,8 @@ def test_a_frozen_server_holds_nothing_up_for_ever(board: Board, postgres: Postg
             process.suspend()
         try:
             wait_for(lambda: board.readyz().get("database", {"ok": True})["ok"] is False, 10, "readyz to name it")
+            wait_for(lambda: len([p for p in posters.posts if p.status == 503]) >= 24, 40, "posts to be refused")
+            assert max(post.took for post in posters.posts) < LONGEST_SILENCE
             started = time.monotonic()
             assert board.stop() == 0
             assert time.monotonic() - started < 10

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from standardwebhooks import Webhook
 
 from tests.alerts import receiver as behaviours
 from tests.alerts.conftest import SECRET
@@ -78,6 +79,8 @@ def test_killed_while_it_sends(board: Board, told: Receiver) -> None:
     first, second = requests_of(told, "killed")
     assert first.headers["webhook-id"] == second.headers["webhook-id"] == second.headers["idempotency-key"]
     assert first.body == second.body
+    # Signed anew, as its time is another one.
+    assert json.loads(second.body) == Webhook(SECRET).verify(second.body, second.headers)
     wait_for(lambda: outcomes(board, first) == ["lost", "accepted"], 10, "both tries to be written down")
 
 

@@ -2,20 +2,21 @@
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 
-from breakers import keys
+from breakers import bulk, key_uses, keys
 from breakers.access import Actor, Role
 from breakers.configuring import configure
 from breakers.domain.keeping import EVERYTHING
 from breakers.domain.limits import DEFAULTS
-from breakers.errors import Conflict, Invalid, NotAllowed, NotFound
+from breakers.errors import Conflict, Invalid, NotAllowed, NotFound, StoreUnavailable
 from breakers.models import ApiToken, Audit, IngestKey, Service
 from breakers.signals import access_changed
 
@@ -24,8 +25,8 @@ NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def _nothing_tried_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "_tried_at", {})
+def _nothing_noted_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_uses, "_noted", {})
 
 
 def command(*words: str) -> dict[str, Any]:
@@ -112,30 +113,40 @@ def test_at_most_ten_live_keys(ada: Actor) -> None:
     keys.add_key(ada, "orders", at=NOW)
 
 
-def test_use_is_noted_at_most_once_a_minute(ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_use_is_noted_at_most_once_a_minute(ada: Actor) -> None:
     key = keys.add_service(ada, "orders", at=NOW).key
     assert key is not None
-    for seconds, noted in ((0, 0), (59, 0), (61, 61)):
-        monkeypatch.setattr(keys, "_tried_at", {})
+    for seconds, noted, written in ((0, 0, 1), (59, 0, 0), (61, 61, 1)):
         keys.check_key(key, NOW + timedelta(seconds=seconds))
+        assert key_uses.write_down() == written
         assert IngestKey.objects.get().last_used_at == NOW + timedelta(seconds=noted)
 
 
-def test_use_is_tried_once_a_minute_where_it_can_not_be_noted(ada: Actor, django_assert_num_queries: Any) -> None:
+def test_who_checks_a_key_writes_nothing(ada: Actor, django_assert_num_queries: Any) -> None:
+    key = keys.add_service(ada, "orders", at=NOW).key
+    assert key is not None
+    with django_assert_num_queries(1) as asked:
+        assert keys.check_key(key, NOW) is not None
+    assert [query["sql"][:6] for query in asked.captured_queries] == ["SELECT"]
+
+
+def test_where_it_can_not_be_written_the_next_use_counts(ada: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     key = keys.add_service(ada, "orders", at=NOW).key
     assert key is not None
 
-    def refuse(execute: Any, sql: str, *rest: Any) -> Any:
-        if sql.startswith("UPDATE"):
-            from django.db import OperationalError
+    @contextmanager
+    def locked() -> Iterator[None]:
+        raise StoreUnavailable("the database is locked")
+        yield
 
-            raise OperationalError("attempt to write a readonly database")
-        return execute(sql, *rest)
-
-    with connection.execute_wrapper(refuse):
-        assert keys.check_key(key, NOW) is not None
-        with django_assert_num_queries(1):
-            assert keys.check_key(key, NOW) is not None
+    keys.check_key(key, NOW)
+    with monkeypatch.context() as patched:
+        patched.setattr(bulk, "writing", locked)
+        with pytest.raises(StoreUnavailable):
+            key_uses.write_down()
+    assert (key_uses.write_down(), IngestKey.objects.get().last_used_at) == (0, None)
+    keys.check_key(key, NOW + timedelta(seconds=5))
+    assert (key_uses.write_down(), IngestKey.objects.get().last_used_at) == (1, NOW + timedelta(seconds=5))
 
 
 def test_a_token_is_an_actor(ada: Actor) -> None:

@@ -24,6 +24,7 @@ from django.utils import timezone
 from dashboard import inviting, logs, parts, starting, supervising, valkey
 from dashboard.parents import gone_or_interrupted
 from dashboard.printing import Printer
+from dashboard.quieting import Quieting
 from dashboard.supervising import CannotStart, Child, Part
 from dashboard.watching import Watch
 
@@ -68,6 +69,7 @@ class Tree:
 
     def __init__(self, lock: int, also: list[str]) -> None:
         self._printer = Printer()
+        self._quieting = Quieting()
         self._stop = asyncio.Event()
         self._host, self._port = settings.ENV.host, settings.ENV.port
         self._valkey: valkey.Embedded | None = None
@@ -177,8 +179,9 @@ class Tree:
         if event.get("level") == "debug":
             return
         event = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "part": "up", **event}
-        for line in logs.render(event, settings.ENV.log_format).splitlines():
-            self._printer.print(line)
+        for told in self._quieting.passed(event):
+            for line in logs.render({"at": event["at"], **told}, settings.ENV.log_format).splitlines():
+                self._printer.print(line)
 
     def _speak_through_the_printer(self) -> None:
         """Our own log lines too must not wait for a reader."""

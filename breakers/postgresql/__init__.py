@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, with an end to waiting: a server that is frozen keeps its connections and never answers."""
