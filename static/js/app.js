@@ -24,5 +24,5 @@ if (wall) {
 } else if (document.body.dataset.topics) startTally()
 if (document.querySelector("breaker-page")) import("./elements/breaker-page.js")
 if (document.querySelector(".alert-row, #alerts-moved")) import("./alerts.js")
-if (document.body.hasAttribute("data-screen")) import("./screen.js").then(({ startScreen }) => startScreen())
 if (document.getElementById("sources")) import("./elements/sources-page.js")
+if (document.body.hasAttribute("data-screen")) import("./screen.js").then(({ startScreen }) => startScreen())
