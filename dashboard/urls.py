@@ -4,7 +4,22 @@ from django.urls import include, path, re_path
 
 from dashboard import health, metrics
 from dashboard.api.problems import unknown
-from dashboard.pages import alerts, audit, breaker, orders, screens, services, sign_in, sources, wall
+from dashboard.pages import (
+    alerts,
+    audit,
+    breaker,
+    connect,
+    events,
+    map,
+    marks,
+    orders,
+    past,
+    screens,
+    services,
+    sign_in,
+    sources,
+    wall,
+)
 from dashboard.pages.welcome import welcome
 
 urlpatterns = [
@@ -16,7 +31,6 @@ urlpatterns = [
     path("welcome/<str:token>/", welcome, name="welcome"),
     path("sign-in/", sign_in.sign_in, name="sign-in"),
     path("sign-out/", sign_in.sign_out, name="sign-out"),
-    path("", wall.wall, name="wall"),
     path("completions.json", wall.completions_json, name="completions"),
     path("screen/", screens.screen, name="screen"),
     path("screen/<str:token>/", screens.open_link, name="screen-link"),
@@ -25,11 +39,22 @@ urlpatterns = [
     path("density/", wall.choose_density, name="density"),
     path("views/", wall.save_view, name="save-view"),
     path("views/<int:view_id>/delete/", wall.delete_view, name="delete-view"),
+    path("", past.or_now(past.wall, wall.wall), name="wall"),
+    path("past/wall.json", past.wall_json, name="past-wall-json"),
     path("breakers/<str:breaker_id>/", breaker.breaker, name="breaker"),
     path("breakers/<str:breaker_id>/order/", orders.order, name="order"),
     path("breakers/<str:breaker_id>/timeline.json", breaker.timeline_json, name="timeline"),
     path("breakers/<str:breaker_id>/timeline.html", breaker.timeline_file, name="timeline-file"),
     path("breakers/<str:breaker_id>/news.json", breaker.news_json, name="news"),
+    path("breakers/<str:breaker_id>/events/", events.events, name="events"),
+    path("breakers/<str:breaker_id>/past.json", past.breaker_json, name="past-breaker-json"),
+    path("map/", map.map_page, name="map"),
+    path("map.json", map.map_json, name="map-json"),
+    path("dependency/", map.dependency, name="dependency"),
+    path("dependency.json", map.dependency_json, name="dependency-json"),
+    path("connect/", connect.connect, name="connect"),
+    path("connect.json", connect.connect_json, name="connect-json"),
+    path("marks/", marks.marks, name="marks"),
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/<str:alert_id>/", alerts.alert, name="alert"),
     re_path(r"^alerts/(?P<alert_id>[^/]+)/(?P<verb>acknowledge|unacknowledge)/$", alerts.handle, name="handle-alert"),

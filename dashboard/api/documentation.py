@@ -10,7 +10,16 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from alerts.shapes import AlertView, DestinationView, NotificationView, RouteView, TestView
-from breakers.queries.shapes import AuditView, Card, CommandView, EventView, ServiceSources, ServiceView, Timeline
+from breakers.queries.shapes import (
+    AnnotationView,
+    AuditView,
+    Card,
+    CommandView,
+    EventView,
+    ServiceSources,
+    ServiceView,
+    Timeline,
+)
 from dashboard.api.answers import JSON
 from dashboard.api.application import api
 from dashboard.api.shapes import AddedKey, AddedService, BreakerView, ConfiguredService, FieldError, Problem
@@ -20,7 +29,7 @@ REF = "#/components/schemas/"
 ANSWERED = (
     Card, BreakerView, Timeline, EventView, CommandView, AlertView, NotificationView, DestinationView, TestView, RouteView, ServiceView,
     ConfiguredService, AddedService,
-    AddedKey, ServiceSources, AuditView, Problem,
+    AddedKey, ServiceSources, AnnotationView, AuditView, Problem,
 )  # fmt: skip
 
 
