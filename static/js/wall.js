@@ -10,7 +10,7 @@ import { Strips } from "./strips.js"
 
 const REST = 3_000 // ms without a move of pointer or focus before cards change their places
 const STRIP_EVERY = 5 // beats
-const ANEW_EVERY = 60_000 // ms between two drawings by the server, at most
+const ANEW_EVERY = 30_000 // ms between two drawings by the server, at most
 const REFILL_AFTER = 1_000 // ms
 const PAGE_LIMIT = 200
 
@@ -59,7 +59,7 @@ export class Wall {
     this.#most = Number(root.dataset.most)
     this.#limit = Number(document.body.dataset.limit)
     this.#firstPage = !new URLSearchParams(location.search).has("cursor")
-    this.#single = root.querySelectorAll("breaker-card").length === 0
+    this.#single = !this.#partial && root.querySelectorAll("breaker-card").length === 0
     for (const element of root.querySelectorAll("breaker-card")) this.#elements.set(element.dataset.id, element)
   }
 

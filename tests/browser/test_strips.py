@@ -122,7 +122,7 @@ def test_the_search_completes_what_is_typed(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(option).to_have_text(["ops"])
     page.keyboard.press("Tab")
-    expect(page.locator("[name=query]")).to_have_value("service:orders label.team:ops ")
+    expect(page.locator(".filter [name=query]")).to_have_value("service:orders label.team:ops ")
     page.keyboard.press("Enter")
     page.wait_for_url("**query=service*")
     expect(page.locator("#wall")).to_have_attribute("data-form", "rows")

@@ -124,17 +124,19 @@ def test_server_and_browser_draw_the_same_card(window: Open, service: Make) -> N
     assert told["compared"] == 6
 
 
-def test_filters_apply_as_they_are_chosen(window: Open, service: Make) -> None:
+def test_a_search_is_an_address(window: Open, service: Make) -> None:
     shop = service()
     shop.goes("payments", "open")
     shop.beats("search")
     page = window("viewer").go("/")
-    page.select_option("[name=service]", shop.name)
-    page.wait_for_url(f"**/?service={shop.name}")
+    search = page.locator(".filter [name=query]")
+    search.fill(f"service:{shop.name}")
+    search.press("Enter")
+    page.wait_for_url(f"**/?query=service%3A{shop.name}")
     expect(page.locator("breaker-card")).to_have_count(2)
-    page.click(".states-menu summary")
-    page.check('.states-menu input[value="open"]')
-    page.wait_for_url("**state=open**")
+    search.fill(f"service:{shop.name} state:open")
+    search.press("Enter")
+    page.wait_for_url("**state%3Aopen")
     expect(page.locator("breaker-card")).to_have_count(1)
 
 
@@ -143,8 +145,9 @@ def test_the_keyboard_reaches_everything(window: Open, service: Make) -> None:
     shop.goes("payments", "open")
     page = window("viewer").go(f"/?service={shop.name}")
     page.keyboard.press("/")
-    expect(page.locator("[name=q]")).to_be_focused()
-    page.locator("[name=q]").blur()
+    search = page.locator(".filter [name=query]")
+    expect(search).to_be_focused()
+    search.blur()
     page.keyboard.press("j")
     expect(page.locator("breaker-card a")).to_be_focused()
     page.keyboard.press("Enter")

@@ -288,3 +288,58 @@ test("cards that come by another way are taken if they are newer", () => {
   assert.equal(store.card("1").state, "closed")
   assert.equal(store.card("2").state, "open")
 })
+
+test("after hundreds of changes the next drawing waits a little, and has all that came meanwhile", () => {
+  live()
+  FakeSocket.last.says(snapshot("e.1"))
+  paint()
+  const many = Array.from({ length: 150 }, (_, place) => card(String(place), 2))
+  FakeSocket.last.says({ op: "delta", topic: "wall", cursor: "e.2", data: many })
+  paint()
+  const before = heard.length
+  FakeSocket.last.says({ op: "delta", topic: "wall", cursor: "e.3", data: [card("1", 3, "open")] })
+  FakeSocket.last.says({ op: "delta", topic: "wall", cursor: "e.4", data: [card("2", 4, "open")] })
+  paint()
+  assert.equal(heard.length, before)
+  mock.timers.tick(100)
+  paint()
+  assert.deepEqual(heard.at(-1).data.map(({ id, state }) => [id, state]), [["1", "open"], ["2", "open"]])
+})
+
+test("a page that holds the picture already asks for what changed since", () => {
+  store.subscribe("cells", (message) => heard.push(message), { filter: "" }, "e.7")
+  store.connect()
+  FakeSocket.last.opens()
+  assert.deepEqual(FakeSocket.last.sent, [{ op: "subscribe", topic: "cells", filter: "", cursor: "e.7" }])
+  FakeSocket.last.says({ op: "delta", topic: "cells", cursor: "e.8", data: [card("1", 8, "open")], counts: { open: 1 } })
+  paint()
+  assert.deepEqual(heard.map(({ kind, counts }) => [kind, counts]), [["delta", { open: 1 }]])
+})
+
+test("the whole picture can be asked for again", () => {
+  live()
+  FakeSocket.last.says(snapshot("e.1", card("1", 1)))
+  store.refresh("wall")
+  assert.deepEqual(FakeSocket.last.sent.at(-1), { op: "subscribe", topic: "wall" })
+  store.refresh("nothing")
+  assert.equal(FakeSocket.last.sent.length, 2)
+})
+
+test("a screen's link never asks the API, and goes on trying", () => {
+  store = new Store("ws://board/ws/live/", {
+    WebSocket: FakeSocket,
+    random: () => 0.5,
+    onScreen: (flush) => flushes.push(flush),
+    fetch: async (url) => (polled.push(url), answer),
+    polls: false,
+  })
+  store.subscribe("wall", (message) => heard.push(message))
+  store.connect()
+  for (let tries = 0; tries < 5; tries++) {
+    FakeSocket.last.ends()
+    mock.timers.tick(40_000)
+  }
+  assert.equal(store.connection.state, "reconnecting")
+  assert.deepEqual(polled, [])
+  assert.ok(FakeSocket.all.length > 5)
+})

@@ -207,3 +207,17 @@ def test_completions(asked: str, values: list[str], signed_in: SignIn) -> None:
 def test_nobody_is_sent_to_sign_in() -> None:
     for path in ("/density/", "/views/", "/views/1/delete/", "/completions.json"):
         assert Client().post(path).headers["Location"].startswith("/sign-in/"), path
+
+
+@pytest.mark.parametrize(
+    "bad", ["%00", "a%00b", "9" * 30, "%ff%fe", "%F0%9F%98%80", "state:", "label.%00:x", "%22", "-", "*"]
+)
+def test_no_spelling_breaks_the_wall(bad: str, signed_in: SignIn) -> None:
+    seed_wall(3, datetime.now(UTC))
+    eve = signed_in("viewer")
+    for path in (f"/?query={bad}&by={bad}&all={bad}", f"/screen/?query={bad}", f"/?label={bad}:{bad}&state={bad}"):
+        assert eve.get(path).status_code == 200, path
+    assert eve.get(f"/completions.json?field={bad}&prefix={bad}").status_code == 200
+    assert eve.get(f"/completions.json?field=label.{bad}&prefix={bad}").status_code == 200
+    assert eve.post("/views/" + "9" * 30 + "/delete/").status_code == 404
+    assert eve.get(f"/?cursor={bad}").status_code == 200

@@ -4,7 +4,7 @@ import { make } from "./making.js"
 import { keep, kept } from "./preferences.js"
 import { turnZone } from "./zone.js"
 
-const PLACES = { o: "/", i: "/incidents/", a: "/alerts/", u: "/audit/" }
+const PLACES = { o: "/", m: "/map/", i: "/incidents/", a: "/alerts/", s: "/sources/", u: "/audit/" }
 const SECOND_KEY_WITHIN = 1_000 // ms
 
 const KEYS = [

@@ -43,7 +43,7 @@ export const turnZone = () => {
 
 const rewrite = () => {
   const at = now()
-  for (const time of document.querySelectorAll("time[datetime]")) {
+  for (const time of document.querySelectorAll("time[datetime]:not(.past-at)")) {
     const iso = time.getAttribute("datetime")
     set(time, "title", full(iso))
     if (!time.hasAttribute("data-age")) write(time, stamp(iso, at))

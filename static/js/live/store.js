@@ -14,6 +14,9 @@ export { apply, newer, shown } from "./picture.js"
 
 const PAUSE_AFTER = 60_000 // ms out of view
 const POLL_EVERY = 15_000 // ms
+// What changes hundreds of things comes in several frames: one drawing for all of them.
+const MANY = 100
+const REST = 80 // ms after so many, before the next drawing
 
 class Connection extends EventTarget {
   state = "reconnecting"
@@ -35,6 +38,7 @@ export class Store {
   #fetch
   #onScreen
   #flushing = false
+  #restUntil = -Infinity
   #pausing = null
   #paused = false
   #polling = null
@@ -182,7 +186,9 @@ export class Store {
     }
     if (this.#flushing) return
     this.#flushing = true
-    this.#onScreen(() => this.#flush())
+    const rest = this.#restUntil - performance.now()
+    if (rest > 0) setTimeout(() => this.#onScreen(() => this.#flush()), rest)
+    else this.#onScreen(() => this.#flush())
   }
 
   // Several deltas before one frame of the screen are one: the newest of each card.
@@ -199,11 +205,13 @@ export class Store {
 
   #flush() {
     this.#flushing = false
+    let things = 0
     for (const [name, topic] of this.#topics) {
       const told = topic.told
       topic.told = []
       for (const message of told) {
         const data = message.kind === "delta" ? [...message.data.values()] : message.data
+        if (message.kind === "delta") things += data.length
         for (const listener of [...topic.listeners]) {
           try {
             listener({ ...message, topic: name, data })
@@ -214,6 +222,7 @@ export class Store {
         }
       }
     }
+    if (things > MANY) this.#restUntil = performance.now() + REST
   }
 
   #snapshotOf(name, { picture }) {
