@@ -185,14 +185,24 @@ def _unplaced() -> QuerySet[Alert]:
     return Alert.objects.filter(resolved_at=None, incident=None, rule__kind=OPENED).exclude(status=Status.PENDING)
 
 
+def _orphans() -> QuerySet[Alert]:
+    """Alerts whose breaker was deleted: nobody will ever say that it closed."""
+    live = [Status.PENDING, Status.FIRING, Status.ACKNOWLEDGED]
+    return Alert.objects.filter(subject_kind="breaker", breaker=None, status__in=live)
+
+
 def _tended(now: datetime) -> bool:
-    return any(some.exists() for some in (_worse(), _expired(now), _updates(now), _unplaced()))
+    return any(some.exists() for some in (_worse(), _expired(now), _updates(now), _unplaced(), _orphans()))
 
 
 def _tend(now: datetime) -> None:
     """What people set in motion, and what time does to it."""
     round = Round(now)
     silencing.look(round)
+    orphans = list(_orphans().select_related("incident")[:STORM_BATCH])
+    round.take(orphans)
+    for alert in orphans:
+        round.lose(alert)
     expired = list(_expired(now).select_related("rule", "incident"))
     for alert in expired:
         by = alert.acknowledged_by

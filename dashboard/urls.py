@@ -4,7 +4,19 @@ from django.urls import include, path, re_path
 
 from dashboard import health, metrics
 from dashboard.api.problems import unknown
-from dashboard.pages import alerts, audit, breaker, incidents, orders, rules, services, sign_in, silences, wall
+from dashboard.pages import (
+    alerts,
+    audit,
+    breaker,
+    incidents,
+    orders,
+    postmortem,
+    rules,
+    services,
+    sign_in,
+    silences,
+    wall,
+)
 from dashboard.pages.welcome import welcome
 
 urlpatterns = [
@@ -37,6 +49,11 @@ urlpatterns = [
         r"^incidents/(?P<incident_id>[^/]+)/(?P<verb>acknowledge|split|merge|not-this)/$",
         incidents.handle,
         name="handle-incident",
+    ),
+    re_path(
+        r"^incidents/(?P<incident_id>[^/]+)/postmortem\.(?P<form>md|json|svg)$",
+        postmortem.postmortem,
+        name="postmortem",
     ),
     path("alerts/<str:alert_id>/", alerts.alert, name="alert"),
     re_path(r"^alerts/(?P<alert_id>[^/]+)/(?P<verb>acknowledge|unacknowledge)/$", alerts.handle, name="handle-alert"),
