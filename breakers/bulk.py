@@ -141,6 +141,15 @@ def update(table: str, columns: Mapping[str, str]) -> Statement:
     )
 
 
+def put(table: str, keys: Mapping[str, str], columns: Mapping[str, str]) -> Statement:
+    """Insert rows, or set the columns of those that are there."""
+    every = {**keys, **columns}
+    sets = ", ".join(f"{name} = excluded.{name}" for name in columns)
+    head = f"INSERT INTO {table} ({', '.join(every)})"
+    conflict = f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sets}"
+    return Statement(every, f"{head} VALUES {{rows}} {conflict}", f"{head} SELECT * FROM {{rows}} {conflict}")
+
+
 def add_up(table: str, keys: Mapping[str, str], counters: Mapping[str, str], largest: Sequence[str] = ()) -> Statement:
     """Insert rows, or add their counters to those that are there; `largest` columns keep the greater one."""
     columns = {**keys, **counters}

@@ -16,10 +16,11 @@ from breakers.domain.reports import Refusal, Report, shown
 from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND
 from breakers.domain.states import SILENT, Change, State, observe
 from breakers.headlining import Step
+from breakers.hearing import Hearing
 from breakers.models import Board
 from breakers.models.fields import from_us, to_us
 from breakers.reaching import reach
-from breakers.signals import Changes, breakers_changed
+from breakers.signals import Changes, breakers_changed, sources_spoke_again
 from breakers.workingset import BreakerRow, InstanceRow, WorkingSet, as_json, decode, insert_events
 
 DAY = 86_400 * SECOND
@@ -78,9 +79,11 @@ class _Recording:
     def __init__(self, at: datetime) -> None:
         self._now = to_us(at)
         self._working = WorkingSet(self._now)
-        [[last_id, listening, folded]] = bulk.select(
-            "SELECT last_event_id, listening_since, folded_until FROM breakers_board"
+        [[last_id, listening, folded, epoch, version]] = bulk.select(
+            "SELECT last_event_id, listening_since, folded_until, epoch, version FROM breakers_board"
         )
+        self._hearing = Hearing((epoch, version), self._now)
+        self._version = version
         self._next_id = max(last_id + 1, self._now)
         self._listening = listening or 0
         self._folded = folded or 0
@@ -97,6 +100,7 @@ class _Recording:
     def of(self, submissions: Sequence[Submission]) -> list[Answer]:
         answers = [Answer(submission.dropped, 0, list(submission.refusals), []) for submission in submissions]
         self._refuse_conflicts(submissions, answers)
+        self._hearing.load((s.service_id, r.instance) for s in submissions for r in s.reports)
         fresh = list(self._fresh(submissions, answers))
         self._working.load((s.service_id, r.breaker, r.instance) for s, r, _ in fresh)
         self._working.load_whole(self._shared_breakers(fresh))
@@ -155,6 +159,7 @@ class _Recording:
                 if report.key is not None:
                     if (submission.service_id, report.key) in known:
                         answer.duplicates += 1
+                        self._hearing.repeated(submission.service_id, report.instance)
                         continue
                     known.add((submission.service_id, report.key))
                 yield submission, report, answer
@@ -191,6 +196,7 @@ class _Recording:
         event_id = self._next_id
         self._next_id += 1
         self._events.append(_event_row(event_id, service_id, breaker.id, copy.id, report))
+        self._hearing.hear(service_id, report)
         self._hear(breaker, copy, report, event_id)
         self._describe(breaker, copy, report)
         if report.state is not None:
@@ -406,14 +412,20 @@ class _Recording:
                 self._headline_changed = True
 
     def _save(self) -> None:
-        if not self._events:
-            return
+        self._hearing.save()
+        if self._events:
+            self._save_events()
+        bulk.after_commit(lambda: self._hearing.committed(self._version))
+        if spoke := tuple(self._hearing.spoke):
+            bulk.after_commit(lambda: sources_spoke_again.send_robust(sender=None, sources=spoke))
+
+    def _save_events(self) -> None:
         insert_events(self._events)
-        [[version]] = bulk.select(
+        [[self._version]] = bulk.select(
             "UPDATE breakers_board SET version = version + 1, last_event_id = %s RETURNING version", [self._next_id - 1]
         )
-        self._working.save(version, self._folded // SECOND)
-        changes = Changes(version, frozenset(self._working.breakers), self._headline_changed)
+        self._working.save(self._version, self._folded // SECOND)
+        changes = Changes(self._version, frozenset(self._working.breakers), self._headline_changed)
         bulk.after_commit(lambda: _announce(changes))
 
     def _hand_out(self, submissions: Sequence[Submission], answers: list[Answer]) -> None:

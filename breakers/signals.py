@@ -30,9 +30,25 @@ class ReachedLimit:
     times: int
 
 
+@dataclass(frozen=True, slots=True)
+class SilentSource:
+    """One instance of a service, all of whose breakers that mean to be heard have fallen silent, `breakers` of them."""
+
+    service_id: int
+    name: str
+    heard_at: datetime
+    silent_since: datetime
+    breakers: int
+
+
 # Sent with `changes=Changes(…)`.
 breakers_changed = Signal()
 # Sent with `user_id=…` or `token_id=…` and `reason=…` when a credential ends or its role changes: open sockets must follow.
 access_changed = Signal()
 # Sent with `reached=ReachedLimit(…)`, while a service keeps running into a limit every few seconds at most.
 limit_reached = Signal()
+# Sent with `sources=(SilentSource(…), …)`: one fact for each source, however many breakers it has. Its row
+# (`models.Source.silent_since`) says so until it speaks again.
+sources_fell_silent = Signal()
+# Sent with `sources=((service id, name), …)` of those that had fallen silent, and spoke.
+sources_spoke_again = Signal()

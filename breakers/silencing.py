@@ -1,46 +1,101 @@
 """Silencing: what the clock alone does to state: stale, unknown, gone; and the cards' last minute, which passes.
 
-Part of the recording, called by the sweep. One commit and one fact for all that fell silent together.
+Part of the recording, called by the sweep. A large board is gone through in several commits, so that posts pass between them.
 """
 
+import time
 from datetime import datetime
 
 from breakers import bulk, headlining
 from breakers.domain.headlines import GONE
 from breakers.domain.silence import LEAVES_AFTER, SECOND, judged, unknown_at
+from breakers.domain.states import SILENT
 from breakers.headlining import Step
-from breakers.models.fields import to_us
+from breakers.models.fields import from_us, to_us
 from breakers.recording import MINUTE_S
-from breakers.signals import Changes, breakers_changed
+from breakers.signals import Changes, SilentSource, breakers_changed, sources_fell_silent
 from breakers.workingset import InstanceRow, WorkingSet
+
+# Breakers in one transaction, and the pause after it.
+AT_ONCE = 200
+BETWEEN = 0.01  # s
+
+
+def is_due(at: datetime) -> bool:
+    """Whether by then something was to fall silent that no sweep has marked."""
+    return bool(bulk.select("SELECT 1 FROM breakers_breaker WHERE silence_due_at <= %s LIMIT 1", [to_us(at)]))
 
 
 def sweep(at: datetime) -> int:
     """Mark what fell silent by now; how many instances changed."""
     now = to_us(at)
-    if not bulk.select("SELECT 1 FROM breakers_breaker WHERE silence_due_at <= %s LIMIT 1", [now]):
-        return 0
-    with bulk.writing():
-        listening = bulk.select("SELECT listening_since FROM breakers_board")[0][0] or 0
-        due = [row[0] for row in bulk.select("SELECT id FROM breakers_breaker WHERE silence_due_at <= %s", [now])]
-        working = WorkingSet(now)
-        working.load_breakers(due)
-        working.load_whole(due)
-        changed, headlines = 0, False
-        for breaker in working.breakers.values():
-            copies = working.of_breaker(breaker.id)
-            steps = [step for copy in copies if (step := _silenced(breaker.service_id, copy, listening, now))]
-            changed += len(steps)
-            if steps:
-                headlines = headlining.apply(working, breaker, steps, listening) or headlines
-            else:
-                headlining.refresh(breaker, copies, listening, now)
-        version = bulk.next_version()
-        working.save(version, 0)
-        if changed:
-            changes = Changes(version, frozenset(working.breakers), headlines)
-            bulk.after_commit(lambda: _announce(changes))
-        return changed
+    changed, last = 0, 0
+    while True:
+        # By id, so that it ends even where a moment stays due.
+        due = bulk.select(
+            "SELECT id FROM breakers_breaker WHERE silence_due_at <= %s AND id > %s ORDER BY id LIMIT %s",
+            [now, last, AT_ONCE],
+        )
+        if due:
+            last = due[-1][0]
+            with bulk.writing():
+                changed += _silence([row[0] for row in due], now)
+        if len(due) < AT_ONCE:
+            return changed
+        time.sleep(BETWEEN)
+
+
+def _silence(due: list[int], now: int) -> int:
+    """These breakers, in one transaction. What spoke meanwhile is judged as it is now."""
+    listening = bulk.select("SELECT listening_since FROM breakers_board")[0][0] or 0
+    working = WorkingSet(now)
+    working.load_breakers(due)
+    working.load_whole(due)
+    changed, headlines = 0, False
+    silent: set[tuple[int, str]] = set()
+    for breaker in working.breakers.values():
+        copies = working.of_breaker(breaker.id)
+        steps = [step for copy in copies if (step := _silenced(breaker.service_id, copy, listening, now))]
+        changed += len(steps)
+        silent.update((breaker.service_id, step.instance.name) for step in steps if step.to_state in SILENT)
+        if steps:
+            headlines = headlining.apply(working, breaker, steps, listening) or headlines
+        else:
+            headlining.refresh(breaker, copies, listening, now)
+    version = bulk.next_version()
+    working.save(version, 0)
+    if changed:
+        changes = Changes(version, frozenset(working.breakers), headlines)
+        bulk.after_commit(lambda: _announce(changes))
+    if fallen := _fallen_sources(silent, now):
+        bulk.after_commit(lambda: sources_fell_silent.send_robust(sender=None, sources=fallen))
+    return changed
+
+
+def _fallen_sources(names: set[tuple[int, str]], now: int) -> tuple[SilentSource, ...]:
+    """Those of these sources whose last breaker fell silent now: one fact each, however many breakers they have."""
+    by_service: dict[int, list[str]] = {}
+    for service_id, name in sorted(names):
+        by_service.setdefault(service_id, []).append(name)
+    fallen = []
+    for service_id, some in by_service.items():
+        rows = bulk.select(
+            "SELECT i.name, sum(CASE WHEN i.state IN ('stale', 'unknown') THEN 0 ELSE 1 END), count(*)"  # noqa: S608
+            " FROM breakers_instance i JOIN breakers_breaker b ON b.id = i.breaker_id"
+            f" WHERE b.service_id = %s AND i.left_at IS NULL AND i.interval_s IS NOT NULL AND {bulk.is_one_of('i.name')}"
+            " GROUP BY i.name",
+            [service_id, bulk.as_list(some)],
+        )
+        breakers = {name: count for name, heard, count in rows if not heard}
+        marked = bulk.select(
+            "UPDATE breakers_source SET silent_since = %s"  # noqa: S608
+            f" WHERE service_id = %s AND silent_since IS NULL AND {bulk.is_one_of('name')} RETURNING name, heard_at",
+            [now, service_id, bulk.as_list(list(breakers))],
+        )
+        fallen += [
+            SilentSource(service_id, name, from_us(heard_at), from_us(now), breakers[name]) for name, heard_at in marked
+        ]
+    return tuple(sorted(fallen, key=lambda source: (source.service_id, source.name)))
 
 
 def _silenced(service_id: int, copy: InstanceRow, listening: int, now: int) -> Step | None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from breakers import bodies
 from breakers.domain.checking import check
@@ -12,6 +12,7 @@ from breakers.keys import KeyOwner
 from breakers.models.fields import to_us
 from breakers.readers import Reader
 from breakers.recording import Submission
+from breakers.retaining import retention
 from breakers.signing import require_signed
 
 
@@ -23,7 +24,8 @@ def take(owner: KeyOwner, headers: Mapping[bytes, bytes], body: bytes, read: Rea
     key = request_key(headers)
     encoding = headers.get(b"content-encoding")
     raw = body if encoding is None else bodies.unpacked(body, encoding.decode("latin-1").strip().lower())
-    batch = check(read(raw), to_us(now), idempotency_key=key or None, keeping=owner.keeping)
+    kept_for = timedelta(days=retention().days["events"])
+    batch = check(read(raw), to_us(now), idempotency_key=key or None, keeping=owner.keeping, kept_for=kept_for)
     submission = Submission(owner.service_id, batch.reports, batch.refusals, dropped=batch.dropped, size=len(raw))
     if key:
         submission.request_key = key_of(key)

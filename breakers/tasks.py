@@ -3,8 +3,11 @@
 from celery import shared_task
 from django.utils import timezone
 
-from breakers import commanding, pruning, silencing
+from breakers import commanding, measuring, pruning, silencing
 from breakers.models import Pulse
+
+# What is left is taken the next time: alerting shares this worker's threads.
+PRUNES_FOR = 20.0  # s
 
 
 @shared_task(name="breakers.tasks.sweep")
@@ -24,8 +27,10 @@ def fold() -> None:
 
 @shared_task(name="breakers.tasks.prune")
 def prune() -> None:
-    """What is too old to keep."""
-    pruning.prune(timezone.now())
+    """What is too old to keep; and now and then, how large what is kept has become."""
+    at = timezone.now()
+    pruning.prune(at, within_s=PRUNES_FOR)
+    measuring.measure_if_due(at)
 
 
 @shared_task(name="breakers.tasks.pulse")

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from breakers import bodies, commanding, keys
 from breakers.bodies import Scope, Send
+from breakers.chores import Chores
 from breakers.database_thread import DatabaseThreads
 from breakers.domain.reports import NAME_LENGTH, BadBody, Refusal
 from breakers.domain.signatures import BadSignature
@@ -25,6 +26,7 @@ from breakers.polling import Polls, TooManyPolls
 from breakers.problems import send_answer, send_problem
 from breakers.readers import EVENTS, reader
 from breakers.recording import Answer
+from breakers.refusing import Refusals, Witness
 from breakers.taking import request_key, take
 
 COMMANDS = "/api/v1/commands"
@@ -58,17 +60,20 @@ class Webhook:
         self.polls = Polls(self._threads)
         self.limiter = Limiter(settings.REDIS_URL, settings.WEB_PROCESSES, self._threads)
         self._owners: dict[str, tuple[KeyOwner, float]] = {}
+        self.refusals = Refusals()
+        self._chores = Chores(self.refusals)
 
     async def start(self) -> None:
         """Begin to take requests."""
         self.intake.start(asyncio.get_running_loop())
         self.polls.start()
         self.limiter.start()
+        self._chores.start()
 
     async def stop(self) -> None:
         """Answer what waits, store what was taken."""
         self.polls.stop()
-        await asyncio.to_thread(self.intake.stop)
+        await asyncio.gather(asyncio.to_thread(self.intake.stop), asyncio.to_thread(self._chores.stop))
         await self.limiter.stop()
         self._threads.stop()
 
@@ -86,6 +91,8 @@ class Webhook:
         try:
             path: str = scope["path"]
             if path.startswith(EVENTS):
+                witness = Witness(self.refusals, scope, receive, send, self._whose)
+                receive, send = witness.receive, witness.send
                 _require_method(scope, "POST")
                 body = await self._events(scope, receive)
                 await send_answer(send, 202, body, JSON)
@@ -175,6 +182,12 @@ class Webhook:
             commanding.report_result, owner.service_id, command_id, told.instance, told.status, detail, now
         )
         return encode({"id": command_id, "instance": told.instance, "status": told.status})
+
+    def _whose(self, scope: Scope) -> KeyOwner | None:
+        """Whom a request came from, as far as its key was good a moment ago."""
+        key = _headers(scope).get(b"authorization", b"").decode("latin-1").partition(" ")[2].strip()
+        known = self._owners.get(key)
+        return known[0] if known else None
 
     async def _owner(self, headers: dict[bytes, bytes], scope: Scope) -> KeyOwner:
         """Whom the request's key speaks for; remembered for a moment. Errors: 401, 403 (paused), 429 (an address that guesses)."""

@@ -72,7 +72,7 @@ app.conf.update(
         "sweep": {"task": "breakers.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
         "alerts": {"task": "alerts.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
         "fold": {"task": "breakers.tasks.fold", "schedule": 60.0, "options": {"expires": 60}},
-        "prune": {"task": "breakers.tasks.prune", "schedule": 3600.0, "options": {"expires": 3600}},
+        "prune": {"task": "breakers.tasks.prune", "schedule": 300.0, "options": {"expires": 300}},
         **{
             f"pulse-{queue}": {
                 "task": "breakers.tasks.pulse",

@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from breakers.domain import patterns
+from breakers.domain import patterns, retention
 
 ROOT = Path(__file__).resolve().parent.parent
 TRUE = {"1", "true", "yes", "on"}
@@ -52,6 +52,7 @@ class Env:
     redact_patterns: tuple[str, ...]
     trusted_proxies: str
     environment: str
+    keep_days: Mapping[str, int]
     debug: bool
     log_format: str
 
@@ -87,6 +88,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Env:
         redact_patterns=_patterns(environ),
         trusted_proxies=_addresses(environ, "TRUSTED_PROXIES"),
         environment=environ.get("ENVIRONMENT", ""),
+        keep_days=_keep_days(environ),
         debug=_switch(environ, "DEBUG"),
         log_format=_one_of(environ, "LOG_FORMAT", "console", ("console", "json")),
     )
@@ -141,6 +143,13 @@ def _whole_number(environ: Mapping[str, str], name: str, default: int, least: in
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise BadSetting(f"{name} is '{text}'; expected a whole number from {least} to {most}")
     return int(text)
+
+
+def _keep_days(environ: Mapping[str, str]) -> Mapping[str, int]:
+    try:
+        return retention.read(environ.get("KEEP_DAYS", ""))
+    except ValueError as error:
+        raise BadSetting(f"KEEP_DAYS: {error}") from error
 
 
 def _one_of(environ: Mapping[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:

@@ -94,6 +94,7 @@ METRICS_PUBLIC = ENV.metrics_public
 REDACT_PATTERNS = ENV.redact_patterns
 TRUSTED_PROXIES = ENV.trusted_proxies
 ENVIRONMENT = ENV.environment
+KEEP_DAYS = ENV.keep_days
 
 LANGUAGE_CODE = "en"
 USE_I18N = False

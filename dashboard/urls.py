@@ -15,6 +15,7 @@ from dashboard.pages import (
     services,
     sign_in,
     silences,
+    sources,
     wall,
 )
 from dashboard.pages.welcome import welcome
@@ -60,5 +61,7 @@ urlpatterns = [
     path("alerts/<str:alert_id>/notifications/<str:notification_id>/resend/", alerts.resend, name="resend"),
     path("services/", services.services, name="services"),
     path("services/<path:name>/", services.service, name="service"),
+    path("sources/", sources.sources, name="sources"),
+    path("sources/news.json", sources.news_json, name="sources-news"),
     path("audit/", audit.audit, name="audit"),
 ]

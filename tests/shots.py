@@ -91,6 +91,7 @@ def every_page(browser: Browser, directory: Path) -> None:
             "order": f"/breakers/{story}/order/?action=reset",
             "alerts": "/alerts/",
             "alert": "/alerts/1/",
+            "sources": "/sources/",
             "audit": "/audit/",
             "api": "/api/v1/docs",
         }

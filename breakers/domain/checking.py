@@ -19,7 +19,7 @@ from breakers.domain.reports import (
     shown,
 )
 
-_KEPT_US = KEPT // timedelta(microseconds=1)
+_MICROSECOND = timedelta(microseconds=1)
 _TYPES = frozenset(TYPES)
 
 
@@ -30,14 +30,23 @@ class _Refused(Exception):
 
 
 def check(
-    events: list[Any], received_us: int, *, idempotency_key: str | None = None, keeping: Keeping = EVERYTHING
+    events: list[Any],
+    received_us: int,
+    *,
+    idempotency_key: str | None = None,
+    keeping: Keeping = EVERYTHING,
+    kept_for: timedelta = KEPT,
 ) -> Batch:
-    """Check each event, and keep of its texts what may be kept. Errors: BadBody 400 where one is nested too deep."""
+    """Check each event, and keep of its texts what may be kept. Errors: BadBody 400 where one is nested too deep.
+
+    kept_for: how long raw events are kept; older ones are refused.
+    """
     if keeping.depth < MOST_DEEP:
         _require_flat(events, keeping.depth)
     reports: list[Report] = []
     refusals: list[Refusal] = []
     dropped = 0
+    oldest_us = received_us - kept_for // _MICROSECOND
     for index, event in enumerate(events):
         try:
             if not isinstance(event, dict):
@@ -46,6 +55,8 @@ def check(
                     continue
                 raise _unreadable(event)
             report = _report(index, event, received_us)
+            if report.at_us < oldest_us:
+                raise _too_old(event, kept_for)
             if report.error_type is not None:
                 report.error_type = keeping.kind(report.error_type)
             if report.error_message is not None:
@@ -87,12 +98,13 @@ def _report(index: int, event: dict[str, Any], received_us: int) -> Report:
     if report.at_us > received_us:
         more(report, "attributes", "occurred_at", event["occurred_at"])
         report.at_us = received_us
-    elif report.at_us < received_us - _KEPT_US:
-        raise _Refused(
-            "too_old", f"'occurred_at' {event['occurred_at']} is older than the {KEPT.days} days that events are kept"
-        )
     _needs_its_state(report)
     return report
+
+
+def _too_old(event: dict[str, Any], kept_for: timedelta) -> _Refused:
+    at = event["occurred_at"]
+    return _Refused("too_old", f"'occurred_at' {at} is older than the {kept_for.days} days that events are kept")
 
 
 def _unreadable(event: Any) -> _Refused:

@@ -122,7 +122,7 @@ def _id(report: Report, value: Any) -> None:
 
 
 def _occurred_at(report: Report, value: Any) -> None:
-    report.at_us = moment_us(value)
+    report.at_us = report.told_us = moment_us(value)
 
 
 def _sequence(report: Report, value: Any) -> None:

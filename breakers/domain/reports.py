@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from breakers.domain.retention import DEFAULTS
 from breakers.domain.states import REPORTABLE, State
 
 NAME_LENGTH = 200
@@ -19,8 +20,8 @@ MOST_DEEP = 32
 MOST_EVENTS = 1_000
 MOST_LABELS = 32
 LARGEST = 1e15  # of any number that is drawn or written out
-# How long raw events are kept; older ones are not taken.
-KEPT = timedelta(days=30)
+# How long raw events are kept where nothing else is set; older ones are not taken.
+KEPT = timedelta(days=DEFAULTS["events"])
 
 TYPES = (
     "state_change",
@@ -71,6 +72,8 @@ class Report(msgspec.Struct):
     type: str
     breaker: str
     at_us: int
+    # `occurred_at` as it was told, perhaps in the future; `at_us` is never later than the receipt.
+    told_us: int | None = None
     instance: str = "default"
     dependency: str | None = None
     key: bytes | None = None

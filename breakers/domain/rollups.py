@@ -1,13 +1,15 @@
 """Rollups: events into buckets, buckets into wider ones, and which width suits a range."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+
+from breakers.domain.retention import DEFAULTS, Retention
 
 DURATION_BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 60_000)
 FINEST_S = 10
 WIDTHS_S = (10, 60, 900, 21_600)
-# How long each width is kept, in s; the coarsest for 13 months.
-KEPT_S = {10: 2 * 86_400, 60: 14 * 86_400, 900: 90 * 86_400, 21_600: 400 * 86_400}
+# How long each width is kept, in s, where nothing else is set; the coarsest for 13 months.
+KEPT_S = Retention(DEFAULTS).widths
 # Bucket widths that a chart may have, each a multiple of a stored one.
 CHART_WIDTHS_S = (
     10, 20, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000
@@ -21,9 +23,9 @@ class Width(NamedTuple):
     stored_s: int
 
 
-def suiting(start_s: int, end_s: int, points: int, now_s: int) -> Width:
+def suiting(start_s: int, end_s: int, points: int, now_s: int, kept_s: Mapping[int, int] = KEPT_S) -> Width:
     """The narrowest bucket that covers [start, end) with at most `points`, of a width that is still kept at `start`."""
-    kept = [width for width in WIDTHS_S if start_s >= now_s - KEPT_S[width]] or [WIDTHS_S[-1]]
+    kept = [width for width in WIDTHS_S if start_s >= now_s - kept_s[width]] or [WIDTHS_S[-1]]
     for chart in CHART_WIDTHS_S:
         count = -(-end_s // chart) - start_s // chart
         fitting = [width for width in kept if chart % width == 0]

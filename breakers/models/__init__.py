@@ -9,6 +9,7 @@ from breakers.models.event import Event
 from breakers.models.limit import ReachedLimit
 from breakers.models.rollup import Rollup, Rollup10s
 from breakers.models.service import IngestKey, Request, Service
+from breakers.models.source import Refusal, RefusalCount, Source, StoreSize
 from breakers.models.transition import Outage, Transition
 
 __all__ = [
@@ -24,10 +25,14 @@ __all__ = [
     "Outage",
     "Pulse",
     "ReachedLimit",
+    "Refusal",
+    "RefusalCount",
     "Request",
     "Rollup",
     "Rollup10s",
     "Service",
+    "Source",
+    "StoreSize",
     "Tombstone",
     "Transition",
 ]

@@ -30,4 +30,5 @@ class ImpatientConnection(psycopg.Connection[Any]):
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's own, but for how it connects."""
 
-    Database = SimpleNamespace(**{**vars(psycopg), "connect": ImpatientConnection.connect})
+    # Django only looks names up in it.
+    Database = SimpleNamespace(**{**vars(psycopg), "connect": ImpatientConnection.connect})  # type: ignore[assignment]

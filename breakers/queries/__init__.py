@@ -17,6 +17,8 @@ from breakers.queries.cards import (
 )
 from breakers.queries.commands import audit_trail, command, commands_of
 from breakers.queries.details import details, events, last_outage, open_outages, outages, why_opened
+from breakers.queries.sources import sources_page
+from breakers.queries.store import store
 from breakers.queries.timeline import timeline
 
 __all__ = [
@@ -37,6 +39,8 @@ __all__ = [
     "open_outages",
     "outages",
     "parse_filter",
+    "sources_page",
+    "store",
     "timeline",
     "wall",
     "why_opened",

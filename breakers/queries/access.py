@@ -16,10 +16,10 @@ def services_page(*, keys: bool, limit: int = 50, cursor: str | None = None) -> 
     """Services by name; with their keys only where `keys`. Items are ServiceView. Errors: Invalid (cursor)."""
     rows = Service.objects.order_by("name")
     if cursor:
-        rows = rows.filter(name__gt=_read_cursor(cursor))
+        rows = rows.filter(name__gt=read_cursor(cursor))
     page = list(rows[: limit + 1])
     more = len(page) > limit
-    return Page(list(_views(page[:limit], keys)), _make_cursor(page[limit - 1].name) if more else None)
+    return Page(list(_views(page[:limit], keys)), make_cursor(page[limit - 1].name) if more else None)
 
 
 def service(name: str, *, keys: bool) -> ServiceView:
@@ -69,11 +69,13 @@ def _views(rows: list[Service], keys: bool) -> list[ServiceView]:
     ]
 
 
-def _make_cursor(name: str) -> str:
+def make_cursor(name: str) -> str:
+    """The place after this name in a list by name."""
     return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
 
 
-def _read_cursor(text: str) -> str:
+def read_cursor(text: str) -> str:
+    """The name again. Errors: Invalid."""
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
     except (binascii.Error, ValueError) as error:

@@ -250,3 +250,91 @@ class Page(msgspec.Struct, frozen=True):
 
     items: list[object]
     next: str | None
+
+
+class SourceView(msgspec.Struct, frozen=True):
+    """One instance of a service as a poster, over all its breakers.
+
+    state: heard, silent, stopped (it said so), or on_change (it never said how often it means to be heard: its silence says
+    nothing). skew_ms: the smallest difference between receipt and `occurred_at` of the last minutes; negative: its clock is
+    ahead. missing: numbers that its `sequence` skipped. late, early: told after something newer, told of the future.
+    """
+
+    name: str
+    state: str
+    first_heard_at: str
+    last_heard_at: str
+    interval_s: int | None
+    events: int
+    events_1m: int
+    duplicates: int
+    missing: int
+    restarts: int
+    late: int
+    early: int
+    skew_ms: float | None
+    library: str | None
+    library_version: str | None
+
+
+class RefusalCountView(msgspec.Struct, frozen=True):
+    """How much was refused for one reason: an event's code, or the status of whole requests."""
+
+    code: str
+    count: int
+    last_at: str
+
+
+class RefusalView(msgspec.Struct, frozen=True):
+    """A refused request or event. sample: the start of what was sent, redacted; empty where it was not read."""
+
+    at: str
+    status: int
+    code: str
+    detail: str
+    sample: str
+    path: str
+    address: str
+
+
+class ServiceSources(msgspec.Struct, frozen=True):
+    """A service as a poster. `service` null: requests of which no service is known, for want of a good key.
+
+    instances: those heard in the last day; `sources` lists 25 of them by name, or 200 of any age where the service was asked
+    for. rate_limited_at: when its rate limit was reached last.
+    """
+
+    service: str | None
+    paused: bool
+    instances: int
+    last_heard_at: str | None
+    events: int
+    events_1m: int
+    duplicates: int
+    refused: int
+    rate_limited_at: str | None
+    sources: list[SourceView]
+    refusals: list[RefusalCountView]
+    last_refusals: list[RefusalView]
+
+
+class KindView(msgspec.Struct, frozen=True):
+    """One kind of row in the store. bytes null: this database can't tell them by kind. kept_days null: for good."""
+
+    kind: str
+    rows: int
+    bytes: int | None
+    oldest_at: str | None
+    kept_days: int | None
+
+
+class StoreView(msgspec.Struct, frozen=True):
+    """The store. `bytes`, `reusable_bytes` (free inside for new rows) and `free_bytes` (on the disk; null: not known) are of
+    now, `kinds` of `measured_at`; null: not measured yet.
+    """
+
+    bytes: int
+    reusable_bytes: int
+    free_bytes: int | None
+    measured_at: str | None
+    kinds: list[KindView]

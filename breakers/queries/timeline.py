@@ -8,7 +8,8 @@ from typing import Any
 
 from breakers import bulk
 from breakers.domain.headlines import GONE
-from breakers.domain.reports import KEPT, moment_us
+from breakers.domain.reports import moment_us
+from breakers.domain.retention import DAY_S
 from breakers.domain.rollups import FINEST_S, Width, percentile, suiting
 from breakers.domain.silence import SECOND
 from breakers.errors import Invalid
@@ -18,10 +19,10 @@ from breakers.models.rollup import COUNTERS, OUTCOMES
 from breakers.queries import edges
 from breakers.queries.cards import card
 from breakers.queries.shapes import Lane, Span, Timeline
+from breakers.retaining import retention
 from breakers.times import rfc3339
 
 MOST_POINTS = 1_000
-KEPT_US = int(KEPT.total_seconds()) * SECOND
 _BINS = COUNTERS.index("d0")
 _MAX = COUNTERS.index("duration_max_ms")
 
@@ -51,7 +52,7 @@ def timeline(
     shown = card(breaker_id, now)
     number = known_id(breaker_id)
     start_s, end_s = to_us(start) // SECOND, -(-to_us(end) // SECOND)
-    width = suiting(start_s, end_s, points, to_us(now) // SECOND)
+    width = suiting(start_s, end_s, points, to_us(now) // SECOND, retention().widths)
     span_end = min(end, now) if end > now else end
     return Timeline(
         from_=rfc3339(start),
@@ -69,12 +70,13 @@ def _cuts(
     """{second at which a bucket begins: (microsecond at which it is cut to begin, its counters)} of the range's edges."""
     step = width.chart_s * SECOND
     start_us, end_us, now_us = to_us(start), to_us(end), to_us(now)
+    kept_us = retention().days["events"] * DAY_S * SECOND
     found: dict[int, tuple[int, list[Any]]] = {}
     for edge in (start_us, end_us):
         first = edge // step * step
         begins, ends = max(first, start_us), min(first + step, end_us)
         # What is yet to come needs no cut, and what is no longer kept can't be cut.
-        if edge != first and first not in found and ends < now_us and begins > now_us - KEPT_US:
+        if edge != first and first not in found and ends < now_us and begins > now_us - kept_us:
             found[first // SECOND] = (begins, edges.counted(breaker_id, begins, ends))
     if start_us % step and start_us // step * step // SECOND not in found:
         first = start_us // step * step // SECOND

@@ -20,7 +20,7 @@ from alerts.shapes import (
     SilenceView,
     TestView,
 )
-from breakers.queries.shapes import AuditView, Card, CommandView, EventView, ServiceView, Timeline
+from breakers.queries.shapes import AuditView, Card, CommandView, EventView, ServiceSources, ServiceView, Timeline
 from dashboard.api.answers import JSON
 from dashboard.api.application import api
 from dashboard.api.shapes import AddedKey, AddedService, BreakerView, ConfiguredService, FieldError, Problem
@@ -30,7 +30,7 @@ REF = "#/components/schemas/"
 ANSWERED = (
     Card, BreakerView, Timeline, EventView, CommandView, AlertView, NotificationView, DestinationView, TestView, RouteView, ServiceView,
     ConfiguredService, AddedService,
-    AddedKey, AuditView, IncidentView, RuleView, PreviewView, SilenceView, Problem,
+    AddedKey, ServiceSources, AuditView, IncidentView, RuleView, PreviewView, SilenceView, Problem,
 )  # fmt: skip
 
 

@@ -122,3 +122,13 @@ def moment(text: str) -> datetime:
 def clock(at: datetime) -> str:
     """The time of day in UTC, to the minute."""
     return at.astimezone(UTC).strftime("%H:%M")
+
+
+def size(count: int) -> str:
+    """Bytes in their largest unit: `512 B`, `1.4 MB`, `12.0 GB`."""
+    number = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1_000:
+            return f"{whole(number)} B" if unit == "B" else f"{tenths(number)} {unit}"
+        number /= 1_000
+    return f"{tenths(number)} TB"

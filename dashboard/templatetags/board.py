@@ -13,7 +13,7 @@ from django.template.context import Context
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard.pages import said, words
+from dashboard.pages import said, sources, words
 
 register = template.Library()
 
@@ -21,6 +21,8 @@ register.filter("word", words.word)
 register.filter("whole", words.whole)
 register.filter("percent", words.percent)
 register.filter("short", words.short)
+register.filter("size", words.size)
+register.filter("kind_word", sources.kind_word)
 register.filter("verb_word", said.verb_word)
 register.filter("verdict_word", said.verdict_word)
 register.filter("delivery_word", said.delivery_word)

@@ -19,3 +19,4 @@ if (wall) {
 if (document.querySelector("breaker-page")) import("./elements/breaker-page.js")
 if (document.querySelector(".alert-row, #alerts-moved")) import("./alerts.js")
 if (document.querySelector("form[data-preview]")) import("./preview-form.js")
+if (document.getElementById("sources")) import("./elements/sources-page.js")

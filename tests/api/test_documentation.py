@@ -76,6 +76,7 @@ def test_what_is_answered_is_what_is_described(
         ("post", "/services/{name}/keys", "search", {}),
         ("get", "/services", "", None),
         ("patch", "/services/{name}", "search", {"paused": True}),
+        ("get", "/sources", "", None),
         ("get", "/audit", "", None),
         ("get", "/breakers/{breaker_id}", "x", None),
         ("patch", "/breakers/{breaker_id}", tracking, {"headline": "most"}),

@@ -67,6 +67,7 @@ ROUTES: list[tuple[str, str, str, Any, int]] = [
     ("PATCH", "/services/orders", "admin", {"paused": True}, 200),
     ("POST", "/services/orders/keys", "admin", {"label": "second"}, 201),
     ("DELETE", "/services/orders/keys/00000000", "admin", None, 404),
+    ("GET", "/sources", "viewer", None, 200),
     ("GET", "/audit", "viewer", None, 200),
 ]
 IDS = [

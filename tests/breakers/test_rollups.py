@@ -77,7 +77,7 @@ def test_what_is_too_old_goes_and_the_rest_stays(scenario: Scenario) -> None:
     scenario.now = later
     scenario.posts({"type": "failure", "breaker": "payments", "count": 3})
     gone = pruning.prune(later, pause=0)
-    assert (gone["events"], gone["rollup_10s"], gone["rollup_60"], gone["rollup_900"]) == (1, 1, 1, 0)
+    assert (gone["events"], gone["10s"], gone["1m"], gone["15m"]) == (1, 1, 1, 0)
     assert Event.objects.get().count == 3
     assert total(scenario, 60) == 5
 

@@ -2,10 +2,12 @@
 
 import pytest
 
-from breakers import queries, silencing
-from breakers.models import Board
+from breakers import bulk, queries, silencing
+from breakers.chores import sweep_if_nobody_does
+from breakers.models import Board, Breaker, Source
 from breakers.queries import CardFilter
 from breakers.recording import listen
+from breakers.signals import sources_fell_silent, sources_spoke_again
 from tests.breakers.conftest import MORNING, Scenario
 
 pytestmark = pytest.mark.storage
@@ -116,3 +118,88 @@ def test_numbers_of_the_last_minute_pass(scenario: Scenario) -> None:
     assert (silencing.tally(scenario.at(30)), scenario.card().calls_1m) == (0, 5)
     assert (silencing.tally(scenario.at(75)), scenario.card().calls_1m) == (1, 0)
     assert scenario.card().failure_rate_1m is None
+
+
+def heard_facts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is announced of sources, as it is announced."""
+    said: list[str] = []
+    # At once, not after the commit that a test's database never sees.
+    monkeypatch.setattr(bulk, "after_commit", lambda hook: hook())
+    monkeypatch.setattr(
+        sources_fell_silent,
+        "send_robust",
+        lambda sender, sources: said.extend(f"{each.name} fell silent with {each.breakers}" for each in sources),
+    )
+    monkeypatch.setattr(
+        sources_spoke_again, "send_robust", lambda sender, sources: said.extend(f"{name} spoke" for _, name in sources)
+    )
+    return said
+
+
+def test_a_source_that_falls_silent_is_one_fact_and_not_one_a_breaker(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = heard_facts(monkeypatch)
+    for number in range(30):
+        scenario.beats("closed", breaker=f"breaker-{number}", interval_s=10)
+        scenario.beats("closed", breaker=f"breaker-{number}", instance="b", interval_s=10)
+    scenario.at(20)
+    for number in range(30):
+        scenario.beats("closed", breaker=f"breaker-{number}", instance="b", interval_s=10)
+    scenario.at(25)
+    assert silencing.sweep(scenario.now) == 30
+    assert said == ["a fell silent with 30"]
+    for second in (30, 40, 110, 200):
+        silencing.sweep(scenario.at(second))
+    assert said == ["a fell silent with 30", "b fell silent with 30"]
+    assert [row.silent_since for row in Source.objects.order_by("name")] == [scenario.at(25), scenario.at(110)]
+
+
+def test_a_large_board_falls_silent_in_several_commits_and_each_source_once(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = heard_facts(monkeypatch)
+    monkeypatch.setattr(silencing, "AT_ONCE", 7)
+    for number in range(30):
+        scenario.beats("closed", breaker=f"breaker-{number}", interval_s=10)
+    before = Board.objects.get().version
+    assert silencing.sweep(scenario.at(25)) == 30
+    assert (Board.objects.get().version - before, said) == (5, ["a fell silent with 30"])
+    assert set(Breaker.objects.values_list("state", flat=True)) == {"stale"}
+    assert silencing.sweep(scenario.at(25)) == 0
+
+
+def test_it_is_silent_when_its_last_breaker_is(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = heard_facts(monkeypatch)
+    scenario.beats("closed", interval_s=10)
+    scenario.at(15)
+    scenario.beats("closed", breaker="search", interval_s=10)
+    assert (silencing.sweep(scenario.at(25)), said) == (1, [])
+    assert (silencing.sweep(scenario.at(40)), said) == (1, ["a fell silent with 2"])
+
+
+def test_one_word_of_it_ends_the_silence(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = heard_facts(monkeypatch)
+    scenario.beats("closed", interval_s=10)
+    silencing.sweep(scenario.at(25))
+    scenario.posts({"type": "success", "breaker": "payments", "instance": "a"})
+    scenario.posts({"type": "success", "breaker": "payments", "instance": "a"})
+    assert said == ["a fell silent with 1", "a spoke"]
+    assert Source.objects.get().silent_since is None
+
+
+def test_who_stopped_on_purpose_is_not_silent(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = heard_facts(monkeypatch)
+    scenario.beats("closed", interval_s=10)
+    scenario.posts({"type": "stopped", "breaker": "payments", "instance": "a"})
+    scenario.beats("closed", instance="b", interval_s=10)
+    silencing.sweep(scenario.at(25))
+    assert said == ["b fell silent with 1"]
+
+
+def test_where_no_worker_sweeps_the_web_process_does(scenario: Scenario) -> None:
+    scenario.beats("closed", interval_s=10)
+    assert sweep_if_nobody_does(scenario.at(30)) == 0, "a worker has some seconds"
+    assert scenario.breaker().state == "closed"
+    assert sweep_if_nobody_does(scenario.at(33)) == 1
+    assert scenario.breaker().state == "stale"

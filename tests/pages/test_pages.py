@@ -36,7 +36,15 @@ def text_of(client: Client, path: str) -> str:
 
 
 def pages_of(breaker: str) -> list[str]:
-    return ["/", f"/breakers/{breaker}/", f"/breakers/{breaker}/order/", "/alerts/", "/alerts/?tab=history", "/audit/"]
+    return [
+        "/",
+        f"/breakers/{breaker}/",
+        f"/breakers/{breaker}/order/",
+        "/alerts/",
+        "/alerts/?tab=history",
+        "/sources/",
+        "/audit/",
+    ]
 
 
 def test_the_empty_wall_says_how_to_begin(signed_in: SignIn) -> None:
