@@ -66,9 +66,12 @@ def sweep(now: datetime) -> None:
     if _missed_openings().exists() or _missed_closings().exists():
         with bulk.writing():
             _of_missed(now)
-    if silencing.needs_look(now) or _tended(now):
+    marks = silencing.wrong_marks(now)
+    if marks or silencing.needs_look(now) or _tended(now):
         with bulk.writing():
             _tend(now)
+            if marks:
+                silencing.mark(now)
 
 
 def _bite() -> int:
@@ -220,4 +223,3 @@ def _tend(now: datetime) -> None:
     for row in _updates(now).order_by(F("update_due_at")):
         round.incidents.changed.setdefault(row.pk, row)
     round.close()
-    silencing.mark(now)
