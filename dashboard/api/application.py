@@ -11,7 +11,19 @@ from ninja.operation import Operation
 from ninja.parser import Parser
 
 from breakers.errors import BreakersError
-from dashboard.api import alerts, audit, breakers, commands, destinations, incidents, rules, services, silences, sources
+from dashboard.api import (
+    alerts,
+    annotations,
+    audit,
+    breakers,
+    commands,
+    destinations,
+    incidents,
+    rules,
+    services,
+    silences,
+    sources,
+)
 from dashboard.api.credentials import CREDENTIALS
 from dashboard.api.problems import answer_to
 
@@ -85,7 +97,19 @@ def _made() -> OperatorsApi:
     )
     for kind in (Exception, BreakersError, HttpError, ValidationError):
         api.add_exception_handler(kind, answer_to)
-    for noun in (breakers, commands, alerts, incidents, silences, rules, destinations, services, sources, audit):
+    for noun in (
+        breakers,
+        commands,
+        alerts,
+        annotations,
+        incidents,
+        silences,
+        rules,
+        destinations,
+        services,
+        sources,
+        audit,
+    ):
         api.add_router("", noun.router)
     return api
 

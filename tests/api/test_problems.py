@@ -21,7 +21,6 @@ from tests.api.conftest import Caller, problem
         "/silences/",
         "/rules/",
         "/incidents/",
-        "/annotations",
         "/openapi.json/x",
     ],
 )
