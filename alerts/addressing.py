@@ -137,6 +137,11 @@ def test(actor: Actor, destination_id: str, *, at: datetime) -> TestView:
         answer=answered.answer if answered else "",
     )
     with bulk.writing():
+        # Seen on its page; its breaker goes by real messages alone.
+        if error is None:
+            Destination.objects.filter(pk=row.pk).update(last_success_at=at)
+        else:
+            Destination.objects.filter(pk=row.pk).update(last_failure_at=at, last_error=str(error))
         told = {"outcome": outcome, "status_code": view.status_code, "error": view.error}
         _tell(actor, "destination.test", row, None, told, at)
     return view

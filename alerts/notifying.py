@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 import structlog
 from django.db import transaction
@@ -188,8 +189,10 @@ def _lasting_refusals(notification_id: int) -> int:
 
 
 def _faults(notification_id: int) -> int:
-    """Tries that ended by a fault of ours, or with the process that tried."""
-    return Attempt.objects.filter(notification=notification_id, outcome__in=OUR_FAULT).count()
+    """How many of its last tries, in a row, ended by a fault of ours or with the process that tried."""
+    last = Attempt.objects.filter(notification=notification_id).order_by("-number")
+    outcomes = last.values_list("outcome", flat=True)[: backoff.MOST_FAULTS]
+    return sum(1 for _ in takewhile(lambda outcome: outcome in OUR_FAULT, outcomes))
 
 
 def _is_poison(notification_id: int) -> bool:
@@ -202,9 +205,7 @@ def _bury(notification_id: int, attempt: int, at: datetime) -> None:
         row = Notification.objects.filter(pk=notification_id, state=State.DUE, attempt=attempt).first()
         if row is not None:
             row.state, row.claimed_until, row.finished_at = State.DEAD, None, at
-            row.reason = (
-                f"given up: {backoff.MOST_FAULTS} tries ended by a fault of ours or with the process that tried"
-            )
+            row.reason = f"given up: {backoff.MOST_FAULTS} tries in a row ended by a fault of ours or with the process that tried"
             row.save(update_fields=["state", "claimed_until", "finished_at", "reason"])
             faulting.gave_up(row, at)
             _announce(row.alert_id)

@@ -293,11 +293,12 @@ class Round:
         for alert in self._gone:
             alert.delete()
         new = [each for each in self.written if each.pk is None]
-        Alert.objects.bulk_create(new, batch_size=outbox.BATCH)
         fresh = {id(each) for each in new}
+        # First what was there: one that ends here makes room for the next of its rule and subject.
         for alert in self.written:
             if id(alert) not in fresh:
                 alert.save()
+        Alert.objects.bulk_create(new, batch_size=outbox.BATCH)
         for line in self._logs:
             line.alert_id = line.alert.pk
         AlertLog.objects.bulk_create(self._logs, batch_size=outbox.BATCH)

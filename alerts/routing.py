@@ -5,6 +5,10 @@ from datetime import datetime, timedelta
 
 from alerts.domain import routes
 from alerts.models import Alert, Destination, Reminder, Route
+from alerts.models.destination import Source
+
+# The service of the board's own breakers: one a destination, by its name.
+OURSELVES = "breakerboard"
 
 
 def owed_to(alert: Alert, destinations: Sequence[Destination], at: datetime) -> list[Destination]:
@@ -14,28 +18,23 @@ def owed_to(alert: Alert, destinations: Sequence[Destination], at: datetime) -> 
     """
     known = list(Route.objects.filter(off_at=None).order_by("name"))
     if not known and not Route.objects.exists():
-        return everyone(destinations)
+        return others(everyone(destinations), alert)
     matching = [route for route in known if routes.matches(route.matchers, subject_of(alert))]
     _remember(alert, matching, at)
     awake = [route for route in matching if routes.awake(route.hours, route.always, alert.severity, at)]
-    return named(pk for route in awake for pk in route.destinations)
+    return others(named(pk for route in awake for pk in route.destinations), alert)
 
 
 def everyone(destinations: Sequence[Destination]) -> list[Destination]:
     """All that are on: the environment's, and the board's own."""
-    return [*destinations, *Destination.objects.filter(source="board", off_at=None)]
+    return [*destinations, *Destination.objects.filter(source=Source.BOARD, off_at=None)]
 
 
-def routed(alert: Alert, destination: Destination) -> bool:
-    """Whether this destination would still hear of the alert: it is on, and a route names it or there is none."""
-    if destination.off_at is not None:
-        return False
-    if not Route.objects.exists():
-        return True
-    return any(
-        str(destination.pk) in _all_of(route) and routes.matches(route.matchers, subject_of(alert))
-        for route in Route.objects.filter(off_at=None)
-    )
+def others(destinations: list[Destination], alert: Alert) -> list[Destination]:
+    """Without the one whose own breaker, or failing, the alert is about: it is told of by the others."""
+    if alert.service != OURSELVES:
+        return destinations
+    return [each for each in destinations if each.name != alert.breaker_name]
 
 
 def named(ids: Iterable[str]) -> list[Destination]:
@@ -48,10 +47,6 @@ def named(ids: Iterable[str]) -> list[Destination]:
 def subject_of(alert: Alert) -> routes.Subject:
     """What routes match of an alert."""
     return routes.Subject(alert.service, alert.breaker_name, alert.dependency, alert.severity, alert.labels)
-
-
-def _all_of(route: Route) -> set[str]:
-    return {*route.destinations, *(pk for step in route.steps for pk in step["destinations"])}
 
 
 def _remember(alert: Alert, matching: Sequence[Route], at: datetime) -> None:

@@ -12,12 +12,12 @@ import structlog
 
 from alerts.domain.backoff import OPENS_AT, Breaker
 from alerts.errors import DeliveryError
+from alerts.routing import OURSELVES
 from breakers import recording
 from breakers.domain.checking import check
 from breakers.models import Service
 from breakers.models.fields import to_us
 
-SERVICE = "breakerboard"
 INSTANCE = "deliver"
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ def show(tried: Tried) -> None:
     events = events_of(tried)
     if not events:
         return
-    service, _ = Service.objects.get_or_create(name=SERVICE, defaults={"created_at": tried.at})
+    service, _ = Service.objects.get_or_create(name=OURSELVES, defaults={"created_at": tried.at})
     batch = check(events, to_us(tried.at))
     answer = recording.record([recording.Submission(service.pk, batch.reports, batch.refusals)], tried.at)[0]
     if answer.rejected:

@@ -5,7 +5,7 @@ import uuid
 from celery import shared_task
 from django.utils import timezone
 
-from alerts import escalating, evaluating, notifying, outbox, refreshing
+from alerts import escalating, evaluating, notifying, outbox, pinging, refreshing
 from breakers import nudging
 
 
@@ -36,3 +36,9 @@ def sweep() -> None:
 def refresh(destination_id: str) -> None:
     """Tell a destination again what is live there."""
     refreshing.refresh(uuid.UUID(destination_id), timezone.now())
+
+
+@shared_task(name="alerts.tasks.ping")
+def ping() -> None:
+    """Tell the outside watcher that the alert road works."""
+    pinging.ping(timezone.now())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from alerts import outbox, routing, showing, silencing
+from alerts import outbox, routing, silencing
 from alerts.destinations.base import Notice
 from alerts.domain import wording
 from alerts.domain.deciding import About, Decision, Hush, Last, Reason, weigh
@@ -86,6 +86,7 @@ class _Teller:
     def _owed_to(self, alert: Alert) -> list[Destination]:
         """Who hears of it, but for a destination of its own failing."""
         owed = self._everyone if self._everyone is not None else routing.owed_to(alert, self._round.on, self._round.now)
+        owed = routing.others(owed, alert)
         if alert.subject_kind != "destination":
             return owed
         return [each for each in owed if str(each.pk) != alert.subject_id]
@@ -189,7 +190,7 @@ class _Teller:
         alert = tell.alert
         if alert.rule.kind == SILENT and self._nothing:
             return "nothing is heard from anyone: that is told instead"
-        if alert.rule.kind == OPENED and alert.service == showing.SERVICE:
+        if alert.rule.kind == OPENED and alert.service == routing.OURSELVES:
             return "it is a destination of ours: that is told through the others"
         if alert.rule.kind == OPENED and alert.breaker_id in self._flapping and not tell.worse:
             return "it flaps, and that was told"

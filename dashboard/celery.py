@@ -59,7 +59,9 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     task_publish_retry_policy={"max_retries": 0, "interval_start": 0, "interval_step": 0, "interval_max": 0},
     task_default_queue="evaluate",
-    task_routes={name: {"queue": "deliver"} for name in ("alerts.tasks.deliver", "alerts.tasks.refresh")},
+    task_routes={
+        name: {"queue": "deliver"} for name in ("alerts.tasks.deliver", "alerts.tasks.refresh", "alerts.tasks.ping")
+    },
     worker_prefetch_multiplier=1,
     worker_enable_remote_control=False,
     worker_send_task_events=False,
@@ -71,6 +73,7 @@ app.conf.update(
     beat_schedule={
         "sweep": {"task": "breakers.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
         "alerts": {"task": "alerts.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
+        "ping": {"task": "alerts.tasks.ping", "schedule": 60.0, "options": {"expires": 60}},
         "fold": {"task": "breakers.tasks.fold", "schedule": 60.0, "options": {"expires": 60}},
         "prune": {"task": "breakers.tasks.prune", "schedule": 300.0, "options": {"expires": 300}},
         **{

@@ -48,6 +48,8 @@ class Env:
     # Where mail is handed in: smtp://user:password@host:587; empty: no mail.
     smtp_url: str
     mail_from: str
+    # An outside watcher that hears from us while all is well; empty: none.
+    watcher_url: str
     metrics_public: bool
     redact_patterns: tuple[str, ...]
     trusted_proxies: str
@@ -84,6 +86,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Env:
         allow_private_targets=_switch(environ, "ALLOW_PRIVATE_TARGETS"),
         smtp_url=environ.get("SMTP_URL", ""),
         mail_from=environ.get("MAIL_FROM", ""),
+        watcher_url=_web_url(environ, "WATCHER_URL"),
         metrics_public=_switch(environ, "METRICS_PUBLIC"),
         redact_patterns=_patterns(environ),
         trusted_proxies=_addresses(environ, "TRUSTED_PROXIES"),
@@ -213,6 +216,14 @@ def _site_url(text: str, host: str, port: int) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise BadSetting(f"SITE_URL is '{url}'; expected http://host or https://host")
+    return url
+
+
+def _web_url(environ: Mapping[str, str], name: str) -> str:
+    """A web address, or nothing. What follows its scheme may be a secret, and is not in the sentence."""
+    url = environ.get(name, "").strip()
+    if url and not url.lower().startswith(("http://", "https://")):
+        raise BadSetting(f"{name} begins with neither http:// nor https://")
     return url
 
 

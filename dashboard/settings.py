@@ -91,6 +91,7 @@ ALERT_WEBHOOK_SECRET = ENV.alert_webhook_secret
 ALLOW_PRIVATE_TARGETS = ENV.allow_private_targets
 SMTP_URL = ENV.smtp_url
 MAIL_FROM = ENV.mail_from
+WATCHER_URL = ENV.watcher_url
 METRICS_PUBLIC = ENV.metrics_public
 REDACT_PATTERNS = ENV.redact_patterns
 TRUSTED_PROXIES = ENV.trusted_proxies

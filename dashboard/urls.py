@@ -9,6 +9,7 @@ from dashboard.pages import (
     audit,
     breaker,
     connect,
+    destinations,
     events,
     incidents,
     map,
@@ -16,6 +17,7 @@ from dashboard.pages import (
     orders,
     past,
     postmortem,
+    routes,
     rules,
     screens,
     services,
@@ -24,6 +26,8 @@ from dashboard.pages import (
     sources,
     wall,
 )
+from dashboard.pages.acknowledging import acknowledge
+from dashboard.pages.push import worker
 from dashboard.pages.welcome import welcome
 
 urlpatterns = [
@@ -60,6 +64,17 @@ urlpatterns = [
     path("connect.json", connect.connect_json, name="connect-json"),
     path("marks/", marks.marks, name="marks"),
     path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/destinations/", destinations.destinations, name="destinations"),
+    path("alerts/destinations/new/<str:kind>/", destinations.new, name="destination-new"),
+    path("alerts/destinations/add/<str:kind>/", destinations.add, name="destination-add"),
+    path("alerts/destinations/<str:destination_id>/", destinations.destination, name="destination"),
+    path("alerts/destinations/<str:destination_id>/change/", destinations.change, name="destination-change"),
+    path("alerts/routes/new/", routes.new, name="route-new"),
+    path("alerts/routes/add/", routes.save, name="route-add"),
+    path("alerts/routes/<str:route_id>/", routes.route, name="route"),
+    path("alerts/routes/<str:route_id>/save/", routes.save, name="route-save"),
+    path("acknowledge/<str:token>/", acknowledge, name="acknowledge-by-link"),
+    path("push-worker.js", worker, name="push-worker"),
     path("alerts/rules/", rules.rules, name="rules"),
     path("alerts/rules/new/", rules.rule, name="new-rule"),
     path("alerts/rules/preview.json", rules.preview_json, name="rule-preview"),

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from datetime import datetime
+from itertools import count
 
 from django.conf import settings
 
@@ -56,10 +57,17 @@ def sync(at: datetime) -> list[Destination]:
         if mark not in rows:
             rows[mark] = Destination.objects.create(
                 kind=kind_of(url),
-                name=masked(url).removesuffix(f"/{HIDDEN}"),
+                name=_name(masked(url).removesuffix(f"/{HIDDEN}")),
                 source=Source.ENVIRONMENT,
                 fingerprint=mark,
                 masked_url=masked(url),
                 created_at=at,
             )
     return [rows[mark] for mark in named]
+
+
+def _name(wanted: str) -> str:
+    """The name, or with a number behind it where another has it: two URLs of one host are two destinations."""
+    taken = set(Destination.objects.filter(name__startswith=wanted).values_list("name", flat=True))
+    names = (wanted if number == 1 else f"{wanted} ({number})" for number in count(1))
+    return next(name for name in names if name not in taken)

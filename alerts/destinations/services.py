@@ -109,7 +109,7 @@ def _described(schema: str, name: str, plugin: Any) -> Service:
     template = min(with_target or templates, key=lambda text: (text.count("{"), len(text)))
     names = [part.partition("}")[0] for part in template.split("{")[1:]]
     fields = [
-        Field(each, str(told.get("name", each)), bool(told.get("private", True)))
+        Field(each, str(told.get("name", each)), bool(told.get("private", not told)))
         for each in names
         if each != "schema"
         for told in [plugin.template_tokens.get(each, {})]

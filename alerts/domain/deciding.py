@@ -46,6 +46,7 @@ SENTENCES: dict[str, str] = {
     Reason.ACKNOWLEDGED: "not sent: somebody has it in hand",
     Reason.LATE: "not sent: reported late, and over for more than 15 minutes",
     Reason.OVERTAKEN: "not sent on its own: it was over before it could be sent; one message says both",
+    Reason.DIGESTED: "in a digest: more came in a minute than people can read",
 }
 SENDS: dict[str, Reason] = {
     "opened": Reason.OPENED,

@@ -5,10 +5,12 @@ from datetime import datetime
 import msgspec
 
 from breakers.errors import NotFound
-from breakers.models import Breaker, IngestKey, Instance, Service
+from breakers.models import Breaker, IngestKey, Instance, Refusal, Service
+from breakers.models.source import NOBODY
 from breakers.times import rfc3339
 
 MOST_NAMED = 3
+MOST_REFUSED = 5
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -19,12 +21,22 @@ class Step(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Refused(msgspec.Struct, frozen=True):
+    """A try that was refused. `own` false: its key said nothing, so that it may be someone else's."""
+
+    at: str
+    status: int
+    detail: str
+    own: bool
+
+
 class Way(msgspec.Struct, frozen=True):
-    """All steps of a service, in their order; `breakers` are (id, name) of the first ones."""
+    """All steps of a service, in their order; `breakers` are (id, name) of the first ones, `refused` the last tries, newest first."""
 
     service: str
     steps: list[Step]
     breakers: list[tuple[str, str]]
+    refused: list[Refused]
 
 
 def way_of(service: str, since: datetime) -> Way:
@@ -41,23 +53,32 @@ def way_of(service: str, since: datetime) -> Way:
         .order_by("-last_used_at")
         .first()
     )
-    seen = first.heard_at if first else used.last_used_at if used else None
+    refused = _refused(row, since)
+    known = [each.at for each in refused if each.own]
+    good = rfc3339(first.heard_at) if first else known[-1] if known else rfc3339(used.last_used_at) if used else None
+    seen = good or (refused[-1].at if refused else None)
     breakers = Breaker.objects.filter(pk__in=heard.values("breaker_id")).order_by("created_at", "pk")[:MOST_NAMED]
     named = [(str(breaker.pk), breaker.name) for breaker in breakers]
     steps = [
-        Step("reached", rfc3339(seen), "its requests arrive here" if seen else "nothing has arrived yet"),
-        Step("key", rfc3339(seen), "the key is good" if seen else "waiting for a request with its key"),
-        Step("format", rfc3339(first.heard_at) if first else None, _format(first, used)),
+        Step("reached", seen, "requests arrive here" if seen else "nothing has arrived yet"),
+        Step("key", good, "the key is good" if good else "waiting for a request with its key"),
+        Step("format", rfc3339(first.heard_at) if first else None, _format(first, good)),
         Step("breaker", rfc3339(first.heard_at) if first else None, ", ".join(name for _, name in named) or "none yet"),
         Step("heartbeat", rfc3339(beating.heard_at) if beating else None, _heartbeat(beating)),
         Step("commands", rfc3339(able.heard_at) if able else None, _commands(able)),
     ]
-    return Way(service, steps, named)
+    return Way(service, steps, named, refused)
 
 
-def _format(first: Instance | None, used: IngestKey | None) -> str:
+def _refused(row: Service, since: datetime) -> list[Refused]:
+    """What was refused of it, and of senders whose key says nothing, since then; the newest first."""
+    rows = Refusal.objects.filter(service_id__in=(row.pk, NOBODY), at__gte=since).order_by("-id")[:MOST_REFUSED]
+    return [Refused(rfc3339(each.at), each.status, each.detail, each.service_id == row.pk) for each in rows]
+
+
+def _format(first: Instance | None, good: str | None) -> str:
     if first is None:
-        return "what it sent was refused" if used else "waiting for the first event"
+        return "what it sent was refused" if good else "waiting for the first event"
     return f"understood, from {first.name}" + (f" with {first.library}" if first.library else "")
 
 

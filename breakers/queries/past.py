@@ -11,7 +11,6 @@ import msgspec
 
 from breakers import bulk
 from breakers.domain.headlines import GONE, counted
-from breakers.domain.rollups import KEPT_S
 from breakers.domain.silence import SECOND
 from breakers.domain.states import SEVERITY, SILENT
 from breakers.domain.verdicts import threshold_told
@@ -25,6 +24,7 @@ from breakers.queries.details import events, paths
 from breakers.queries.history import settings_at
 from breakers.queries.map import Edge, added_up
 from breakers.queries.shapes import Card, Details, EventView, InstanceView, Span, Wanted
+from breakers.retaining import retention
 from breakers.times import rfc3339
 
 RANK = {state.value: rank for rank, state in enumerate(SEVERITY)}
@@ -41,6 +41,11 @@ def headlines_at(at: datetime) -> dict[int, tuple[str, int]]:
         [to_us(at)],
     )
     return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def counts_at(at: datetime) -> dict[str, int]:
+    """{state: how many breakers} at a moment."""
+    return counted(state for state, _ in headlines_at(at).values())
 
 
 def wall_at(at: datetime, now: datetime, *, limit: int) -> tuple[dict[str, int], list[Card]]:
@@ -139,13 +144,14 @@ def traffic_at(at: datetime, now: datetime) -> dict[int, Traffic]:
     """{breaker: calls, failures and rejections of the minute before}: of wider buckets, where no finer ones are kept, their mean."""
     end, age = to_us(at) // SECOND, (now - at).total_seconds()
     sums = "sum(success + failure + timeout), sum(failure + timeout), sum(rejected)"
-    if age < KEPT_S[10] - MINUTE_S:
+    kept = retention().widths
+    if age < kept[10] - MINUTE_S:
         rows = bulk.select(
             f"SELECT breaker_id, {sums} FROM breakers_rollup_10s WHERE at > %s AND at <= %s GROUP BY breaker_id",  # noqa: S608
             [end // 10 * 10 - MINUTE_S, end // 10 * 10],
         )
         return {row[0]: (int(row[1]), int(row[2]), int(row[3])) for row in rows}
-    width = next((width for width in (60, 900) if age < KEPT_S[width] - width), 21_600)
+    width = next((width for width in (60, 900) if age < kept[width] - width), 21_600)
     rows = bulk.select(
         f"SELECT b.id, {sums} FROM breakers_breaker b JOIN breakers_rollup r ON r.breaker_id = b.id AND r.width = %s"  # noqa: S608
         " AND r.at = %s GROUP BY b.id",

@@ -98,18 +98,8 @@ def _made() -> OperatorsApi:
     for kind in (Exception, BreakersError, HttpError, ValidationError):
         api.add_exception_handler(kind, answer_to)
     for noun in (
-        breakers,
-        commands,
-        alerts,
-        annotations,
-        incidents,
-        silences,
-        rules,
-        destinations,
-        services,
-        sources,
-        audit,
-    ):
+        breakers, commands, alerts, incidents, silences, rules, destinations, annotations, services, sources, audit,
+    ):  # fmt: skip
         api.add_router("", noun.router)
     return api
 

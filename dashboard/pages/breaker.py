@@ -12,7 +12,7 @@ import alerts.queries
 from breakers import queries
 from breakers.queries import history
 from breakers.queries.annotations import Scope, annotations, last_mark
-from breakers.queries.past import details_at
+from breakers.queries.past import counts_at, details_at
 from breakers.queries.shapes import AnnotationView, Card, Details, EventView, Timeline
 from dashboard.charts import timeline as chart
 from dashboard.charts.buckets import has_latency
@@ -49,6 +49,8 @@ def breaker(request: HttpRequest, breaker_id: str) -> HttpResponse:
     past = travel(request)
     now = now_of(request)
     details = _details(breaker_id, past, now)
+    if past:
+        request.board_counts = counts_at(now)  # type: ignore[attr-defined]  # the bar shows them too
     why = queries.why_opened(breaker_id, now)
     asked = range_of(request.GET, now)
     line = _timeline(breaker_id, asked, request)

@@ -107,6 +107,7 @@ def _page(
         "watched": watched,
         "steps": [(step, STEPS[step.name]) for step in way.steps] if way else [],
         "breakers": way.breakers if way else [],
+        "refused": way.refused if way else [],
         "source": f"{reverse('connect-json')}?{watched.query}" if watched else "",
     }
     return render(request, "connect.html", context, status=status)

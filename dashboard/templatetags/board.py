@@ -78,6 +78,26 @@ def as_json(value: object) -> str:
 
 
 @register.filter
+def lookup(table: dict[str, str], key: str) -> str:
+    """What a table has for a key; the key itself, shortened, where that is gone."""
+    return table.get(key, f"{key[:8]}… (gone)")
+
+
+@register.filter
+def lasting_s(seconds: float) -> str:
+    """So many seconds, in words."""
+    return words.age(seconds)
+
+
+@register.filter
+def matcher_words(matchers: dict[str, Any]) -> str:
+    """A route's matchers as a sentence: service pay*, label team payments."""
+    labels = matchers.get("labels", {})
+    told = [f"{name} {text}" for name, text in matchers.items() if name != "labels"]
+    return ", ".join([*told, *(f"label {name} {text}" for name, text in labels.items())]) or "all"
+
+
+@register.filter
 def chosen_words(choices: list[Any]) -> str:
     """The words of the chosen states, one after the other."""
     return ", ".join(choice.word for choice in choices if choice.chosen)

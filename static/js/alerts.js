@@ -1,5 +1,6 @@
 // The alert pages: they do not move under your hands; when something changed they say so, and offer the new list.
 
+import { startAlarm } from "./helpers/alarm.js"
 import { store } from "./live/store.js"
 
 const notice = document.getElementById("alerts-moved")
@@ -19,3 +20,5 @@ store.subscribe("alerts", ({ kind, data }) => {
   for (const alert of alerts) known.set(alert.id, alert.version)
   if (news.length) notice.hidden = false
 })
+
+startAlarm(document.getElementById("alarm"), store)

@@ -21,6 +21,7 @@ from tests.api.conftest import Caller, problem
         "/silences/",
         "/rules/",
         "/incidents/",
+        "/annotations/",
         "/openapi.json/x",
     ],
 )

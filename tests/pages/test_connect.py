@@ -13,8 +13,9 @@ from django.test import Client
 from breakers import key_uses, keys
 from breakers.access import BOARD
 from breakers.domain.checking import check
-from breakers.models import Audit, IngestKey, Service
+from breakers.models import Audit, IngestKey, Refusal, Service
 from breakers.models.fields import to_us
+from breakers.models.source import NOBODY
 from breakers.recording import Submission, record
 from dashboard.pages.snippets import LIBRARIES, snippet
 
@@ -91,6 +92,32 @@ def test_the_steps_light_up_as_it_arrives(signed_in: SignIn, monkeypatch: pytest
     # What came before it was watched lights nothing up.
     later = (datetime.now(UTC) + timedelta(seconds=1)).isoformat().replace("+", "%2B")
     assert lit(eve, f"service=checkout&since={later}") == []
+
+
+def test_refused_tries_stand_there_with_their_reason(signed_in: SignIn, db: None) -> None:
+    eve = signed_in("viewer")
+    keys.add_service(BOARD, "checkout", at=datetime.now(UTC))
+    keys.add_service(BOARD, "other", at=datetime.now(UTC))
+    now = datetime.now(UTC)
+    watched = f"service=checkout&since={(now - timedelta(minutes=1)).isoformat().replace('+', '%2B')}"
+
+    def refuse(service: int, status: int, detail: str, ago: int = 0) -> None:
+        at = now - timedelta(seconds=ago)
+        Refusal.objects.create(service_id=service, at=at, status=status, code=str(status), detail=detail)
+
+    refuse(NOBODY, 401, "the ingest key is unknown or revoked", ago=20)
+    refuse(Service.objects.get(name="other").pk, 422, "not of this service")
+    assert lit(eve, watched) == ["reached"]
+    refuse(Service.objects.get(name="checkout").pk, 422, "event 0: unknown type <b>")
+    refuse(Service.objects.get(name="checkout").pk, 422, "long ago", ago=600)
+    assert lit(eve, watched) == ["reached", "key"]
+    told = json.loads(eve.get(f"/connect.json?{watched}").content)["refused"]
+    assert [(each["status"], each["detail"], each["own"]) for each in told] == [
+        (422, "event 0: unknown type <b>", True), (401, "the ingest key is unknown or revoked", False),
+    ]  # fmt: skip
+    page = eve.get(f"/connect/?{watched}").content.decode()
+    assert "event 0: unknown type &lt;b&gt;" in page
+    assert "what it sent was refused" in page
 
 
 @pytest.mark.parametrize("library", [each.name for each in LIBRARIES])

@@ -1,6 +1,7 @@
 """Time travel on the pages: as it was, marked as past, and with nothing to press that does anything."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -39,6 +40,9 @@ def test_a_breaker_of_then_can_not_be_ordered(signed_in: SignIn, story: str) -> 
     # It had opened once by then, and that was over.
     assert "Why it opened last" in page
     assert f"?at={ago(20)[:14]}" in page.replace("%3A", ":")
+    # The bar counts the breakers of then, too.
+    assert re.search(r'<li data-state="open" hidden>', page)
+    assert re.search(r'<li data-state="open">', present)
     told = json.loads(ada.get(f"/breakers/{story}/past.json?at={ago(30)}").content)
     assert (told["card"]["state"], [copy["state"] for copy in told["instances"]]) == (
         "open",

@@ -1,8 +1,8 @@
 // What a breaker's page says of its range beside the chart: patterns, failures by class, marks. The server draws it first.
 
 import { make, timeAt, timeSince } from "../helpers/making.js"
-import { set, write } from "../helpers/clock.js"
-import { whole } from "../helpers/words.js"
+import { now, set, write } from "../helpers/clock.js"
+import { whole, zoneName } from "../helpers/words.js"
 
 const LONGEST_SAMPLE = 240
 
@@ -41,7 +41,7 @@ const failureOf = (group) =>
 
 const noFailures = (earlier) => {
   const said = earlier
-    ? ["No failures in this range; the last one ", timeSince(earlier), " ago, about ", timeAt(earlier), " UTC."]
+    ? ["No failures in this range; the last one ", timeSince(earlier), " ago, about ", timeAt(earlier), ` ${zoneName(now())}.`]
     : ["No failures in this range, and none before it that is kept."]
   const row = make("tr", {}, make("td", { class: "empty" }, ...said))
   set(row.firstChild, "colspan", 4)

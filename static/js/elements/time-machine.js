@@ -52,7 +52,6 @@ class TimeMachine extends HTMLElement {
     fix(at)
     history.replaceState(null, "", `?${query}`)
     const time = this.querySelector(".past-at")
-    set(time, "datetime", moment)
     write(time, moment.slice(0, 19).replace("T", " "))
     SHOW[this.dataset.kind](told, moment, at)
   }

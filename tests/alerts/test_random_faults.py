@@ -1,0 +1,205 @@
+"""A thousand random faults, seeded: whatever happens between a claim and an answer, no alert is lost and none comes out of order.
+
+A failing seed is replayed by its number: `pytest tests/alerts/test_random_faults.py -k "[7]"`.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from alerts import evaluating, notifying, outbox
+from alerts.models import Alert, Attempt, Notification
+from breakers.models import Breaker
+from tests.alerts import receiver as behaviours
+from tests.alerts.conftest import Scenario
+from tests.alerts.receiver import Receiver
+
+pytestmark = [pytest.mark.storage, pytest.mark.usefixtures("board")]
+SEEDS = 14
+FAULTS = 75  # for each of them: more than a thousand in all
+# Five lost workers in a row are a poisonous message, which is given up: that is another test's.
+MOST_LOST = 4
+BREAKERS = [f"orders/breaker-{number}" for number in range(5)]
+ANSWERS = [
+    behaviours.answers(200),
+    behaviours.answers(500),
+    behaviours.answers(503, headers="Retry-After: 20\r\n"),
+    behaviours.answers(429, headers="Retry-After: 7\r\n"),
+    behaviours.answers(302, headers="Location: http://127.0.0.1:1/\r\n"),
+    behaviours.closes,
+    behaviours.babbles,
+]
+
+
+@dataclass
+class Chaos:
+    """What goes wrong, by a seed. `faults` counts it."""
+
+    scenario: Scenario
+    hook: Receiver
+    random: Random
+    faults: int = 0
+    # Workers that froze after they had sent, and may thaw.
+    frozen: list[tuple[notifying.Claim, notifying.Result]] = field(default_factory=list)
+
+    def step(self) -> None:
+        """One thing that happens."""
+        weights: list[tuple[Callable[[], None], int]] = [
+            (self.breaker_changes, 6),
+            (self.time_passes, 8),
+            (self.sweep, 4),
+            (self.deliver, 8),
+            (self.lost_before_sending, 3),
+            (self.lost_after_sending, 3),
+            (self.freezes, 3),
+            (self.thaws, 3),
+            (self.nudged_twice, 2),
+            (self.clock_is_set_back, 1),
+        ]
+        [happens] = self.random.choices([each for each, _ in weights], [weight for _, weight in weights])
+        self.hook.then = self.random.choice(ANSWERS)
+        happens()
+
+    def breaker_changes(self) -> None:
+        """It opens or closes; the nudge that tells alerting may get lost."""
+        path = self.random.choice(BREAKERS)
+        # Each with a dependency of its own: what is grouped into incidents is another test's.
+        state = self.scenario.breaker(path, dependency=path).state
+        self.scenario.goes("closed" if state == "open" else "open", path)
+        if self.random.random() < 0.7:
+            evaluating.evaluate(self.scenario.now)
+        else:
+            self.faults += 1
+
+    def time_passes(self) -> None:
+        """Some seconds, or minutes."""
+        self.scenario.now += timedelta(seconds=self.random.choice([1, 5, 20, 61, 300]))
+
+    def clock_is_set_back(self) -> None:
+        """By the time service."""
+        self.scenario.now -= timedelta(seconds=self.random.choice([1, 10]))
+        self.faults += 1
+
+    def sweep(self) -> None:
+        """It comes by, and evaluates what no nudge told of."""
+        self.scenario.sweeps()
+
+    def deliver(self) -> None:
+        """One is sent; the receiver answers as it likes."""
+        if (pk := self.any_due()) is not None:
+            self.send(pk)
+
+    def nudged_twice(self) -> None:
+        """The same message from the broker twice."""
+        if (pk := self.any_due()) is not None:
+            self.send(pk)
+            self.send(pk)
+            self.faults += 1
+
+    def lost_before_sending(self) -> None:
+        """The worker dies with its claim in hand."""
+        if self.claim() is not None:
+            self.faults += 1
+
+    def lost_after_sending(self) -> None:
+        """The worker dies before it can write down how it went."""
+        if (claim := self.claim()) is not None:
+            notifying.attempt(claim)
+            self.faults += 1
+
+    def freezes(self) -> None:
+        """The worker stands still after it has sent."""
+        if (claim := self.claim()) is not None:
+            self.frozen.append((claim, notifying.attempt(claim)))
+            self.faults += 1
+
+    def thaws(self) -> None:
+        """It goes on as if nothing had been."""
+        if self.frozen:
+            claim, result = self.frozen.pop(self.random.randrange(len(self.frozen)))
+            notifying.finish(claim, result, self.scenario.now)
+
+    def heals(self) -> None:
+        """All is well from now on: what is owed goes out."""
+        self.hook.then = ANSWERS[0]
+        evaluating.evaluate(self.scenario.now)
+        for breaker in Breaker.objects.filter(service__name="orders", state="open"):
+            self.scenario.goes("closed", f"orders/{breaker.name}")
+        for _ in range(400):
+            self.scenario.now += timedelta(minutes=1)
+            self.scenario.sweeps()
+            self.scenario.delivers()
+            if not Alert.objects.filter(resolved_at=None).exists() and not self.owed():
+                return
+
+    def owed(self) -> bool:
+        """Whether something still waits."""
+        return Notification.objects.filter(state="due").exists()
+
+    def any_due(self) -> int | None:
+        """One of those that can go now."""
+        due = outbox.due(self.scenario.now)
+        return self.random.choice(due) if due else None
+
+    def claim(self) -> notifying.Claim | None:
+        """The lease of one of them, whose worker is lost with it."""
+        pk = self.any_due()
+        if pk is None:
+            return None
+        last = Attempt.objects.filter(notification=pk).order_by("-number").values_list("outcome", flat=True)[:MOST_LOST]
+        if list(last) == ["lost"] * MOST_LOST:
+            return None
+        return notifying.claim_one(pk, self.scenario.now)
+
+    def send(self, pk: int) -> None:
+        """One try, as a worker makes it."""
+        claim = notifying.claim_one(pk, self.scenario.now)
+        if claim is not None:
+            result = notifying.attempt(claim)
+            self.faults += result.error is not None
+            notifying.finish(claim, result, self.scenario.now)
+
+
+@pytest.fixture
+def chaos(scenario: Scenario, hook: Receiver, request: pytest.FixtureRequest) -> Chaos:
+    """A board at ten o'clock, and a seed."""
+    return Chaos(scenario.at("10:00"), hook, Random(request.param))
+
+
+@pytest.mark.parametrize("chaos", range(SEEDS), indirect=True, ids=range(SEEDS))
+def test_nothing_is_lost_and_nothing_overtakes(chaos: Chaos, hook: Receiver) -> None:
+    while chaos.faults < FAULTS:
+        chaos.step()
+    chaos.heals()
+    told: dict[tuple[str, str], list[str]] = defaultdict(list)
+    order: dict[int, list[str]] = defaultdict(list)
+    for request in hook.requests:
+        body = json.loads(request.body)
+        told[body["alert"]["id"], body["kind"]].append(request.headers["webhook-id"])
+        order[int(body["alert"]["id"])].append(body["kind"])
+    # Of our own destination, which nobody else is there to tell of, nobody hears.
+    alerts = set(Alert.objects.filter(service="orders").exclude(status="pending").values_list("pk", flat=True))
+    rows = Notification.objects.all()
+    accepted = set(Attempt.objects.filter(outcome="accepted").values_list("notification__alert", flat=True))
+    assert len(accepted) > 5
+    # What is owed was sent; what is not sent has a reason (it flaps, it was over before it could be sent, ...).
+    assert {row.state for row in rows} <= {"sent", "dropped"}
+    assert [row.pk for row in rows if row.state == "dropped" and not row.reason] == []
+    lost = [pk for pk in alerts - accepted if not rows.filter(alert=pk, state="dropped").exists()]
+    assert lost == []
+    # First the firing, then the end of it: nothing overtakes, and who heard the first hears the second.
+    assert {
+        pk: kinds for pk, kinds in order.items() if kinds != sorted(kinds, key=lambda kind: kind == "resolved")
+    } == {}
+    assert {pk: kinds for pk, kinds in order.items() if kinds[0] == "resolved"} == {}
+    owed = rows.filter(kind="opened", state="sent").values("alert")
+    assert (
+        set(owed.values_list("alert", flat=True)) - {pk for pk, kinds in order.items() if "resolved" in kinds} == set()
+    )
+    # Every try of one message bears the one name.
+    assert [key for key, ids in told.items() if len(set(ids)) > rows.filter(alert=key[0], kind=key[1]).count()] == []
