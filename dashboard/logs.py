@@ -24,7 +24,7 @@ SECRET_TEXTS = (
     (re.compile(r"\b(wh(?:sec|sk)_)[0-9A-Za-z+/=_-]+"), rf"\1{HIDDEN}"),
     (re.compile(r"(?i)\b((?:bearer|basic)\s+)(?!bb[kt]_|\[redacted)[0-9A-Za-z+/=._~-]{6,}"), rf"\1{HIDDEN}"),
     (re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@'\"]*:)[^\s/@'\"]+(@)"), rf"\1{HIDDEN}\2"),
-    (re.compile(r"(/welcome/)[0-9A-Za-z_-]{16,}"), rf"\1{HIDDEN}"),
+    (re.compile(r"(/(?:welcome|screen)/)[0-9A-Za-z_-]{16,}"), rf"\1{HIDDEN}"),
     (re.compile(r"(/acknowledge/)[0-9A-Za-z_:-]{16,}"), rf"\1{HIDDEN}"),
 )
 # Chatty at INFO, or told better elsewhere.

@@ -33,6 +33,7 @@ def log(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
         ("abcdef123456", "Authorization: Bearer abcdef123456"),
         ("hush", "postgresql://ada:hush@db.example.com/board"),
         ("yXlgBKEpC0UPaSjKQFWn", "GET /welcome/yXlgBKEpC0UPaSjKQFWnolQyXQyUp16g2qDDDLH86wY/"),
+        ("yXlgBKEpC0UPaSjKQFWn", "GET /screen/yXlgBKEpC0UPaSjKQFWnolQyXQyUp16g2qDDDLH86wY/"),
     ],
 )
 def test_secrets_are_hidden_wherever_they_stand(log: io.StringIO, secret: str, text: str) -> None:
