@@ -66,9 +66,12 @@ def sweep(now: datetime) -> None:
     if _missed_openings().exists() or _missed_closings().exists():
         with bulk.writing():
             _of_missed(now)
-    if silencing.needs_look(now) or _tended(now):
+    marks = silencing.wrong_marks(now)
+    if marks or silencing.needs_look(now) or _tended(now):
         with bulk.writing():
             _tend(now)
+            if marks:
+                silencing.mark(now)
 
 
 def _bite() -> int:
@@ -185,14 +188,24 @@ def _unplaced() -> QuerySet[Alert]:
     return Alert.objects.filter(resolved_at=None, incident=None, rule__kind=OPENED).exclude(status=Status.PENDING)
 
 
+def _orphans() -> QuerySet[Alert]:
+    """Alerts whose breaker was deleted: nobody will ever say that it closed."""
+    live = [Status.PENDING, Status.FIRING, Status.ACKNOWLEDGED]
+    return Alert.objects.filter(subject_kind="breaker", breaker=None, status__in=live)
+
+
 def _tended(now: datetime) -> bool:
-    return any(some.exists() for some in (_worse(), _expired(now), _updates(now), _unplaced()))
+    return any(some.exists() for some in (_worse(), _expired(now), _updates(now), _unplaced(), _orphans()))
 
 
 def _tend(now: datetime) -> None:
     """What people set in motion, and what time does to it."""
     round = Round(now)
     silencing.look(round)
+    orphans = list(_orphans().select_related("incident")[:STORM_BATCH])
+    round.take(orphans)
+    for alert in orphans:
+        round.lose(alert)
     expired = list(_expired(now).select_related("rule", "incident"))
     for alert in expired:
         by = alert.acknowledged_by
@@ -210,4 +223,3 @@ def _tend(now: datetime) -> None:
     for row in _updates(now).order_by(F("update_due_at")):
         round.incidents.changed.setdefault(row.pk, row)
     round.close()
-    silencing.mark(now)

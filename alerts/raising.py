@@ -133,6 +133,12 @@ class Round:
             alert.summary = finding.summary[:500]
             self.worsen(alert, f"severity rose from {alert.severity} to {severity}", severity)
 
+    def lose(self, alert: Alert) -> None:
+        """Its breaker was deleted: there is nothing any more that could be wrong."""
+        step = on_condition(_life(alert), False, self.now, Hold(alert.rule.for_s, alert.rule.keep_s))
+        if step is not None:
+            self._take(alert, step, {"breaker": "deleted"})
+
     def worsen(self, alert: Alert, why: str, severity: str = "") -> None:
         """It got worse: an acknowledgement is undone, and it is told."""
         alert.severity = severity or alert.severity

@@ -258,3 +258,23 @@ class RouteView(msgspec.Struct, frozen=True):
     steps: list[Step]
     repeat_s: list[int]
     created_at: str
+
+
+class MomentView(msgspec.Struct, frozen=True):
+    """One line of a timeline."""
+
+    at: str
+    who: str
+    what: str
+
+
+class PostmortemView(msgspec.Struct, frozen=True):
+    """All that is known of an incident once it is over. `open_minutes`: by service; `held_back`: messages not sent, by reason."""
+
+    incident: IncidentView
+    lasted_s: int | None
+    open_minutes: dict[str, float]
+    timeline: list[MomentView]
+    commands: list[dict[str, str | None]]
+    notices: list[dict[str, str | None]]
+    held_back: dict[str, int]

@@ -134,8 +134,24 @@ def hidden_by(matchers: Matchers) -> tuple[int, int]:
 
 
 def needs_look(now: datetime) -> bool:
-    """Whether some silence holds, or has ended without being settled, or a card still says that one does."""
-    return bool(_unsettled(now)) or Breaker.objects.filter(silenced_until__isnull=False).exists()
+    """Whether the clock does something to a silence now. Asked without the writers' lock, which a large board would hold for long."""
+    for row in _unsettled(now):
+        lasts = window_of(row, now)
+        if lasts is None:
+            continue
+        if now >= lasts[1] or _reminds(row, lasts, now):
+            return True
+        if row.until_recovery and bool(_live(matching.read(row.matchers)[0])) != row.seen_wrong:
+            return True
+    return False
+
+
+def wrong_marks(now: datetime) -> bool:
+    """Whether some card says another end of its silence than there is."""
+    hushes = at_work(now)
+    if not hushes and not Breaker.objects.filter(silenced_until__isnull=False).exists():
+        return False
+    return bool(_marks(hushes))
 
 
 def look(round: "Round") -> None:
@@ -164,12 +180,7 @@ def look(round: "Round") -> None:
 
 def mark(now: datetime) -> None:
     """Say on each card until when it is silenced. Inside `bulk.writing()`."""
-    hushes = at_work(now)
-    marks: dict[int, datetime | None] = {}
-    for breaker, subject, marked in _breakers():
-        until = max((hush.until for hush in hushes if hush.matchers.matches(subject)), default=None)
-        if marked != (None if until is None else to_us(until)):
-            marks[breaker] = until
+    marks = _marks(at_work(now))
     if not marks:
         return
     version = bulk.next_version()
@@ -187,6 +198,21 @@ def mark(now: datetime) -> None:
     bulk.after_commit(after)
 
 
+def _marks(hushes: list[Hush]) -> dict[int, datetime | None]:
+    """{breaker: until when it is silenced} of those whose card says something else."""
+    marks: dict[int, datetime | None] = {}
+    for breaker, subject, marked in _breakers():
+        until = max((hush.until for hush in hushes if hush.matchers.matches(subject)), default=None)
+        if marked != (None if until is None else to_us(until)):
+            marks[breaker] = until
+    return marks
+
+
+def _reminds(row: Silence, lasts: tuple[datetime, datetime], now: datetime) -> bool:
+    begun, ends = lasts
+    return ends > now >= ends - silences.REMINDS_BEFORE > begun and row.reminded_at != ends
+
+
 def _while_it_lasts(round: "Round", row: Silence, matchers: Matchers, lasts: tuple[datetime, datetime]) -> None:
     now, live = round.now, _live(matchers)
     if row.until_recovery:
@@ -197,8 +223,8 @@ def _while_it_lasts(round: "Round", row: Silence, matchers: Matchers, lasts: tup
             row.ended_at, row.ended_by = now, RECOVERY
             row.save(update_fields=["ended_at", "ended_by"])
             return
-    begun, ends = lasts
-    if now >= ends - silences.REMINDS_BEFORE > begun and row.reminded_at != ends:
+    ends = lasts[1]
+    if _reminds(row, lasts, now):
         row.reminded_at = ends
         row.save(update_fields=["reminded_at"])
         if live:

@@ -199,3 +199,6 @@ def test_an_alert_outlives_its_breaker(fired: Scenario) -> None:
     view = queries.alert(ident(fired))
     assert (view.breaker, view.service, view.dependency) == (None, "orders", "tracking-api")
     fired.at("12:00").sweeps()
+    fired.at("12:01").sweeps()
+    assert queries.alert(ident(fired)).status == "resolved", "nobody will ever say that it closed"
+    assert queries.history(ident(fired))[1].evidence == {"breaker": "deleted"}

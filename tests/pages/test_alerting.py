@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from xml.dom.minidom import parseString
 
 import pytest
 from django.test import Client
@@ -208,3 +209,27 @@ def test_strangers_come_to_the_door(client: Client) -> None:
     ):
         answer = client.get(path)
         assert (answer.status_code, answer["Location"].startswith("/sign-in/")) == (302, True)
+
+
+def test_a_post_mortem_in_one_press(signed_in: SignIn, opened: Open) -> None:
+    incident = opened("checkout/pay", f"ledger/{HOSTILE}")
+    grace = signed_in("operator")
+    path = f"/incidents/{incident.pk}/"
+    grace.post(f"{path}acknowledge/", {"comment": "on it | <b>now</b>"})
+    written = grace.get(f"{path}postmortem.md")
+    assert written["Content-Disposition"] == f'attachment; filename="incident-{incident.pk}.md"'
+    page = written.content.decode()
+    assert page.startswith("# payments\\-db\\: 2 breakers in 2 services\n")
+    assert "Suspected: **payments\\-db**, confidence medium." in page
+    assert "acknowledge pay in checkout\\: on it \\| \\<b\\>now\\</b\\>" in page
+    assert not re.search(r"(?<!\\)<", page), "no markup but ours"
+    assert page.rstrip().endswith("## What we learned")
+    told = grace.get(f"{path}postmortem.json").json()
+    assert told["incident"]["id"] == str(incident.pk)
+    assert told["timeline"][0]["what"] == "pay in checkout opened"
+    assert {line["who"] for line in told["timeline"]} == {"", "grace"}
+    picture = grace.get(f"{path}postmortem.svg")
+    assert picture["Content-Type"] == "image/svg+xml"
+    assert parseString(picture.content).documentElement.tagName == "svg"  # noqa: S318  (our own file)
+    assert picture.content.count(b'fill="#ab1200"') == 2
+    assert grace.get("/incidents/999/postmortem.md").status_code == 404
