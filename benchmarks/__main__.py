@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 
-BENCHMARKS = ("ingest", "fanout", "alerting", "storm")
+BENCHMARKS = ("ingest", "fanout", "alerting", "storm", "browser")
 
 
 def main() -> int:

@@ -116,6 +116,8 @@ def too_old(at: datetime, kept: Retention | None = None) -> list[Kind]:
         kinds += [
             Kind("transitions", "breakers_transition", "id", _OLD_TRANSITION, (before("transitions"),)),
             Kind("outages", "breakers_outage", "id", "t.ended_at < %s", (before("transitions"),)),
+            Kind("settings", "breakers_settingschange", "id", _OLD_SETTINGS, (before("transitions"),)),
+            Kind("marks", "breakers_annotation", "id", "coalesce(t.until, t.at) < %s", (before("transitions"),)),
         ]
     if kept.seconds("sources") is not None:
         kinds.append(Kind("sources", "breakers_source", "id", "t.heard_at < %s", (before("sources"),)))
@@ -131,6 +133,11 @@ def too_old(at: datetime, kept: Retention | None = None) -> list[Kind]:
 _OLD_TRANSITION = (
     "t.at < %s AND (t.instance_name IS NOT NULL OR t.evaluated_at IS NOT NULL) AND EXISTS (SELECT 1 FROM breakers_transition l"
     " WHERE l.breaker_id = t.breaker_id AND coalesce(l.instance_name, '') = coalesce(t.instance_name, '') AND l.at > t.at)"
+)
+
+# The last ones told say what it was set to from then on.
+_OLD_SETTINGS = (
+    "t.at < %s AND EXISTS (SELECT 1 FROM breakers_settingschange l WHERE l.breaker_id = t.breaker_id AND l.at > t.at)"
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from breakers import bulk, commanding, headlining, sharing
+from breakers import bulk, commanding, headlining, remembering, sharing
 from breakers.domain.headlines import GONE
 from breakers.domain.reports import Refusal, Report, shown
 from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND
@@ -94,6 +94,7 @@ class _Recording:
         self._new_requests: list[tuple[Submission, Answer]] = []
         self._reached: dict[tuple[int, str], tuple[int, str]] = {}
         self._headline_changed = False
+        self._settings: list[remembering.Told] = []
         # Buckets whose end is within the last minute count in the cards.
         self._minute_from = (self._now // SECOND - MINUTE_S) // 10 * 10 + 10
 
@@ -247,6 +248,7 @@ class _Recording:
         if report.labels is not None and report.labels != decode(breaker.labels):
             breaker.labels, breaker.changed = as_json(report.labels), True
         if report.config is not None and report.config != decode(copy.config):
+            self._settings += remembering.told(breaker, copy, report.config, report.at_us)
             copy.config, copy.changed = as_json(report.config), True
         if report.config is not None and report.config != decode(breaker.config):
             breaker.config, breaker.changed = as_json(report.config), True
@@ -425,6 +427,7 @@ class _Recording:
             "UPDATE breakers_board SET version = version + 1, last_event_id = %s RETURNING version", [self._next_id - 1]
         )
         self._working.save(self._version, self._folded // SECOND)
+        remembering.write(self._settings)
         changes = Changes(self._version, frozenset(self._working.breakers), self._headline_changed)
         bulk.after_commit(lambda: _announce(changes))
 

@@ -43,7 +43,7 @@ class SilentSource:
 
 # Sent with `changes=Changes(…)`.
 breakers_changed = Signal()
-# Sent with `user_id=…` or `token_id=…` and `reason=…` when a credential ends or its role changes: open sockets must follow.
+# Sent with `user_id=…`, `token_id=…` or `screen_id=…` and `reason=…` when a credential ends or its role changes: open sockets must follow.
 access_changed = Signal()
 # Sent with `reached=ReachedLimit(…)`, while a service keeps running into a limit every few seconds at most.
 limit_reached = Signal()

@@ -37,6 +37,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "dashboard.caching.KeptByNobody",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -126,6 +127,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 # Two copies on one host differ only by port, and cookies know no ports.
 SESSION_COOKIE_NAME = "__Host-bb_session" if SECURE_COOKIES else f"bb_session_{_site.port or 80}"
 CSRF_COOKIE_NAME = "__Host-bb_csrf" if SECURE_COOKIES else f"bb_csrf_{_site.port or 80}"
+SCREEN_COOKIE_NAME = "__Host-bb_screen" if SECURE_COOKIES else f"bb_screen_{_site.port or 80}"
 CSRF_COOKIE_HTTPONLY = True
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_COOKIES else None
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,17 @@ def every_page(browser: Browser, directory: Path) -> None:
             check=True,
         )
         story = seeded.stdout.split()[-1]
+        then = (datetime.now(UTC) - timedelta(minutes=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
         pages = {
             "wall": "/",
             "breaker": f"/breakers/{story}/",
+            "map": "/map/",
+            "past-wall": f"/?at={then}",
+            "past-breaker": f"/breakers/{story}/?at={then}&range=1h",
+            "dependency": "/dependency/?name=tracking-api",
+            "connect": "/connect/?service=orders&library=opossum",
+            "events": f"/breakers/{story}/events/",
+            "marks": f"/marks/?breaker={story}",
             "order": f"/breakers/{story}/order/?action=reset",
             "alerts": "/alerts/",
             "alert": "/alerts/1/",
@@ -96,6 +105,8 @@ def every_page(browser: Browser, directory: Path) -> None:
             "route": "/alerts/routes/new/",
             "sources": "/sources/",
             "audit": "/audit/",
+            "screen": "/screen/",
+            "screens": "/screens/",
             "api": "/api/v1/docs",
         }
         for look, (theme, width) in LOOKS.items():

@@ -1,6 +1,7 @@
 """The rows, one noun a file."""
 
 from breakers.models.access import ApiToken
+from breakers.models.annotation import Annotation
 from breakers.models.audit import Audit
 from breakers.models.board import Board, Pulse, Tombstone
 from breakers.models.breaker import Breaker, Instance
@@ -9,10 +10,12 @@ from breakers.models.event import Event
 from breakers.models.limit import ReachedLimit
 from breakers.models.rollup import Rollup, Rollup10s
 from breakers.models.service import IngestKey, Request, Service
+from breakers.models.setting import SettingsChange
 from breakers.models.source import Refusal, RefusalCount, Source, StoreSize
 from breakers.models.transition import Outage, Transition
 
 __all__ = [
+    "Annotation",
     "ApiToken",
     "Audit",
     "Board",
@@ -31,6 +34,7 @@ __all__ = [
     "Rollup",
     "Rollup10s",
     "Service",
+    "SettingsChange",
     "Source",
     "StoreSize",
     "Tombstone",

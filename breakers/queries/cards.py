@@ -1,105 +1,34 @@
-"""Cards: the wall, and what changed on it.
+"""Cards: whole breakers as a screen shows them, and what changed of them.
 
 Cards come from the breakers' rows by one plain cursor; only those whose silence came due since the last sweep look at
 their instances.
 """
 
-import base64
-import binascii
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from breakers import bulk
 from breakers.domain.headlines import counted, headline
 from breakers.domain.silence import SECOND, judged
-from breakers.domain.states import SEVERITY, State
+from breakers.domain.states import State
 from breakers.domain.verdicts import threshold_told
-from breakers.errors import Invalid, NotFound
+from breakers.errors import NotFound
 from breakers.ids import known_id
 from breakers.models.fields import to_us
-from breakers.queries.shapes import Card, Page, Span, Wanted
+from breakers.queries.shapes import Card, Span, Wanted
 from breakers.times import rfc3339
 
 MOST = 200
 STRIP_S = 15 * 60
-RANK = {state: rank for rank, state in enumerate(SEVERITY)}
-FIELDS = ("state", "service", "dependency", "q", "label")
 
 _COLUMNS = (
     "b.id, b.version, s.name, b.name, b.dependency, b.state, b.reported_state, b.since, b.headline, b.instances{t}, "
     "b.wanted_action, b.wanted_until, b.wanted_by, b.calls_1m, b.failures_1m, b.rejected_1m, b.config{t}, b.next_probe_at, "
     "b.last_error_type, b.last_event_at, b.strip{t}, b.labels{t}, b.silence_due_at, b.incident, b.silenced_until"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class CardFilter:
-    """Which breakers; empty means all. `labels` all must match; `q` is found in name, service or dependency."""
-
-    states: tuple[str, ...] = ()
-    services: tuple[str, ...] = ()
-    dependencies: tuple[str, ...] = ()
-    q: str = ""
-    labels: tuple[tuple[str, str], ...] = field(default=())
-
-    def matches(self, card: Card) -> bool:
-        """Whether the card is one of those asked for."""
-        needle = self.q.casefold()
-        return (
-            (not self.states or card.state in self.states)
-            and (not self.services or card.service in self.services)
-            and (not self.dependencies or card.dependency in self.dependencies)
-            and all(card.labels.get(key) == value for key, value in self.labels)
-            and (not needle or any(needle in text.casefold() for text in (card.name, card.service, card.dependency)))
-        )
-
-
-def parse_filter(text: str) -> CardFilter:
-    """The filter of a socket or a URL, as a query string: `state=open,half_open&service=…&label=key:value&q=…`.
-
-    Errors: Invalid for an unknown key, an unknown state, or a label without a colon.
-    """
-    found: dict[str, list[str]] = {}
-    for key, value in parse_qsl(text.lstrip("?")):
-        if key not in FIELDS:
-            raise Invalid(("filter", f"unknown filter '{key}'; expected one of {', '.join(FIELDS)}"))
-        found.setdefault(key, []).append(value)
-    return make_filter(**{key: ",".join(values) for key, values in found.items()})
-
-
-def make_filter(state: str = "", service: str = "", dependency: str = "", q: str = "", label: str = "") -> CardFilter:
-    """The filter of the API's parameters, several values separated by commas. Errors: Invalid."""
-    states = _split(state)
-    for name in states:
-        if name not in RANK:
-            raise Invalid(("state", f"unknown state '{name}'; expected one of {', '.join(SEVERITY)}"))
-    labels = []
-    for pair in _split(label):
-        key, colon, value = pair.partition(":")
-        if not colon:
-            raise Invalid(("label", f"the label '{pair}' has no colon; expected key:value"))
-        labels.append((key, value))
-    return CardFilter(states, _split(service), _split(dependency), q.strip(), tuple(labels))
-
-
-def for_wall(where: CardFilter, now: datetime, *, limit: int = MOST, cursor: str | None = None) -> Page:
-    """Cards in the wall's order: worst state first, longest in it, most refused calls, name. Items are Card.
-
-    Errors: Invalid for a cursor that is none of ours.
-    """
-    cards = sorted((card for card in _matching(where, now)), key=_rank)
-    if cursor:
-        after = _read_cursor(cursor)
-        cards = [card for card in cards if list(_rank(card)) > after]
-    page: list[object] = list(cards[:limit])
-    more = len(cards) > limit
-    return Page(page, _make_cursor(cards[limit - 1]) if more and page else None)
 
 
 def cards_of(ids: Iterable[int], now: datetime) -> list[Card]:
@@ -114,41 +43,6 @@ def card(breaker_id: str, now: datetime) -> Card:
     if not found:
         raise NotFound(f"no breaker '{breaker_id}'")
     return found[0]
-
-
-def counts(where: CardFilter, now: datetime) -> dict[str, int]:
-    """{state: how many breakers}, worst first; states with none are left out.
-
-    The database counts; only breakers whose silence came due, and words and labels, need cards.
-    """
-    if where.q or where.labels:
-        return counted(card.state for card in _matching(where, now))
-    due = [row[0] for row in bulk.select("SELECT id FROM breakers_breaker WHERE silence_due_at <= %s", [to_us(now)])]
-    # Each breaker once, whatever is committed in between: the due ones by their ids, and all others.
-    conditions, params = _conditions(where)
-    if where.states:
-        conditions.append(bulk.is_one_of("b.state"))
-        params.append(bulk.as_list(where.states))
-    if due:
-        conditions.append(f"NOT ({bulk.is_one_of('b.id')})")
-        params.append(bulk.as_list(due))
-    found = Counter(card.state for card in cards_of(due, now) if where.matches(card))
-    condition = "WHERE " + " AND ".join(conditions) if conditions else ""
-    rows = bulk.select(
-        "SELECT b.state, count(*) FROM breakers_breaker b JOIN breakers_service s ON s.id = b.service_id"  # noqa: S608
-        f" {condition} GROUP BY b.state",
-        params,
-    )
-    found.update(dict(rows))
-    return counted(found.elements())
-
-
-def wall(where: CardFilter, now: datetime, *, limit: int = MOST) -> tuple[dict[str, int], Page]:
-    """Counts and first page from one look."""
-    cards = sorted(_matching(where, now), key=_rank)
-    page: list[object] = list(cards[:limit])
-    more = len(cards) > limit and page
-    return counted(card.state for card in cards), Page(page, _make_cursor(cards[limit - 1]) if more else None)
 
 
 def changed_since(version: int, now: datetime, *, limit: int = 500) -> tuple[int, list[Card], list[str]] | None:
@@ -174,24 +68,6 @@ def board() -> tuple[str, int]:
     return epoch, version
 
 
-def _matching(where: CardFilter, now: datetime) -> list[Card]:
-    conditions, params = _conditions(where)
-    cards = _cards("WHERE " + " AND ".join(conditions) if conditions else "", params, now)
-    return [card for card in cards if where.matches(card)] if where != CardFilter() else cards
-
-
-def _conditions(where: CardFilter) -> tuple[list[str], list[Any]]:
-    """What of a filter the database can decide without looking at silence."""
-    conditions, params = list[str](), list[Any]()
-    if where.services:
-        conditions.append(bulk.is_one_of("s.name"))
-        params.append(bulk.as_list(where.services))
-    if where.dependencies:
-        conditions.append(bulk.is_one_of("b.dependency"))
-        params.append(bulk.as_list(where.dependencies))
-    return conditions, params
-
-
 def _cards(condition: str, params: list[Any], now: datetime) -> list[Card]:
     columns = _COLUMNS.format(t="::text" if bulk.is_postgresql() else "")
     rows = bulk.select(
@@ -200,11 +76,11 @@ def _cards(condition: str, params: list[Any], now: datetime) -> list[Card]:
     )
     now_us = to_us(now)
     due = [row[0] for row in rows if row[22] is not None and row[22] <= now_us]
-    silenced = _judged_again(due, now_us) if due else {}
+    silenced = judged_again(due, now_us) if due else {}
     return [_card(row, silenced.get(row[0]), now_us) for row in rows]
 
 
-def _judged_again(ids: list[int], now: int) -> dict[int, tuple[dict[str, int], int]]:
+def judged_again(ids: list[int], now: int) -> dict[int, tuple[dict[str, int], int]]:
     """{breaker: (counts by state, since when the youngest silence)} of breakers whose silence is due and not yet swept."""
     listening = bulk.select("SELECT listening_since FROM breakers_board")[0][0] or 0
     rows = bulk.select(
@@ -269,28 +145,6 @@ def _spans(strip: list[tuple[int, str]], now: int) -> list[Span]:
         for (at, state), end in zip(strip, [*ends, None], strict=True)
         if end is None or end > first
     ]
-
-
-def _rank(card: Card) -> tuple[int, str, int, str, str, int]:
-    return RANK[State(card.state)], card.since, -card.rejected_1m, card.name, card.service, int(card.id)
-
-
-def _make_cursor(card: Card) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(_rank(card))).decode().rstrip("=")
-
-
-def _read_cursor(text: str) -> list[Any]:
-    try:
-        after = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=list)
-    except (msgspec.MsgspecError, binascii.Error, ValueError, RecursionError) as error:
-        raise Invalid(("cursor", f"the cursor '{text[:60]}' is none of ours")) from error
-    if [type(part) for part in after] != [int, str, int, str, str, int]:
-        raise Invalid(("cursor", f"the cursor '{text[:60]}' is none of ours"))
-    return after
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 _decode = msgspec.json.decode

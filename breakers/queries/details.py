@@ -43,7 +43,7 @@ def details(breaker_id: str, now: datetime) -> Details:
     return Details(
         card=shown,
         instances=[_instance(copy, states[copy.pk], common) for copy in copies],
-        paths=_paths(breaker, now),
+        paths=paths(breaker, now),
         config=breaker.config,
         opened_reason=breaker.opened_reason,
         last_probe_failed_at=rfc3339(probe.at) if probe else None,
@@ -53,13 +53,15 @@ def details(breaker_id: str, now: datetime) -> Details:
 def why_opened(breaker_id: str, now: datetime) -> Why | None:
     """The last opening and what is known of its cause; None where it never opened. Errors: NotFound."""
     breaker = _known(breaker_id)
-    outage = breaker.outages.order_by("-started_at").first()
+    outage = breaker.outages.filter(started_at__lte=now).order_by("-started_at").first()
     if outage is None:
         return None
+    over = outage.ended_at is not None and outage.ended_at <= now
+    probes = breaker.transitions.filter(instance_name=None, from_state=State.HALF_OPEN, to_state=State.OPEN)
     reason: dict[str, Any] = outage.reason or {}
     return Why(
         opened_at=rfc3339(outage.started_at),
-        ended_at=rfc3339(outage.ended_at),
+        ended_at=rfc3339(outage.ended_at) if over else None,
         metric=reason.get("metric"),
         value=reason.get("value"),
         threshold=reason.get("threshold"),
@@ -68,7 +70,7 @@ def why_opened(breaker_id: str, now: datetime) -> Why | None:
         text=reason.get("text"),
         first_instance=outage.first_instance,
         errors=_errors(breaker, outage.started_at - BEFORE_OPENING, outage.started_at + timedelta(seconds=2)),
-        failed_probes=outage.failed_probes,
+        failed_probes=outage.failed_probes if over else probes.filter(at__gt=outage.started_at, at__lte=now).count(),
     )
 
 
@@ -166,10 +168,10 @@ def _instance(copy: Instance, seen: tuple[str, datetime], common: list[tuple[str
     )
 
 
-def _paths(breaker: Breaker, now: datetime) -> list[PathCount]:
+def paths(breaker: Breaker, now: datetime) -> list[PathCount]:
     """Counts of the headline's steps in the last 24 h; the newest `last_at` is the last path taken."""
     rows = (
-        Transition.objects.filter(breaker=breaker, instance_name=None, at__gte=now - PATHS_WINDOW)
+        Transition.objects.filter(breaker=breaker, instance_name=None, at__gte=now - PATHS_WINDOW, at__lte=now)
         .values("from_state", "to_state")
         .annotate(count=Count("id"), last=Max("at"))
         .order_by("from_state", "to_state")

@@ -245,6 +245,22 @@ class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
     keys: list[KeyView] | None
 
 
+class AnnotationView(msgspec.Struct, frozen=True):
+    """A mark on the timelines. `until` null: a moment. A name that is null: any."""
+
+    id: str
+    kind: str
+    title: str
+    at: str
+    until: str | None
+    service: str | None
+    breaker: str | None
+    dependency: str | None
+    url: str | None
+    created_by: str
+    created_at: str
+
+
 class Page(msgspec.Struct, frozen=True):
     """One page of a list; `next` is the cursor of the following one."""
 

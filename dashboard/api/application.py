@@ -13,6 +13,7 @@ from ninja.parser import Parser
 from breakers.errors import BreakersError
 from dashboard.api import (
     alerts,
+    annotations,
     audit,
     breakers,
     commands,
@@ -96,7 +97,9 @@ def _made() -> OperatorsApi:
     )
     for kind in (Exception, BreakersError, HttpError, ValidationError):
         api.add_exception_handler(kind, answer_to)
-    for noun in (breakers, commands, alerts, incidents, silences, rules, destinations, services, sources, audit):
+    for noun in (
+        breakers, commands, alerts, incidents, silences, rules, destinations, annotations, services, sources, audit,
+    ):  # fmt: skip
         api.add_router("", noun.router)
     return api
 

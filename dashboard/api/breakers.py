@@ -41,11 +41,12 @@ def list_breakers(
     dependency: Annotated[Text, several("what it guards")],
     label: Annotated[Text, several("`key:value`; all must match")],
     q: Annotated[Text, Query("", description="found in name, service or dependency")],
+    query: Annotated[Text, Query("", description="as in the wall's search: `state:open service:pay* open>5m`")],
     limit: Limit,
     cursor: Cursor,
 ) -> HttpResponse:
     """Cards in the wall's order: worst state first, longest in it, most refused calls, name."""
-    where = queries.make_filter(state=state, service=service, dependency=dependency, q=q, label=label)
+    where = queries.make_filter(state=state, service=service, dependency=dependency, q=q, label=label, query=query)
     return page(queries.for_wall(where, now_of(request), limit=limit, cursor=cursor or None))
 
 

@@ -20,7 +20,16 @@ from alerts.shapes import (
     SilenceView,
     TestView,
 )
-from breakers.queries.shapes import AuditView, Card, CommandView, EventView, ServiceSources, ServiceView, Timeline
+from breakers.queries.shapes import (
+    AnnotationView,
+    AuditView,
+    Card,
+    CommandView,
+    EventView,
+    ServiceSources,
+    ServiceView,
+    Timeline,
+)
 from dashboard.api.answers import JSON
 from dashboard.api.application import api
 from dashboard.api.shapes import AddedKey, AddedService, BreakerView, ConfiguredService, FieldError, Problem
@@ -30,7 +39,7 @@ REF = "#/components/schemas/"
 ANSWERED = (
     Card, BreakerView, Timeline, EventView, CommandView, AlertView, NotificationView, DestinationView, TestView, RouteView, ServiceView,
     ConfiguredService, AddedService,
-    AddedKey, ServiceSources, AuditView, IncidentView, RuleView, PreviewView, SilenceView, Problem,
+    AddedKey, ServiceSources, AnnotationView, AuditView, IncidentView, RuleView, PreviewView, SilenceView, Problem,
 )  # fmt: skip
 
 

@@ -1,16 +1,19 @@
-"""The failure timeline: state lane, failure rate and outcomes over one time axis, as Plotly's figure JSON.
+"""The timeline: state lanes, marks, outcomes, failure rate and latency over one time axis, as Plotly's figure JSON.
 
 Series go as `x0`, `dx` and whole numbers: a tenth of what points with times would weigh. Each trace names the role of
 its colour in `meta`; the browser paints by the theme, the export by PALETTE.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from breakers.domain.states import SEVERITY
-from breakers.queries.shapes import Span, Timeline
-from dashboard.pages.words import DASH, age, moment, percent, whole, word
+from breakers.queries.shapes import AnnotationView, Lane, Timeline
+from dashboard.charts.buckets import count_of, has_latency, latency_of, ms_of, plain, rate_of, short_name
+from dashboard.charts.lanes import Piece, pieces
+from dashboard.charts.marks import mark_traces
+from dashboard.charts.panels import Panels, panels
+from dashboard.pages.words import moment, word
 
 Figure = dict[str, object]
 Trace = dict[str, object]
@@ -19,6 +22,7 @@ PALETTE = {
     "ink": "#16202b",
     "ink-2": "#4d5b68",
     "line": "#c9d2da",
+    "accent": "#1f6fa0",
     "closed": "#1f6fa0",
     "half_open": "#9e6310",
     "open": "#a81400",
@@ -35,26 +39,45 @@ OUTCOMES = {
     "rejected": ("Refused", "forced_open", "."),
     "success": ("Successes", "closed", ""),
 }
+# Remarks about calls that are counted elsewhere: lines over the stack. Colour role, dash.
+REMARKS = {
+    "retry": ("Retries", "forced_closed", "solid"),
+    "fallback": ("Fallbacks", "ink-2", "dash"),
+    "slow": ("Slow", "half_open", "dot"),
+}
+LATENCIES = {
+    "duration_p50_ms": ("p50", "closed", "solid"),
+    "duration_p95_ms": ("p95", "half_open", "solid"),
+    "duration_p99_ms": ("p99", "open", "dot"),
+}
 HEIGHTS = {"closed": 0.3, "forced_closed": 0.3, "disabled": 0.3, "stale": 0.5, "unknown": 0.5, "half_open": 0.7}
-NARROWEST = 500  # a span is drawn at least this part of the range wide
+MOST_LANES = 12
+MOST_LINES = 40
+NO_LATENCY = "No latency was sent: duration_ms, or durations, with the calls would fill a panel here."
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the table twin."""
-
-    at: datetime
-    success: int
-    failure: int
-    timeout: int
-    rejected: int
-    rate: str
-    p95: str
-
-
-def figure(timeline: Timeline, threshold: float | None) -> Figure:
+def figure(timeline: Timeline, threshold: float | None, marks: Sequence[AnnotationView] = ()) -> Figure:
     """The figure of a timeline."""
-    return {"data": [*_lane(timeline), *_outcomes(timeline), *_rate(timeline, threshold)], "layout": layout(timeline)}
+    lanes = shown_lanes(timeline)
+    plan = panels(len(lanes) + 1, bool(marks), has_latency(timeline))
+    data = [
+        *_lane("state", timeline, Lane("", timeline.spans), len(lanes)),
+        *(trace for place, lane in enumerate(lanes) for trace in _lane("lane", timeline, lane, len(lanes) - 1 - place)),
+        *mark_traces(timeline, marks),
+        *_outcomes(timeline),
+        *_remarks(timeline),
+        *_rate(timeline, threshold),
+        *(_latency(timeline) if plan.latency else ()),
+    ]
+    return {"data": data, "layout": layout(timeline, plan, [lane.instance for lane in lanes], marks)}
+
+
+def shown_lanes(timeline: Timeline) -> list[Lane]:
+    """The instances that get a lane: all of them, or those that were worst for longest."""
+    lanes = timeline.lanes or []
+    if len(lanes) <= MOST_LANES:
+        return lanes
+    return sorted(sorted(lanes, key=_trouble, reverse=True)[:MOST_LANES], key=lambda lane: lane.instance)
 
 
 def painted(plain: Figure) -> Figure:
@@ -63,66 +86,71 @@ def painted(plain: Figure) -> Figure:
     return {**plain, "data": [_painted(trace) for trace in traces]}
 
 
-def layout(timeline: Timeline) -> dict[str, object]:
-    """Three panels over one time axis."""
+def layout(timeline: Timeline, plan: Panels, names: Sequence[str], marks: Sequence[AnnotationView]) -> dict[str, Any]:
+    """The panels over one time axis."""
     quiet = {"fixedrange": True, "zeroline": False, "showline": False}
-    return {
-        "height": 380,
-        "margin": {"l": 56, "r": 12, "t": 32, "b": 44},
+    start, end = ms_of(timeline.from_), ms_of(timeline.to)
+    told: dict[str, Any] = {
+        "height": plan.height,
+        "margin": {"l": 92, "r": 12, "t": 32, "b": 44},
         "barmode": "overlay",
         "bargap": 0,
         "hovermode": "x unified",
         "hoversubplots": "axis",
         "dragmode": "zoom",
         "showlegend": True,
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
+        "legend": {"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom", "traceorder": "normal"},
         "uniformtext": {"mode": "hide", "minsize": 11},
         "xaxis": {
             "type": "date",
-            "range": [_ms(timeline.from_), _ms(timeline.to)],
-            "anchor": "y",
+            "range": [start, end],
+            "anchor": "y4" if plan.latency else "y2",
             "hoverformat": "%b %e, %H:%M:%S UTC",
         },
-        "yaxis": {**quiet, "domain": [0, 0.5], "rangemode": "tozero", "title": {"text": "calls", "standoff": 4}},
+        "yaxis": {**quiet, "domain": plan.calls, "rangemode": "tozero", "title": {"text": "calls", "standoff": 4}},
         "yaxis2": {
             **quiet,
-            "domain": [0.58, 0.8],
+            "domain": plan.rate,
             "range": [0, 105],
             "tickvals": [0, 50, 100],
             "ticktext": ["0 %", "50 %", "100 %"],
         },
         "yaxis3": {
             **quiet,
-            "domain": [0.89, 1],
-            "range": [0, 1],
+            "domain": plan.lanes,
+            "range": [0, len(names) + 1],
             "showgrid": False,
-            "tickvals": [0.5],
-            "ticktext": ["state"],
+            # The headline on top, then the instances by name.
+            "tickvals": [len(names) + 0.4, *(len(names) - 0.6 - place for place in range(len(names)))],
+            "ticktext": ["headline", *(short_name(name) for name in names)],
         },
     }
-
-
-def table(timeline: Timeline, rows: int = 60) -> list[Row]:
-    """The table twin: the same buckets, so many together that `rows` are enough; the newest first."""
-    together = max(1, -(-len(timeline.buckets) // rows))
-    groups = [timeline.buckets[at : at + together] for at in range(0, len(timeline.buckets), together)]
-    return [_row(group) for group in reversed(groups)]
-
-
-def summary(timeline: Timeline) -> str:
-    """The chart in one sentence, for those who do not see it."""
-    calls = sum(_of(bucket, "success") + _of(bucket, "failure") + _of(bucket, "timeout") for bucket in timeline.buckets)
-    failures = sum(_of(bucket, "failure") + _of(bucket, "timeout") for bucket in timeline.buckets)
-    refused = sum(_of(bucket, "rejected") for bucket in timeline.buckets)
-    openings = sum(span.state == "open" for span in timeline.spans)
-    times = "1 opening" if openings == 1 else f"{openings} openings"
-    return f"{times}, {whole(calls)} calls, {whole(failures)} of them failed, {whole(refused)} refused."
+    if plan.latency:
+        told["yaxis4"] = {
+            **quiet,
+            "domain": plan.latency,
+            "rangemode": "tozero",
+            "title": {"text": "ms", "standoff": 4},
+        }
+    if plan.marks:
+        told["yaxis5"] = {
+            **quiet, "domain": plan.marks, "range": [0, 1], "showgrid": False, "tickvals": [0.5], "ticktext": ["marks"],
+        }  # fmt: skip
+        told["shapes"] = [
+            {
+                "type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": ms_of(mark.at), "x1": ms_of(mark.at), "layer": "below",
+                "line": {"width": 1, "dash": "dot"},
+            }
+            for mark in marks[-MOST_LINES:]
+            if start <= ms_of(mark.at) < end
+        ]  # fmt: skip
+    return told
 
 
 def _painted(trace: dict[str, Any]) -> Trace:
     colour = PALETTE[trace["meta"]["role"]]
     paint: Trace = {"marker": {**trace.get("marker", {}), "color": colour}}
-    if trace["type"] == "scatter":
+    if trace["type"] == "scatter" and "line" in trace:
         paint["line"] = {**trace["line"], "color": colour}
     if "fillpattern" in trace:
         paint["fillcolor"] = colour
@@ -140,9 +168,42 @@ def _outcomes(timeline: Timeline) -> list[Trace]:
             "line": {"shape": "hv", "width": 0},
             "fillpattern": {"shape": texture, "size": 6, "solidity": 0.3, "fillmode": "overlay"},
             "hovertemplate": "%{y:,}",
-            **_steps(timeline, [_of(bucket, field) for bucket in timeline.buckets]),
+            **_steps(timeline, [count_of(bucket, field) for bucket in timeline.buckets]),
         }
         for field, (name, role, texture) in OUTCOMES.items()
+    ]
+
+
+def _remarks(timeline: Timeline) -> list[Trace]:
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": name,
+            "meta": {"role": role, "field": field},
+            "line": {"shape": "hv", "width": 1.5, "dash": dash},
+            "hovertemplate": "%{y:,}",
+            **_steps(timeline, values),
+        }
+        for field, (name, role, dash) in REMARKS.items()
+        if any(values := [count_of(bucket, field) for bucket in timeline.buckets])
+    ]
+
+
+def _latency(timeline: Timeline) -> list[Trace]:
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "marker": {"size": 2},
+            "name": name,
+            "yaxis": "y4",
+            "meta": {"role": role, "field": field},
+            "line": {"shape": "hv", "width": 1.5, "dash": dash},
+            "hovertemplate": "%{y:,.0f} ms",
+            **_steps(timeline, [latency_of(bucket, field) for bucket in timeline.buckets]),
+        }
+        for field, (name, role, dash) in LATENCIES.items()
     ]
 
 
@@ -157,7 +218,7 @@ def _rate(timeline: Timeline, threshold: float | None) -> list[Trace]:
         "meta": {"role": "ink", "field": "rate"},
         "line": {"shape": "hv", "width": 1.5},
         "hovertemplate": "%{y:.1f} %",
-        **_steps(timeline, [_rate_of(bucket) for bucket in timeline.buckets]),
+        **_steps(timeline, [rate_of(bucket) for bucket in timeline.buckets]),
     }
     if threshold is None:
         return [line]
@@ -169,73 +230,48 @@ def _rate(timeline: Timeline, threshold: float | None) -> list[Trace]:
         "meta": {"role": "open", "field": "threshold"},
         "line": {"dash": "dot", "width": 1.5},
         "hoverinfo": "skip",
-        "x": [_ms(timeline.from_), _ms(timeline.to)],
+        "x": [ms_of(timeline.from_), ms_of(timeline.to)],
         "y": [threshold, threshold],
     }
     return [line, limit]
 
 
-def _lane(timeline: Timeline) -> list[Trace]:
-    """Bars by state, the worst drawn last; a short span is drawn wide enough to be seen."""
-    start, end = _ms(timeline.from_), _ms(timeline.to)
-    least = (end - start) / NARROWEST
-    lanes = []
-    for state in reversed(SEVERITY):
-        spans = [span for span in timeline.spans if span.state == state.value]
-        if not spans:
-            continue
-        lefts = [max(_ms(span.from_), start) for span in spans]
-        rights = [end if span.to is None else min(_ms(span.to), end) for span in spans]
-        height = HEIGHTS.get(state.value, 1.0)
-        lanes.append(
-            {
-                "type": "bar",
-                "orientation": "h",
-                "name": word(state.value),
-                "yaxis": "y3",
-                "meta": {"role": state.value, "field": "state"},
-                "base": [min(left, end - least) for left in lefts],
-                "x": [max(right - left, least) for left, right in zip(lefts, rights, strict=True)],
-                "y": [height / 2] * len(spans),
-                "width": height,
-                "marker": {"line": {"width": 0}},
-                "showlegend": False,
-                "hovertemplate": [f"{word(span.state)}, {_lasted(span, timeline.to)}<extra></extra>" for span in spans],
-            }
-        )
-    return lanes
+def _lane(field: str, timeline: Timeline, lane: Lane, base: int) -> list[Trace]:
+    """The bars of one lane by state; in each cell of the chart the worst state, so that a short one is seen."""
+    by_state: dict[str, list[Piece]] = {}
+    for piece in pieces(lane.spans, ms_of(timeline.from_), ms_of(timeline.to)):
+        by_state.setdefault(piece.state, []).append(piece)
+    who = f"{short_name(lane.instance)}: " if lane.instance else ""
+    return [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": word(state.value),
+            "yaxis": "y3",
+            "meta": {"role": state.value, "field": field},
+            "base": [piece.start for piece in by_state[state.value]],
+            "x": [piece.end - piece.start for piece in by_state[state.value]],
+            "y": [base + 0.05 + HEIGHTS.get(state.value, 1.0) * 0.4] * len(by_state[state.value]),
+            "width": HEIGHTS.get(state.value, 1.0) * 0.8,
+            "marker": {"line": {"width": 0}},
+            "showlegend": False,
+            "hovertemplate": [f"{plain(who)}{piece.words}<extra></extra>" for piece in by_state[state.value]],
+        }
+        for state in reversed(SEVERITY)
+        if state.value in by_state
+    ]
 
 
-def _steps(timeline: Timeline, values: list[int] | list[float | None]) -> Trace:
+def _trouble(lane: Lane) -> tuple[float, ...]:
+    """Seconds in each state, worst first: orders lanes by their trouble."""
+    seconds = {state.value: 0.0 for state in SEVERITY}
+    for span in lane.spans:
+        if span.to and span.state in seconds:
+            seconds[span.state] += (moment(span.to) - moment(span.from_)).total_seconds()
+    return tuple(seconds[state.value] for state in SEVERITY)
+
+
+def _steps(timeline: Timeline, values: Sequence[float | None]) -> Trace:
     """A stepped series: one value a bucket, the last one twice so that its step has a width."""
-    first = _ms(str(timeline.buckets[0]["at"])) if timeline.buckets else _ms(timeline.from_)
+    first = ms_of(str(timeline.buckets[0]["at"])) if timeline.buckets else ms_of(timeline.from_)
     return {"x0": first, "dx": timeline.width_s * 1000, "y": [*values, *values[-1:]]}
-
-
-def _row(buckets: list[dict[str, object]]) -> Row:
-    counts = {field: sum(_of(bucket, field) for bucket in buckets) for field in OUTCOMES}
-    slowest = [value for bucket in buckets if isinstance(value := bucket.get("duration_p95_ms"), int | float)]
-    calls = counts["success"] + counts["failure"] + counts["timeout"]
-    rate = (counts["failure"] + counts["timeout"]) / calls * 100 if calls else None
-    p95 = f"{whole(max(slowest))} ms" if slowest else DASH
-    return Row(moment(str(buckets[0]["at"])), **counts, rate=percent(rate), p95=p95)
-
-
-def _rate_of(bucket: dict[str, object]) -> float | None:
-    failures = _of(bucket, "failure") + _of(bucket, "timeout")
-    calls = failures + _of(bucket, "success")
-    return round(failures / calls * 100, 1) if calls else None
-
-
-def _lasted(span: Span, end: str) -> str:
-    seconds = (moment(span.to or end) - moment(span.from_)).total_seconds()
-    return f"{seconds:.1f} s" if seconds < 10 else age(seconds)
-
-
-def _of(bucket: dict[str, object], field: str) -> int:
-    value = bucket.get(field)
-    return value if isinstance(value, int) else 0
-
-
-def _ms(text: str) -> int:
-    return round(moment(text).timestamp() * 1000)

@@ -33,12 +33,16 @@ def tell_alerts(version: int, **_: object) -> None:
 
 
 @receiver(access_changed)
-def tell_access(user_id: int | None = None, token_id: int | None = None, **_: object) -> None:
+def tell_access(
+    user_id: int | None = None, token_id: int | None = None, screen_id: int | None = None, **_: object
+) -> None:
     """A credential ended, or has another role."""
     if user_id is not None:
         _tell(f"auth:user:{user_id}")
     if token_id is not None:
         _tell(f"auth:token:{token_id}")
+    if screen_id is not None:
+        _tell(f"auth:screen:{screen_id}")
 
 
 @receiver(user_logged_out)

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import redis
 import redis.asyncio
@@ -89,6 +90,8 @@ class Listener:
         self._heard = heard
         self._turned = turned
         self.ok = False
+        # Since when nothing is heard; None: the line stands, or nobody tried yet.
+        self.lost_at: datetime | None = None
 
     async def run(self) -> None:
         """Listen until cancelled; connect again, once a second, for as long as it takes."""
@@ -97,6 +100,7 @@ class Listener:
                 await self._listen()
             except (redis.RedisError, OSError, TimeoutError) as error:
                 (log.warning if self.ok else log.debug)("the bus is away: changes are polled", error=str(error))
+            self.lost_at = self.lost_at or datetime.now(UTC)
             self._turn(False)
             await asyncio.sleep(REST)
 
@@ -132,6 +136,8 @@ class Listener:
                     await client.aclose()
 
     def _turn(self, ok: bool) -> None:
+        if ok:
+            self.lost_at = None
         if ok is not self.ok:
             self.ok = ok
             self._turned(ok)

@@ -9,10 +9,18 @@ from channels.auth import AuthMiddleware
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 from channels.sessions import CookieMiddleware, SessionMiddleware
+from django.conf import settings
 
 from breakers.access import Role
 from breakers.errors import Invalid
-from dashboard.live.credentials import Identity, bearer, identify_session, identify_token, origin_allowed
+from dashboard.live.credentials import (
+    Identity,
+    bearer,
+    identify_screen,
+    identify_session,
+    identify_token,
+    origin_allowed,
+)
 from dashboard.live.hub import hub
 from dashboard.live.messages import Error, Subscribe, Unsubscribe, event, wish
 from dashboard.live.sockets import NO_ROLE, SIGNED_OUT, TOO_MANY, Socket
@@ -22,6 +30,7 @@ PATH = "/ws/live/"
 MOST_TOPICS = 32
 MOST_SOCKETS = 20  # of one user or token
 LONGEST_FRAME = 16_384
+OF_SCREENS = {"wall", "cells", "doubts"}
 OPS_A_SECOND = 20
 OPS_AT_ONCE = 40
 TOO_BIG = 1009
@@ -94,6 +103,10 @@ class LiveConsumer(AsyncConsumer):
         if not isinstance(asked, Subscribe):
             (hub.unsubscribe if isinstance(asked, Unsubscribe) else hub.pause)(socket, topic)
             return
+        if socket.identity.screen_id is not None and topic.kind not in OF_SCREENS:
+            detail = f"a screen's link opens the wall only, not '{topic.name}'"
+            socket.say(event(Error("not_allowed", detail, topic.name)))
+            return
         topics = socket.subscriptions.keys() | socket.paused.keys()
         if topic.name not in topics and len(topics) >= MOST_TOPICS:
             detail = f"this socket has {MOST_TOPICS} topics, which is the most; unsubscribe from one first"
@@ -114,7 +127,10 @@ class LiveConsumer(AsyncConsumer):
         token = bearer(self.scope)
         if token is not None:
             return await hub.reader.read(identify_token, token, datetime.now(UTC))
-        return await hub.reader.read(identify_session, self.scope["user"], self.scope["session"])
+        user, screen = self.scope["user"], self.scope["cookies"].get(settings.SCREEN_COOKIE_NAME)
+        if screen and not user.is_authenticated:
+            return await hub.reader.read(identify_screen, screen)
+        return await hub.reader.read(identify_session, user, self.scope["session"])
 
     async def _refuse(self, code: int) -> None:
         await self.send({"type": "websocket.close", "code": code})

@@ -14,6 +14,8 @@ from django.contrib.sessions.models import Session
 from breakers.access import Role
 from breakers.keys import check_token
 from breakers.models import ApiToken
+from dashboard.models import ScreenLink
+from dashboard.screens import link_of
 
 PORTS = {"http": 80, "https": 443}
 SCHEMES = {"ws": "http", "wss": "https"}
@@ -21,7 +23,7 @@ SCHEMES = {"ws": "http", "wss": "https"}
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The credential that a socket was opened with: a user's session, or a token."""
+    """The credential that a socket was opened with: a user's session, a token, or a screen's link."""
 
     user_id: int | None = None
     session_key: str = ""
@@ -30,10 +32,14 @@ class Identity:
     # Which of the tokens that had this row's name: a replaced one is over.
     token: str = ""
     role: Role = Role.NONE
+    # The link of a screen: it opens the wall only.
+    screen_id: int | None = None
 
     @property
     def owner(self) -> tuple[str, int | None]:
         """Whose sockets count together."""
+        if self.screen_id is not None:
+            return ("screen", self.screen_id)
         return ("token", self.token_id) if self.token_id is not None else ("user", self.user_id)
 
 
@@ -78,6 +84,12 @@ def identify_session(user: Any, session: Any) -> Identity | None:
     )
 
 
+def identify_screen(token: str) -> Identity | None:
+    """The identity behind a screen's link, None where there is none or it was revoked."""
+    link = link_of(token)
+    return None if link is None else Identity(screen_id=link.pk, role=Role.VIEWER)
+
+
 def role_of(user: Any) -> Role:
     """The highest role among a user's groups."""
     if user.is_superuser:
@@ -88,7 +100,7 @@ def role_of(user: Any) -> Role:
 def ended(identities: Collection[Identity], now: datetime) -> dict[Identity, bool]:
     """Which of these have ended: True where the credential is no longer good, False where only the role is gone.
 
-    One query each for users (with their groups), sessions and tokens, however many sockets are open.
+    One query each for users (with their groups), sessions, tokens and screens, however many sockets are open.
     """
     users = {
         user.pk: user
@@ -106,9 +118,16 @@ def ended(identities: Collection[Identity], now: datetime) -> dict[Identity, boo
             token_id__in={one.token for one in identities if one.token}, revoked_at=None
         ).values_list("token_id", "role")
     )
+    screens = set(
+        ScreenLink.objects.filter(
+            pk__in={one.screen_id for one in identities if one.screen_id is not None}, revoked_at=None
+        ).values_list("pk", flat=True)
+    )
     found: dict[Identity, bool] = {}
     for one in identities:
-        if one.token_id is not None:
+        if one.screen_id is not None:
+            good, role = one.screen_id in screens, Role.VIEWER
+        elif one.token_id is not None:
             good, role = one.token in tokens, Role.named(tokens.get(one.token, ""))
         else:
             user = users.get(one.user_id or 0)

@@ -19,8 +19,8 @@ class AlertFilter:
     statuses: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
 
-    def matches(self, alert: AlertView) -> bool:
-        """Whether the alert is one of those asked for."""
+    def matches(self, alert: AlertView, now: int) -> bool:
+        """Whether the alert is one of those asked for, which does not depend on the time."""
         return (not self.statuses or alert.status in self.statuses) and (
             not self.services or alert.service in self.services
         )
@@ -30,16 +30,16 @@ Filter = CardFilter | AlertFilter | None
 
 
 def filter_of(topic: Topic, text: str) -> Filter:
-    """The filter of a subscription: of the wall as in a URL, of alerts `status=firing,acknowledged&service=…`.
+    """The filter of a subscription: of the wall and its cells as in a URL, of alerts `status=firing,acknowledged&service=…`.
 
     Errors: Invalid.
     """
-    if topic.kind == "wall":
+    if topic.kind in {"wall", "cells"}:
         return parse_filter(text)
     if topic.kind == "alerts":
         return _alert_filter(text)
     if text:
-        raise Invalid(("filter", f"a breaker has no filter; this one is '{text[:100]}'"))
+        raise Invalid(("filter", f"{topic.kind} has no filter; this one is '{text[:100]}'"))
     return None
 
 

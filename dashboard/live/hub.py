@@ -16,6 +16,7 @@ from django.db import DatabaseError
 from msgspec import UNSET
 
 from breakers.errors import NotFound
+from breakers.models.fields import to_us
 from breakers.queries import CardFilter
 from dashboard.live import snapshot
 from dashboard.live.bus import Listener
@@ -27,7 +28,7 @@ from dashboard.live.snapshot import Changes, Place
 from dashboard.live.sockets import Socket
 from dashboard.live.topics import Cursor, Topic, parse_cursor
 from dashboard.live.upkeep import Upkeep
-from dashboard.live.views import Change, Subscription, View, matching, news, removed
+from dashboard.live.views import Change, Subscription, View, cells, matching, news, removed
 
 TICK = 0.05  # s from one look at the board to the next
 SAFETY = 5.0  # s, the longest without one
@@ -130,6 +131,19 @@ class Hub:
             return subscription.place
         return self.place.cursor
 
+    @property
+    def bus_lost_at(self) -> datetime | None:
+        """Since when this process hears nothing from Redis; None: it does, or is no server."""
+        return self.bus.lost_at if self._loop is not None else None
+
+    def views_of(self, kind: str) -> list[View]:
+        """The views of one kind of topic."""
+        return [view for view in self._views.values() if view.topic.kind == kind]
+
+    def timed_views(self) -> list[tuple[View, CardFilter]]:
+        """The views in which what matches changes with the time alone."""
+        return [(v, v.where) for v in self._views.values() if isinstance(v.where, CardFilter) and v.where.is_timed]
+
     async def baseline(self) -> Place:
         """The place from which changes are told; every snapshot must be read after it was set."""
         async with self._board_lock:
@@ -181,6 +195,7 @@ class Hub:
         cards = news(changes.cards)
         gone = [removed(id, after.version) for id in changes.removed]
         changed = {card.id for card in changes.cards} | set(changes.removed)
+        now = to_us(self.clock())
         for view in views:
             if isinstance(view.where, CardFilter):
                 counts = changes.counts.get(view.where)
@@ -190,7 +205,8 @@ class Hub:
                     self._woken.set()
                 if not changed and view.where not in recount:
                     continue
-                changed_here = matching(view.where, cards) + gone
+                told = cells if view.topic.kind == "cells" else matching
+                changed_here = told(view.where, cards, now) + gone
                 view.publish(before, after, changed_here, UNSET if counts is None else counts)
             elif after != before and (view.topic.kind == "alerts" or view.topic.breaker in changed):
                 view.place = view.place or before
@@ -232,7 +248,9 @@ class Hub:
         if changes.cards is None:
             view.start_again()
             return
-        changed = matching(view.where, news(changes.cards)) + [removed(id, after.version) for id in changes.removed]
+        changed = matching(view.where, news(changes.cards), to_us(self.clock())) + [
+            removed(id, after.version) for id in changes.removed
+        ]
         if changed:
             view.publish(before, after, changed, changes.counts.get(view.where, UNSET))
 

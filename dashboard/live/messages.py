@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from breakers.queries.shapes import Card, CommandView, InstanceView, PathCount, Span
+from dashboard.doubting import Doubt
 
 MOST_CARDS = 200
 
@@ -22,11 +23,19 @@ class Removed(msgspec.Struct, frozen=True):
     removed: bool = True
 
 
+class Cell(msgspec.Struct, frozen=True):
+    """A breaker as a wall of thousands shows it."""
+
+    id: str
+    version: int
+    state: str
+
+
 class WallData(msgspec.Struct, frozen=True):
     """The wall's picture. `next`: the HTTP cursor of the cards beyond the limit."""
 
     counts: dict[str, int]
-    items: list[object]  # Card
+    items: list[object]  # Card, or Cell
     next: str | None
 
 
@@ -36,6 +45,12 @@ class AlertsData(msgspec.Struct, frozen=True):
     counts: dict[str, int]
     items: list[object]  # AlertView
     next: str | None
+
+
+class DoubtsData(msgspec.Struct, frozen=True):
+    """What is ill with the board itself, told whole whenever it changes."""
+
+    items: list[Doubt]
 
 
 class BreakerData(msgspec.Struct, frozen=True):

@@ -7,13 +7,14 @@ import structlog
 from msgspec import UNSET
 
 from breakers.errors import NotFound
+from breakers.models.fields import to_us
 from breakers.queries import CardFilter
 from dashboard.live import snapshot
 from dashboard.live.filters import AlertFilter, Filter
 from dashboard.live.messages import Error, Event, Snapshot, event
 from dashboard.live.snapshot import Place
 from dashboard.live.topics import Cursor, Topic
-from dashboard.live.views import Change, Counts, Subscription, View, matching, news, removed
+from dashboard.live.views import Change, Counts, Subscription, View, cells, matching, news, removed
 
 if TYPE_CHECKING:
     from dashboard.live.hub import Hub
@@ -22,7 +23,8 @@ FRESH = 2.0  # s that a snapshot is handed to others, of a board that did not mo
 AGAIN = 1.0  # s between tries while the database can't be read
 log = structlog.get_logger(__name__)
 
-Key = tuple[Topic, Filter, int]
+Key = tuple[Topic, Filter, int | Cursor]
+Resumed = tuple[Cursor, list[Change], Counts] | None
 
 
 class Opener:
@@ -31,6 +33,7 @@ class Opener:
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
         self._built: dict[Key, tuple[float, Cursor, Event]] = {}
+        self._told: dict[Key, tuple[float, Cursor, Resumed]] = {}
         self._building: dict[Key, asyncio.Lock] = {}
 
     def open(self, subscription: Subscription, cursor: Cursor | None = None) -> None:
@@ -60,7 +63,7 @@ class Opener:
         """Send the start; False where too much changed meanwhile, and a newer one must be read."""
         view, place = subscription.view, await self._hub.baseline()
         view.seen_event_id = view.seen_event_id or place.last_event_id
-        resumed = await self._changes(view, cursor) if cursor else None
+        resumed = await self._resumed(view, cursor, place.cursor) if cursor else None
         snapshot_ = None if resumed else await self._snapshot(view, subscription.limit, place.cursor)
         await subscription.socket.idle()
         if subscription.needs_snapshot:
@@ -72,10 +75,25 @@ class Opener:
             subscription.open_with(*snapshot_)
         return True
 
-    async def _changes(self, view: View, cursor: Cursor) -> tuple[Cursor, list[Change], Counts] | None:
+    async def _resumed(self, view: View, cursor: Cursor, at_least: Cursor) -> Resumed:
+        """What changed since a cursor. After a restart a thousand come back from the same place: one read tells them all."""
+        key = (view.topic, view.where, cursor)
+        loop = asyncio.get_running_loop()
+        async with self._building.setdefault(key, asyncio.Lock()):
+            self._forget_old(loop.time())
+            known = self._told.get(key)
+            if known is None or known[1].epoch != at_least.epoch or known[1].version < at_least.version:
+                resumed = await self._changes(view, cursor)
+                known = self._told[key] = (loop.time(), resumed[0] if resumed else at_least, resumed)
+            return known[2]
+
+    async def _changes(self, view: View, cursor: Cursor) -> Resumed:
         """What changed since a cursor; None where a snapshot tells it better."""
         read, where = self._hub.reader.read, view.where
         if isinstance(where, CardFilter):
+            # What time alone made match has no version to resume from.
+            if where.is_timed:
+                return None
             changes = await read(snapshot.changes, cursor, {where}, self._hub.clock())
         elif isinstance(where, AlertFilter):
             changes = await read(snapshot.alert_changes, cursor, where)
@@ -85,7 +103,12 @@ class Opener:
             return None
         after = changes.place.cursor
         gone = [removed(id, after.version) for id in changes.removed]
-        return after, matching(where, news(changes.cards)) + gone, changes.counts.get(where, UNSET)
+        told = cells if view.topic.kind == "cells" else matching
+        return (
+            after,
+            told(where, news(changes.cards), to_us(self._hub.clock())) + gone,
+            changes.counts.get(where, UNSET),
+        )
 
     async def _snapshot(self, view: View, limit: int, at_least: Cursor) -> tuple[Event, Cursor]:
         """The snapshot's frame and its place: one that is just built where it is new enough, else a new one."""
@@ -93,7 +116,8 @@ class Opener:
         loop = asyncio.get_running_loop()
         async with self._building.setdefault(key, asyncio.Lock()):
             self._forget_old(loop.time())
-            built = self._built.get(key)
+            timed = isinstance(view.where, CardFilter) and view.where.is_timed
+            built = None if timed or view.topic.kind == "doubts" else self._built.get(key)
             if built is None or built[1].epoch != at_least.epoch or built[1].version < at_least.version:
                 place, data = await self._read(view, limit)
                 frame = event(Snapshot(view.topic.name, str(place.cursor), data))
@@ -103,14 +127,20 @@ class Opener:
     async def _read(self, view: View, limit: int) -> tuple[Place, object]:
         read, now = self._hub.reader.read, self._hub.clock()
         if isinstance(view.where, CardFilter):
+            if view.topic.kind == "cells":
+                return await read(snapshot.cells, view.where, now)
             return await read(snapshot.wall, view.where, limit, now)
         if isinstance(view.where, AlertFilter):
             return await read(snapshot.alerts, view.where, limit)
+        if view.topic.kind == "doubts":
+            return await read(snapshot.doubts, now, self._hub.bus_lost_at)
         return await read(snapshot.breaker, view.topic.breaker, None, now)
 
     def _forget_old(self, now: float) -> None:
         self._built = {key: built for key, built in self._built.items() if now - built[0] < FRESH}
-        self._building = {key: lock for key, lock in self._building.items() if lock.locked() or key in self._built}
+        self._told = {key: told for key, told in self._told.items() if now - told[0] < FRESH}
+        known = self._built.keys() | self._told.keys()
+        self._building = {key: lock for key, lock in self._building.items() if lock.locked() or key in known}
 
     async def _say(self, subscription: Subscription, error: Error) -> None:
         await subscription.socket.idle()

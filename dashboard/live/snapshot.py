@@ -14,10 +14,13 @@ from breakers.errors import NotFound
 from breakers.models import Board, Event
 from breakers.queries import CardFilter
 from breakers.queries.shapes import Card
+from dashboard import doubting
 from dashboard.live.filters import AlertFilter
-from dashboard.live.messages import MOST_CARDS, AlertsData, BreakerData, WallData
+from dashboard.live.messages import MOST_CARDS, AlertsData, BreakerData, Cell, DoubtsData, WallData
 from dashboard.live.topics import Cursor
 
+# Beyond this a wall shows numbers alone.
+MOST_CELLS = 20_000
 # A resume with more changes than this gets a snapshot.
 MOST_CHANGES = 500
 BUCKET = timedelta(seconds=10)
@@ -77,6 +80,24 @@ def wall(where: CardFilter, limit: int, now: datetime) -> tuple[Place, WallData]
     here = place()
     counted, page = queries.wall(where, now, limit=min(limit, MOST_CARDS))
     return here, WallData(counted, page.items, page.next)
+
+
+def cells(where: CardFilter, now: datetime) -> tuple[Place, WallData]:
+    """All breakers of a large wall, by their states alone."""
+    here = place()
+    found = queries.survey(where, now)
+    items: list[object] = [Cell(str(row.id), row.version, row.state) for row in found.rows[:MOST_CELLS]]
+    return here, WallData(found.counts, items, None)
+
+
+def members(where: CardFilter, now: datetime) -> frozenset[int]:
+    """Who is in a view now."""
+    return frozenset(row.id for row in queries.survey(where, now).rows)
+
+
+def doubts(now: datetime, bus_lost_at: datetime | None) -> tuple[Place, DoubtsData]:
+    """What is ill with the board itself."""
+    return place(), DoubtsData(doubting.doubts(now, bus_lost_at))
 
 
 def alerts(where: AlertFilter, limit: int) -> tuple[Place, AlertsData]:

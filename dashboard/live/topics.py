@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["wall", "breaker", "alerts"]
+Kind = Literal["wall", "cells", "breaker", "alerts", "doubts"]
+PLAIN: tuple[Literal["wall", "cells", "alerts", "doubts"], ...] = ("wall", "cells", "alerts", "doubts")
 _CURSOR = re.compile(r"([0-9a-f]{1,16})\.([0-9]{1,18})")
 LONGEST_NAME = 100
 
@@ -24,14 +25,13 @@ class Topic:
 
 def parse_topic(name: str) -> Topic:
     """The topic of that name. Errors: UnknownTopic."""
-    if name == "wall":
-        return Topic(name, "wall")
-    if name == "alerts":
-        return Topic(name, "alerts")
+    for plain in PLAIN:
+        if name == plain:
+            return Topic(name, plain)
     kind, colon, breaker = name.partition(":")
     if kind == "breaker" and colon and breaker and len(name) <= LONGEST_NAME:
         return Topic(name, "breaker", breaker)
-    raise UnknownTopic(f"unknown topic '{name[:LONGEST_NAME]}'; expected wall, alerts or breaker:<id>")
+    raise UnknownTopic(f"unknown topic '{name[:LONGEST_NAME]}'; expected wall, cells, alerts, doubts or breaker:<id>")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.db import DatabaseError
 
-from dashboard.live import credentials
+from dashboard import doubting
+from dashboard.live import credentials, snapshot
 from dashboard.live.credentials import fingerprint
-from dashboard.live.messages import Event, Ping, event, moment
+from dashboard.live.messages import DoubtsData, Event, Ping, Snapshot, event, moment
 from dashboard.live.sockets import NO_ROLE, SIGNED_OUT, TOO_SLOW, Socket
+from dashboard.live.topics import Cursor
 
 if TYPE_CHECKING:
     from dashboard.live.hub import Hub
@@ -19,6 +22,8 @@ PING = 10.0  # s
 WATCH = 0.5  # s between two looks at the busy ones
 TOO_LONG = 2.0  # s busy, and a socket starts again with a snapshot
 LOST = 20.0  # s busy, and it is closed
+TIMED = 5.0  # s between two looks at what time alone changes
+DOUBT = 5.0  # s between two looks at ourselves
 SWEEP = 60.0  # s between two looks at all credentials
 log = structlog.get_logger(__name__)
 
@@ -29,10 +34,19 @@ class Upkeep:
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
         self._goodbyes: set[asyncio.Task[None]] = set()
+        # The doubts that were told last, and since when the database could not be read.
+        self._doubts: DoubtsData | None = None
+        self._unreadable_since: datetime | None = None
 
     def duties(self) -> list[Coroutine[Any, Any, None]]:
         """The loops that run as long as the hub does."""
-        return [self._every(PING, self.ping_all), self._every(WATCH, self.watch_busy), self._sweep()]
+        return [
+            self._every(PING, self.ping_all),
+            self._every(WATCH, self.watch_busy),
+            self._sweep(),
+            self._watch_time(),
+            self._watch_doubts(),
+        ]
 
     def ping_all(self) -> None:
         """One ping to each socket that is not busy; those that are equally far share it."""
@@ -78,6 +92,53 @@ class Upkeep:
             check = asyncio.create_task(self.check(concerned))
             self._goodbyes.add(check)
             check.add_done_callback(self._goodbyes.discard)
+
+    async def _watch_time(self) -> None:
+        while True:
+            await asyncio.sleep(TIMED)
+            try:
+                await self.follow_time()
+            except Exception as error:
+                log.warning("what time alone changes could not be read; trying again", error=str(error))
+
+    async def follow_time(self) -> None:
+        """Start views again in which breakers came or went by the time alone (`open>5m`): no change tells of those."""
+        for view, where in self._hub.timed_views():
+            members = await self._hub.reader.read(snapshot.members, where, self._hub.clock())
+            if members != view.members:
+                view.members = members
+                view.start_again()
+
+    async def _watch_doubts(self) -> None:
+        while True:
+            await asyncio.sleep(DOUBT)
+            try:
+                await self.follow_doubts()
+            except Exception:
+                log.exception("doubts could not be told; trying again")
+
+    async def follow_doubts(self) -> None:
+        """Tell every page what is ill with the board itself, where that changed. The database may be what is ill."""
+        views, now = self._hub.views_of("doubts"), self._hub.clock()
+        if not views:
+            self._doubts = None
+            return
+        try:
+            place, data = await self._hub.reader.read(snapshot.doubts, now, self._hub.bus_lost_at)
+            self._unreadable_since, cursor = None, place.cursor
+        except DatabaseError:
+            self._unreadable_since = self._unreadable_since or now
+            data = DoubtsData([doubting.doubt("database", self._unreadable_since)])
+            cursor = self._hub.place.cursor if self._hub.place else Cursor("0", 0)
+        if data == self._doubts:
+            return
+        self._doubts = data
+        frame = event(Snapshot("doubts", str(cursor), data))
+        for subscription in [one for view in views for one in list(view.subscriptions)]:
+            if subscription.ready:
+                subscription.open_with(frame, cursor)
+            else:
+                subscription.forget()
 
     async def _sweep(self) -> None:
         while True:

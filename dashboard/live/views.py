@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from alerts.shapes import AlertView
 from breakers.queries.shapes import Card
 from dashboard.live.filters import Filter
-from dashboard.live.messages import MOST_CARDS, BreakerData, Delta, Event, Removed, event, raw
+from dashboard.live.messages import MOST_CARDS, BreakerData, Cell, Delta, Event, Removed, event, raw
 from dashboard.live.sockets import Socket
 from dashboard.live.topics import Cursor, Topic
 
@@ -46,10 +46,21 @@ def news(cards: Iterable[Card | AlertView]) -> list[tuple[Card | AlertView, Chan
     return [(card, Change(card.id, card.version, raw(card))) for card in cards]
 
 
-def matching(where: Filter, cards: Iterable[tuple[Any, Change]]) -> list[Change]:
-    """What changed cards mean behind a filter: one that does not match leaves, whoever still shows it."""
+def matching(where: Filter, cards: Iterable[tuple[Any, Change]], now: int) -> list[Change]:
+    """What changed cards mean behind a filter: one that does not match leaves, whoever still shows it. `now` in microseconds."""
     return [
-        change if where is None or where.matches(card) else removed(card.id, card.version) for card, change in cards
+        change if where is None or where.matches(card, now) else removed(card.id, card.version)
+        for card, change in cards
+    ]
+
+
+def cells(where: Filter, cards: Iterable[tuple[Any, Change]], now: int) -> list[Change]:
+    """The same for the cells of a large wall: the state is all that they show."""
+    return [
+        Change(card.id, card.version, Cell(card.id, card.version, card.state))
+        if where is None or where.matches(card, now)
+        else removed(card.id, card.version)
+        for card, _ in cards
     ]
 
 
@@ -71,6 +82,8 @@ class View:
         self.topic = topic
         self.where = where
         self.subscriptions: set[Subscription] = set()
+        # Of timed views: who was in it at the last look. None: nobody looked yet.
+        self.members: frozenset[int] | None = None
         # Of views that are read on their own (breakers, alerts): up to where they were, and the newest event told of.
         self.place: Cursor | None = None
         self.seen_event_id = 0

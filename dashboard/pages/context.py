@@ -7,6 +7,8 @@ from django.http import HttpRequest
 
 from breakers import queries
 from breakers.access import Role
+from dashboard.doubting import Doubt, doubts
+from dashboard.live.hub import hub
 from dashboard.pages.actors import actor_of
 from dashboard.pages.words import Tally, tally
 
@@ -47,6 +49,11 @@ class Page:
         if self._tally is None:
             self._tally = tally(self._counts())
         return self._tally
+
+    @property
+    def doubts(self) -> list[Doubt]:
+        """What is ill with the board itself."""
+        return doubts(self.now, hub.bus_lost_at)
 
     def _counts(self) -> dict[str, int]:
         known: dict[str, int] | None = getattr(self._request, "board_counts", None)

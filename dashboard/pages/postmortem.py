@@ -10,7 +10,7 @@ from alerts import incident_queries, recounting
 from alerts.domain.postmortems import bullets, table, text
 from alerts.domain.wording import span
 from alerts.shapes import PostmortemView
-from dashboard.charts import lanes as drawing
+from dashboard.charts import swim_lanes as drawing
 from dashboard.pages.actors import for_viewers
 from dashboard.pages.context import now_of
 from dashboard.pages.incidents import lanes

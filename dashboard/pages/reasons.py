@@ -3,7 +3,7 @@
 from breakers.queries.shapes import Why
 from dashboard.pages.words import age, short
 
-NOT_SAID = "The service did not say why."
+NOT_SAID = "Reason not sent: the service did not say why."
 
 
 def reason_sentence(why: Why) -> str:

@@ -1,32 +1,42 @@
 """The wall: every breaker at a glance, the troubled ones first.
 
-Cards to 60 breakers, rows to 500; beyond that the troubled ones alone, page by page, and the rest as numbers.
+Cards to 60 breakers, rows to 500, strips beyond, unless a person chose a form that the number allows: one look at thin rows
+counts, orders and groups them, and only what is shown becomes cards.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
-from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
 
 from breakers import queries
-from breakers.models import Service
-from breakers.queries.cards import CardFilter
-from breakers.queries.services import counts_by_service
+from breakers.errors import Conflict, Invalid
+from breakers.queries import CardFilter
 from breakers.queries.shapes import Card
-from dashboard.pages.actors import for_viewers
+from dashboard.live.snapshot import MOST_CELLS
+from dashboard.models import Preference
+from dashboard.pages import searches
+from dashboard.pages.actors import actor_of, for_viewers
 from dashboard.pages.context import now_of
 from dashboard.pages.faces import BLANK, Face, face
-from dashboard.pages.words import PROBLEMS, WORDS, Tally, sentence, tally, whole
+from dashboard.pages.strips import GROUPS, strips
+from dashboard.pages.words import PROBLEMS, sentence, tally, whole
 
-MOST_CARDS, MOST_ROWS, PAGE_SIZE = 60, 500, 200
-MOST_SERVICES = 500  # in the filter's list; the text finds the others
+# The most breakers of a form: chosen by the number alone, and where a person wants it.
+USUAL = {"cards": 60, "rows": 500}
+ALLOWED = {"cards": 200, "rows": 500}
+# A wall that grows while it is looked at keeps its form for so many times the usual number.
+SLACK, NO_END = 1.3, 10**9
+FORMS = ("cards", "rows", "strips")
+FIRST_PROBLEMS, PAGE_SIZE = 8, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,85 +49,126 @@ class Fold:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceRow:
-    """A service and its breakers by state."""
-
-    service: str
-    tally: Tally
-
-
-@dataclass(frozen=True, slots=True)
 class Choice:
-    """A state to filter by."""
+    """A form to choose."""
 
-    state: str
+    form: str
     word: str
     chosen: bool
+    allowed: bool
 
 
 @for_viewers
 @require_safe
 def wall(request: HttpRequest) -> HttpResponse:
     """The first page."""
-    now = now_of(request)
-    where = filter_of(request)
-    filtered = where != CardFilter()
-    counts = queries.counts(where, now)
-    everything = queries.counts(CardFilter(), now) if filtered else counts
+    now, search = now_of(request), searches.search_of(request)
+    actor = actor_of(request)
+    epoch, version = queries.board()
+    found = queries.survey(search.where, now)
+    counts = found.counts
+    everything = queries.counts(CardFilter(), now) if search.filtered else counts
     request.board_counts = everything  # type: ignore[attr-defined]  # the bar shows them too
-    total = sum(counts.values())
-    form = "cards" if total <= MOST_CARDS else "rows" if total <= MOST_ROWS else "problems"
-    paged = form == "problems"
-    shown = replace(where, states=PROBLEMS) if paged and not where.states else where
-    cursor = request.GET.get("cursor") if paged else None
-    page = queries.for_wall(shown, now, limit=PAGE_SIZE if paged else MOST_ROWS, cursor=cursor or None)
+    total = len(found.rows)
+    wish = Preference.objects.filter(user_id=searches.person(actor)).values_list("density", flat=True).first() or ""
+    form = form_of(total, wish)
+    paged = form == "strips"
+    whole_list = "all" in request.GET or "cursor" in request.GET
+    limit = (PAGE_SIZE if whole_list else FIRST_PROBLEMS) if paged else USUAL["rows"]
+    listed = found.where(PROBLEMS) if paged else found
+    page = listed.page(now, limit=limit, cursor=request.GET.get("cursor") or None if paged else None)
     cards = [item for item in page.items if isinstance(item, Card)]
-    troubled = [face(card, now) for card in cards if card.state != "closed"]
     closed = [card for card in cards if card.state == "closed"]
+    by = request.GET.get("by", "")
+    by = by if by in GROUPS else "service"
     context = {
         "form": form,
+        "most": round(SLACK * (ALLOWED if form == wish else USUAL).get(form, NO_END)),
+        "forms": _choices(total, wish),
         "sentence": sentence(counts),
         "tally": tally(counts),
         "total": total,
         "hidden": sum(everything.values()) - total,
-        "troubled": troubled,
+        "troubled": [face(card, now) for card in cards if card.state != "closed"],
+        "troubled_total": len(listed.rows) if paged else 0,
         "closed": [face(card, now) for card in closed] if form == "cards" else [],
-        "folds": list(_folds(closed, now)) if form != "cards" else [],
-        "by_service": _by_service(where) if paged else [],
+        "folds": list(_folds(closed, now)) if form == "rows" else [],
+        "strips": strips(found, by, search.text if search.filtered else "") if paged else [],
+        "cells": total <= MOST_CELLS,
+        "by": by,
         "blank": BLANK,
-        "filtered": filtered,
-        "live_filter": _as_query(shown),
-        "live_limit": PAGE_SIZE if paged else MOST_ROWS,
-        "next": _next_page(request, page.next),
-        "q": where.q,
-        "states": [Choice(state, word, state in where.states) for state, word in WORDS.items() if state != "gone"],
-        "services": list(Service.objects.order_by("name").values_list("name", flat=True)[:MOST_SERVICES]),
-        "chosen_service": where.services[0] if where.services else "",
-        "dependency": where.dependencies[0] if where.dependencies else "",
+        "search": search,
+        "filtered": search.filtered,
+        "views": searches.views_of(actor),
+        "live_filter": search.live("-state:closed" if paged else ""),
+        "cells_filter": search.live(),
+        "live_limit": limit,
+        "cursor": f"{epoch}.{version}",
+        "whole_list": whole_list,
+        "all_link": _with(request, all="1"),
+        "next": _with(request, cursor=page.next) if page.next and whole_list else "",
+        "by_links": [(name, _with(request, by=name), name == by) for name in GROUPS],
         "last_trip": _last_trip(counts),
         "address": settings.SITE_URL,
     }
     return render(request, "wall.html", context)
 
 
-def filter_of(request: HttpRequest) -> CardFilter:
-    """The filter in the URL. A state that we do not know matches nothing, so it is left out here."""
-    asked = [state for value in request.GET.getlist("state") for state in value.split(",")]
-    return CardFilter(
-        states=tuple(state for state in WORDS if state in asked and state != "gone"),
-        services=_texts(request, "service"),
-        dependencies=_texts(request, "dependency"),
-        q=_plain(request.GET.get("q", "")).strip()[:200],
+@for_viewers
+@require_POST
+def choose_density(request: HttpRequest) -> HttpResponse:
+    """Remember the form of the wall for who is signed in. It changes nothing that anybody else sees."""
+    wish = request.POST.get("density", "")
+    Preference.objects.update_or_create(
+        user_id=searches.person(actor_of(request)), defaults={"density": wish if wish in FORMS else ""}
     )
+    return redirect(back_to(request))
 
 
-def _texts(request: HttpRequest, name: str) -> tuple[str, ...]:
-    return tuple(text for value in request.GET.getlist(name) if (text := _plain(value)))
+@for_viewers
+@require_POST
+def save_view(request: HttpRequest) -> HttpResponse:
+    """Keep the query under a name."""
+    name, query = (request.POST.get(field, "").replace("\x00", "") for field in ("name", "query"))
+    try:
+        searches.save_view(actor_of(request), name, query.strip(), at=now_of(request))
+    except (Invalid, Conflict) as refused:
+        messages.error(request, str(refused))
+    return redirect(back_to(request))
 
 
-def _plain(text: str) -> str:
-    """Without NUL, which PostgreSQL takes in no text."""
-    return text.replace("\x00", "")
+@for_viewers
+@require_POST
+def delete_view(request: HttpRequest, view_id: int) -> HttpResponse:
+    """Forget one."""
+    searches.delete_view(actor_of(request), view_id, at=now_of(request))
+    return redirect(back_to(request))
+
+
+@for_viewers
+@require_safe
+def completions_json(request: HttpRequest) -> HttpResponse:
+    """What may stand behind a field of the query."""
+    field, prefix = (request.GET.get(name, "").replace("\x00", "")[:200] for name in ("field", "prefix"))
+    return JsonResponse({"values": searches.completions(field, prefix)})
+
+
+def form_of(total: int, wish: str) -> str:
+    """The form for so many breakers, by a person's wish where the number allows it."""
+    if wish == "strips" or total <= ALLOWED.get(wish, -1):
+        return wish
+    return next((form for form, most in USUAL.items() if total <= most), "strips")
+
+
+def back_to(request: HttpRequest) -> str:
+    """Where a form of the wall was sent from; on this site only."""
+    wish = request.POST.get("next", "")
+    return wish if wish.startswith("/") and url_has_allowed_host_and_scheme(wish, None) else "/"
+
+
+def _choices(total: int, wish: str) -> list[Choice]:
+    words = {"": "Automatic", "cards": "Cards", "rows": "Rows", "strips": "Strips"}
+    return [Choice(form, word, form == wish, total <= ALLOWED.get(form, total)) for form, word in words.items()]
 
 
 def _folds(cards: list[Card], now: datetime) -> Iterable[Fold]:
@@ -128,26 +179,10 @@ def _folds(cards: list[Card], now: datetime) -> Iterable[Fold]:
         yield Fold(service, [face(card, now) for card in members], f"{whole(calls / 60)}/s")
 
 
-def _by_service(where: CardFilter) -> list[ServiceRow]:
-    rows = counts_by_service(where)
-    return [ServiceRow(service, tally(counts)) for service, counts in rows.items()]
-
-
-def _as_query(where: CardFilter) -> str:
-    pairs = {
-        "state": ",".join(where.states),
-        "service": ",".join(where.services),
-        "dependency": ",".join(where.dependencies),
-        "q": where.q,
-    }
-    return urlencode({key: value for key, value in pairs.items() if value})
-
-
-def _next_page(request: HttpRequest, following: str | None) -> str:
-    if following is None:
-        return ""
+def _with(request: HttpRequest, **changes: str) -> str:
     asked = request.GET.copy()
-    asked["cursor"] = following
+    for name, value in changes.items():
+        asked[name] = value
     return asked.urlencode()
 
 

@@ -13,6 +13,7 @@ from django.template.context import Context
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from dashboard.charts import lanes
 from dashboard.pages import said, sources, words
 
 register = template.Library()
@@ -56,6 +57,18 @@ def since(context: Context, at: str | datetime | None, none: str = "never") -> S
 def lasting(start: str | datetime, end: str | datetime) -> str:
     """How long something took."""
     return words.age((_moment(end) - _moment(start)).total_seconds())
+
+
+@register.filter
+def lasted(seconds: float | None) -> str:
+    """How long something took, exactly where it was short; a dash where it did not."""
+    return words.DASH if seconds is None else lanes.lasted(seconds)
+
+
+@register.filter
+def open_minutes(seconds: float) -> str:
+    """A sum of times, in minutes as budgets count them: `0.4 min`, `12 min`."""
+    return f"{words.short(seconds / 60) if seconds < 600 else words.whole(seconds / 60)} min"
 
 
 @register.filter

@@ -1,22 +1,29 @@
-// The start of every page: elements come alive, the page's screen starts, keys and the theme switch work.
+// The start of every page: elements come alive, the page's screen starts, keys and preferences work.
 
 import "./elements/breaker-card.js"
 import "./elements/data-age.js"
 import { startCopying } from "./helpers/copying.js"
+import { startDoubts } from "./helpers/doubts.js"
 import { startKeys } from "./helpers/keys.js"
-import { startTheme } from "./helpers/theme-switch.js"
-import { startFilter, startTally, Wall } from "./wall.js"
+import { startPreferences } from "./helpers/preferences.js"
+import { startSearch } from "./helpers/query-field.js"
+import { startTally } from "./helpers/tally.js"
+import { startZone } from "./helpers/zone.js"
+import { Wall } from "./wall.js"
 
-startTheme()
+startZone()
+startPreferences()
 startKeys()
 startCopying()
+startDoubts(document.getElementById("doubts"))
 
 const wall = document.getElementById("wall")
 if (wall) {
   new Wall(wall).start()
-  startFilter(document.getElementById("filter"))
+  startSearch(document.getElementById("filter"))
 } else if (document.body.dataset.topics) startTally()
 if (document.querySelector("breaker-page")) import("./elements/breaker-page.js")
 if (document.querySelector(".alert-row, #alerts-moved")) import("./alerts.js")
 if (document.querySelector("form[data-preview]")) import("./preview-form.js")
 if (document.getElementById("sources")) import("./elements/sources-page.js")
+if (document.body.hasAttribute("data-screen")) import("./screen.js").then(({ startScreen }) => startScreen())

@@ -3,14 +3,15 @@
 import { BreakerCard } from "./elements/breaker-card.js"
 import { Announcer } from "./helpers/announcer.js"
 import { onBeat, write } from "./helpers/clock.js"
+import { showTally } from "./helpers/tally.js"
 import { sentence, SEVERITY, sum, whole } from "./helpers/words.js"
 import { store } from "./live/store.js"
+import { Strips } from "./strips.js"
 
 const REST = 3_000 // ms without a move of pointer or focus before cards change their places
 const STRIP_EVERY = 5 // beats
-// More than these, and the server draws the wall in its next form.
-const MOST_SHOWN = { cards: 90, rows: 650, problems: Infinity }
-const MOST_PROBLEMS = 300 // rows in the page; the others are counted
+const ANEW_EVERY = 60_000 // ms between two drawings by the server, at most
+const REFILL_AFTER = 1_000 // ms
 const PAGE_LIMIT = 200
 
 const RANK = new Map(SEVERITY.map((state, rank) => [state, rank]))
@@ -20,26 +21,10 @@ export const before = (one, other) =>
   RANK.get(one.state) - RANK.get(other.state) ||
   Date.parse(one.since) - Date.parse(other.since) ||
   other.rejected_1m - one.rejected_1m ||
-  (one.service < other.service ? -1 : one.service > other.service ? 1 : 0) ||
-  (one.name < other.name ? -1 : one.name > other.name ? 1 : 0)
+  (one.name < other.name ? -1 : one.name > other.name ? 1 : 0) ||
+  (one.service < other.service ? -1 : one.service > other.service ? 1 : 0)
 
 const withClosed = (counts, total) => ({ ...counts, closed: Math.max(0, total - sum(counts)) })
-
-/** The counts in the bar. */
-export const showTally = (counts) => {
-  for (const row of document.getElementById("tally").children) {
-    const count = counts[row.dataset.state] ?? 0
-    write(row.querySelector("b"), whole(count))
-    row.hidden = !count
-  }
-}
-
-/** Keep the bar's counts on pages without a wall: only the troubled ones are heard of. */
-export const startTally = () => {
-  const troubled = SEVERITY.filter((state) => state !== "closed").join(",")
-  const listen = ({ counts, data }) => (counts ?? data?.counts) && showTally(counts ?? data.counts)
-  store.subscribe("wall", listen, { filter: `state=${troubled}`, limit: 1 })
-}
 
 export class Wall {
   #root
@@ -56,6 +41,12 @@ export class Wall {
   #announcer
   #single
   #firstPage
+  #limit
+  #most // more than these, and the server draws the wall in its next form
+  #partial // only the troubled ones are here: the server said so
+  #cells = false // whether the strips tell the counts
+  #anew = null
+  #filling = null
 
   constructor(root) {
     this.#root = root
@@ -64,6 +55,9 @@ export class Wall {
     this.#calm = root.querySelector("#calm-cards")
     this.#folds = root.querySelector("#folds")
     this.#announcer = new Announcer(document.getElementById("announcer"))
+    this.#partial = this.#form === "strips" || root.hasAttribute("data-partial")
+    this.#most = Number(root.dataset.most)
+    this.#limit = Number(document.body.dataset.limit)
     this.#firstPage = !new URLSearchParams(location.search).has("cursor")
     this.#single = root.querySelectorAll("breaker-card").length === 0
     for (const element of root.querySelectorAll("breaker-card")) this.#elements.set(element.dataset.id, element)
@@ -77,6 +71,10 @@ export class Wall {
     }
     this.#root.querySelector("#moves").addEventListener("click", () => this.#move())
     onBeat((at) => this.#beat(at))
+    const strips = document.getElementById("strips")
+    if (!strips) return
+    this.#cells = strips.hasAttribute("data-cells")
+    new Strips(strips, { counted: (counts) => this.#say(counts), strange: () => this.#drawAnew() }).start()
   }
 
   #heard({ kind, data, counts }) {
@@ -86,7 +84,7 @@ export class Wall {
     for (const card of cards) this.#unsettled = this.#show(card) || this.#unsettled
     const told = counts ?? data.counts
     if (told) this.#count(told)
-    if (kind === "snapshot" && data.next && this.#form !== "problems") this.#fetchRest(data.next)
+    if (kind === "snapshot" && data.next && !this.#partial) this.#fetchRest(data.next)
     // Rates wobble; places change with the state alone.
     if (this.#unsettled) this.#settle()
     this.#unsettled = false
@@ -97,13 +95,12 @@ export class Wall {
   #outgrown() {
     if (this.#single) return this.#elements.size > 0
     const homeless = this.#form === "rows" && !this.#folds && this.#root.querySelector('[data-state="closed"]')
-    return homeless || this.#elements.size > MOST_SHOWN[this.#form]
+    return homeless || this.#elements.size > this.#most
   }
 
   #forget({ items, next }) {
-    if (next) return
+    if (this.#partial ? !this.#firstPage : next) return
     const ids = new Set(items.map((card) => card.id))
-    if (this.#form === "problems" && !this.#firstPage) return
     for (const [id, element] of this.#elements) {
       if (!ids.has(id)) this.#unsettled = this.#remove(id, element)
     }
@@ -117,10 +114,17 @@ export class Wall {
       if (this.#known && element.dataset.state !== card.state) this.#announcer.changed(card.name, card.state)
       return element.show(card)
     }
-    if (this.#form === "problems" && (!this.#firstPage || this.#elements.size >= MOST_PROBLEMS)) return false
+    if (this.#partial && !this.#finds(card)) return false
     this.#elements.set(card.id, BreakerCard.of(card))
     if (this.#known) this.#announcer.changed(card.name, card.state)
     return true
+  }
+
+  /** Whether there is a place for a new one in a list that shows only the first. */
+  #finds(card) {
+    if (!this.#firstPage || this.#elements.size < this.#limit) return this.#firstPage
+    const last = [...this.#troubled.children].at(-1)?.card
+    return Boolean(last && before(card, last) < 0)
   }
 
   #remove(id, element) {
@@ -219,6 +223,7 @@ export class Wall {
     clearTimeout(this.#moving)
     const focused = document.activeElement
     for (const [list, elements] of this.#plan()) {
+      if (this.#partial) for (const { dataset } of elements.splice(this.#limit)) this.#remove(dataset.id, this.#elements.get(dataset.id))
       elements.forEach((element, place) => {
         if (list.children[place] !== element) list.insertBefore(element, list.children[place] ?? null)
       })
@@ -241,19 +246,45 @@ export class Wall {
   }
 
   #count(counts) {
-    // Beyond 500 the frames tell of the troubled ones alone; the rest is closed.
-    const all = this.#form === "problems" ? withClosed(counts, Number(this.#root.dataset.total)) : counts
-    const said = sentence(all)
-    write(document.getElementById("sentence"), said)
-    document.title = `${said} Breakerboard`
-    if (!this.#root.hasAttribute("data-filtered")) showTally(all)
-    if (this.#form === "problems" && this.#firstPage) this.#countMore(sum(counts) - this.#elements.size)
+    if (!this.#partial) return this.#say(counts)
+    // Of strips the frames tell of the troubled ones alone; the cells count them all.
+    if (!this.#cells) this.#say(withClosed(counts, Number(this.#root.dataset.total)))
+    this.#countTroubled(sum(counts))
   }
 
-  #countMore(count) {
-    const more = document.getElementById("more")
-    more.hidden = count <= 0
-    write(more.firstElementChild, `${whole(Math.max(count, 0))} more need attention: draw the wall anew`)
+  #say(counts) {
+    const said = sentence(counts)
+    write(document.getElementById("sentence"), said)
+    document.title = `${said} Breakerboard`
+    if (!this.#root.hasAttribute("data-filtered")) showTally(counts)
+  }
+
+  #countTroubled(count) {
+    const all = document.getElementById("all-troubled")
+    const calm = document.getElementById("nothing-troubled")
+    if (calm) calm.hidden = count > 0
+    if (all) {
+      all.hidden = count <= this.#elements.size
+      write(all.querySelector("b"), whole(count))
+    }
+    if (this.#firstPage && this.#elements.size < Math.min(count, this.#limit)) this.#refill()
+  }
+
+  // One of the first ones left, and who follows was never told.
+  #refill() {
+    this.#filling ??= setTimeout(() => {
+      this.#filling = null
+      store.refresh("wall")
+    }, REFILL_AFTER)
+  }
+
+  // Breakers without a place: the server draws the wall again, when nobody points at it and not too often.
+  #drawAnew() {
+    this.#anew ??= setTimeout(() => {
+      this.#anew = null
+      if (this.#busy()) this.#drawAnew()
+      else location.reload()
+    }, Math.max(REST, ANEW_EVERY - performance.now()))
   }
 
   #beat(at) {
@@ -262,13 +293,4 @@ export class Wall {
     for (const element of this.#elements.values()) element.age(at)
     this.#headings()
   }
-}
-
-/** Filters apply as they are chosen; the button stays for those without scripts. */
-export const startFilter = (form) => {
-  form.querySelector("button").hidden = true
-  form.addEventListener("change", ({ target }) => target.type !== "search" && form.requestSubmit())
-  form.addEventListener("submit", () => {
-    for (const field of form.elements) if (field.name && !field.value) field.disabled = true
-  })
 }

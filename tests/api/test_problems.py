@@ -21,7 +21,7 @@ from tests.api.conftest import Caller, problem
         "/silences/",
         "/rules/",
         "/incidents/",
-        "/annotations",
+        "/annotations/",
         "/openapi.json/x",
     ],
 )

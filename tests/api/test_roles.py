@@ -68,6 +68,8 @@ ROUTES: list[tuple[str, str, str, Any, int]] = [
     ("POST", "/services/orders/keys", "admin", {"label": "second"}, 201),
     ("DELETE", "/services/orders/keys/00000000", "admin", None, 404),
     ("GET", "/sources", "viewer", None, 200),
+    ("GET", "/annotations", "viewer", None, 200),
+    ("POST", "/annotations", "operator", {"kind": "deploy", "title": "orders 2.4.1"}, 201),
     ("GET", "/audit", "viewer", None, 200),
 ]
 IDS = [

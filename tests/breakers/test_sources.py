@@ -140,7 +140,6 @@ def test_what_it_says_of_itself(scenario: Scenario) -> None:
     assert (source().library, source().library_version, source().interval_s) == ("pybreaker", "1.4.1", 20)
 
 
-@pytest.mark.django_db(transaction=True)
 def test_what_another_process_wrote_is_seen(transactional_db: None) -> None:
     """Rows are remembered only as long as nobody else has written to the board."""
     scenario = Scenario()
@@ -153,7 +152,6 @@ def test_what_another_process_wrote_is_seen(transactional_db: None) -> None:
     assert (source().missing, source().silent_since, source().events) == (40, None, 3)
 
 
-@pytest.mark.django_db(transaction=True)
 def test_a_batch_that_came_to_nothing_is_not_remembered(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from breakers import bulk, measuring, pruning, queries
+from breakers.annotating import Mark, annotate
 from breakers.domain.checking import check
 from breakers.domain.retention import DEFAULTS, read
-from breakers.models import Event, Source, StoreSize, Transition
+from breakers.models import Event, SettingsChange, Source, StoreSize, Transition
 from breakers.models.fields import from_us, to_us
 from dashboard.env import BadSetting
 from dashboard.env import read as read_env
@@ -137,6 +138,21 @@ def test_transitions_are_kept_for_good_unless_told_otherwise(scenario: Scenario,
         [(None, "closed"), ("a", "closed")],
         [("a", "closed"), (None, "closed")],
     )
+
+
+def test_marks_and_settings_go_with_the_transitions(scenario: Scenario, settings: Settings) -> None:
+    for second, limit in ((0, 50), (60, 40), (120, 30)):
+        scenario.at(second)
+        scenario.beats("closed", config={"failure_rate_threshold": limit})
+    begun, later = MORNING, MORNING + 500 * DAY
+    for until in (None, begun + 200 * DAY):
+        annotate(scenario.ada, Mark("note", "a year ago", begun, until), at=begun)
+    assert {"marks", "settings"}.isdisjoint(pruning.prune(later, pause=0))
+    settings.KEEP_DAYS = read("transitions=400")
+    gone = pruning.prune(later, pause=0)
+    # A mark that lasted longer is still touched by what is kept; the last settings say what holds since.
+    assert (gone["marks"], gone["settings"]) == (1, 2)
+    assert SettingsChange.objects.get().after == {"failure_rate_threshold": 30}
 
 
 def test_what_alerting_has_not_seen_stays(scenario: Scenario, settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """What holds on every page: no barrier that axe finds, no violation of the content policy, no sideways scroll, no stale script."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import expect
@@ -33,6 +34,13 @@ def test_every_page_is_sound(scheme: str, width: int, window: Open, service: Mak
         f"/?service={shop.name}",
         breaker,
         f"{breaker}order/",
+        f"{breaker}events/",
+        f"{breaker}?at={datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "/map/",
+        f"/dependency/?name={shop.name}-db",
+        f"/marks/?breaker={breaker.split('/')[2]}",
+        f"/connect/?service={shop.name}",
+        f"/?at={datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "/alerts/",
         "/alerts/?tab=history",
         "/alerts/destinations/",

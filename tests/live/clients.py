@@ -32,6 +32,7 @@ class Client:
         *,
         token: str | None = None,
         session: str | None = None,
+        cookie: str | None = None,
         origin: str | None = None,
         host: str = "127.0.0.1:8000",
         path: str = "/ws/live/",
@@ -42,6 +43,8 @@ class Client:
             headers.append((b"authorization", f"Bearer {token}".encode()))
         if session:
             headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={session}".encode()))
+        if cookie:
+            headers.append((b"cookie", cookie.encode()))
         if origin is not None:
             headers.append((b"origin", origin.encode()))
         scope = {

@@ -8,6 +8,13 @@ from asgiref.sync import sync_to_async as threaded
 from breakers.models import Board
 from dashboard.live import snapshot
 from dashboard.live.hub import hub
+from tests.live.clients import until
+
+
+async def seen_by_the_hub() -> None:
+    """Wait until the hub is where the board is."""
+    newest = await threaded(lambda: Board.objects.get().version)()
+    await until(lambda: hub.place is None or hub.place.cursor.version >= newest, "the hub to look")
 
 
 async def test_what_changed_meanwhile_is_told_once(connect: Any, opens: Any) -> None:
@@ -54,6 +61,8 @@ async def test_too_many_changes_start_again(connect: Any, opens: Any, monkeypatc
         await threaded(opens)(name)
     assert (await (await connect()).subscribe("wall", cursor=cursor))["op"] == "delta"
     await threaded(opens)("c")
+    # Until the hub has seen it, those that come together share what was just read.
+    await seen_by_the_hub()
     assert (await (await connect()).subscribe("wall", cursor=cursor))["op"] == "snapshot"
 
 

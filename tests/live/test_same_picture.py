@@ -28,6 +28,9 @@ VIEWS = [
     ("wall", {}),
     ("wall", {"filter": "state=open,half_open,stale"}),
     ("wall", {"filter": "service=orders&q=b"}),
+    ("wall", {"filter": "query=-state%3Aclosed+-name%3A*1+forced%3Ano"}),
+    ("cells", {}),
+    ("cells", {"filter": "query=state%3Aopen%2Cstale+service%3Ao*"}),
     ("alerts", {}),
     ("alerts", {"filter": "status=firing"}),
 ]

@@ -118,6 +118,12 @@ def seed_story(now: datetime) -> str:
                         "error": {"type": "ConnectTimeout", "message": "tracking-api timed out after 1000 ms"},
                     }
                 )
+            events.append(
+                {"type": "retry", "breaker": "delivery-tracking", "instance": pod, "count": 400 if sick else 3}
+            )
+        events.append(
+            {"type": "fallback", "breaker": "delivery-tracking", "instance": "orders-7f9c", "count": 60 if sick else 1}
+        )
         if minute in opened:
             events = [event for event in events if event["type"] != "heartbeat"]
             events += _opening("orders-7f9c", at), _opening("orders-81aa", at)
@@ -146,6 +152,7 @@ def seed_story(now: datetime) -> str:
                 }
             )
         _post(service.pk, events, at + timedelta(seconds=5))
+    _marks(now)
     return str(Breaker.objects.get(service=service, name="delivery-tracking").pk)
 
 
@@ -233,6 +240,18 @@ def people() -> None:
             user.groups.add(Group.objects.get_or_create(name=group)[0])
 
 
+def _marks(now: datetime) -> None:
+    from breakers.access import BOARD
+    from breakers.annotating import Mark, annotate
+
+    for mark in (
+        Mark("deploy", "orders 2.4.1", now - 12 * MINUTE, service="orders", url="https://ci.example/41"),
+        Mark("chaos", "tracking-api slowed down", now - 33 * MINUTE, now - 28 * MINUTE, dependency="tracking-api"),
+        Mark("note", "campaign begins", now - 50 * MINUTE),
+    ):
+        annotate(BOARD, mark, at=now)
+
+
 def _opening(pod: str, at: datetime) -> dict[str, Any]:
     return _change(pod, "closed", "open", at) | {
         "reason": {"metric": "failure_rate", "value": 62, "threshold": 50, "window_ms": 10_000, "min_calls": 10},
@@ -242,6 +261,7 @@ def _opening(pod: str, at: datetime) -> dict[str, Any]:
             "reset_timeout_ms": 30_000,
             "success_threshold": 5,
             "window_ms": 10_000,
+            "timeout_ms": 1_000,
         },
         "labels": {"team": "logistics", "runbook": "https://wiki.example/tracking"},
     }

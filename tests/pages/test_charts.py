@@ -8,8 +8,10 @@ import pytest
 from django.test import Client
 
 from breakers import queries
-from breakers.queries.shapes import Span, Timeline
-from dashboard.charts.timeline import PALETTE, figure, painted, summary, table
+from breakers.queries.shapes import AnnotationView, Lane, Span, Timeline
+from dashboard.charts.lanes import pieces
+from dashboard.charts.table import summary, table
+from dashboard.charts.timeline import MOST_LANES, PALETTE, figure, painted, shown_lanes
 
 SignIn = Callable[[str], Client]
 START = "2026-11-23T08:00:00.000Z"
@@ -51,8 +53,99 @@ def test_the_rate_is_unknown_where_there_were_no_calls() -> None:
 def test_an_opening_of_ten_milliseconds_is_wide_enough_to_be_seen() -> None:
     lanes = [each for each in figure(small(), None)["data"] if each["meta"]["field"] == "state"]  # type: ignore[attr-defined]
     assert [each["name"] for each in lanes] == ["Closed", "Open"]
-    assert lanes[1]["x"] == [120]
-    assert "0.0 s" in lanes[1]["hovertemplate"][0]
+    # A cell of 600: two pixels of a usual chart.
+    assert lanes[1]["x"] == [100]
+    assert lanes[1]["hovertemplate"] == ["Open, 0.0 s<extra></extra>"]
+
+
+def test_the_worst_state_wins_the_cell_and_its_words_tell_all() -> None:
+    second = "2026-11-23T08:00:{:06.3f}Z".format
+    blinks = [(10.000, "open"), (10.004, "closed"), (10.008, "open"), (10.048, "half_open"), (10.05, "closed")]
+    ends = [at for at, _ in blinks[1:]]
+    spans = [
+        Span("closed", START, second(10)),
+        *(Span(state, second(at), second(end)) for (at, state), end in zip(blinks, [*ends, 59.999], strict=True)),
+    ]
+    drawn = pieces(spans, 1795420800000, 1795420860000)
+    assert [(each.state, each.end - each.start) for each in drawn] == [
+        ("closed", 10_000), ("open", 100), ("closed", 49_900),
+    ]  # fmt: skip
+    assert drawn[1].words == "Open 2 times, longest 0.0 s"
+    assert drawn[0].words == "Closed, 10 s"
+
+
+def test_no_opening_of_a_month_is_lost() -> None:
+    month = 30 * 86_400_000
+    begin = datetime(2026, 10, 1, tzinfo=UTC)
+    opens = [begin + timedelta(hours=7 * each, milliseconds=13) for each in range(100)]
+    spans = []
+    before = begin
+    for at in opens:
+        spans += [
+            Span("closed", told(before), told(at)),
+            Span("open", told(at), told(at + timedelta(milliseconds=400))),
+        ]
+        before = at + timedelta(milliseconds=400)
+    spans.append(Span("closed", told(before)))
+    start = round(begin.timestamp() * 1000)
+    drawn = [each for each in pieces(spans, start, start + month) if each.state == "open"]
+    covered = [any(each.start <= round(at.timestamp() * 1000) < each.end for each in drawn) for at in opens]
+    assert covered == [True] * 100
+    assert min(each.end - each.start for each in drawn) >= month // 600 - 1
+    assert {each.words.rpartition(", ")[2] for each in drawn} <= {"0.4 s", "longest 0.4 s"}
+
+
+def test_each_instance_has_its_lane_and_the_headline_stands_on_top() -> None:
+    line = Timeline(
+        START, END, 30, small().spans, small().buckets,
+        [Lane("a", [Span("closed", START, END)]), Lane("b", [Span("open", START, END)])],
+    )  # fmt: skip
+    plain = figure(line, None)
+    lanes = [each for each in plain["data"] if each["meta"]["field"] == "lane"]  # type: ignore[attr-defined]
+    assert [(each["name"], round(each["y"][0])) for each in lanes] == [("Closed", 1), ("Open", 0)]
+    assert plain["layout"]["yaxis3"]["ticktext"] == ["headline", "a", "b"]  # type: ignore[index]
+    assert lanes[1]["hovertemplate"] == ["b: Open, 1 m<extra></extra>"]
+
+
+def test_of_many_instances_those_longest_in_trouble_have_lanes() -> None:
+    calm = [Lane(f"pod-{each:02}", [Span("closed", START, END)]) for each in range(30)]
+    line = Timeline(
+        START, END, 30, [], [], [*calm, Lane("zz", [Span("open", START, MIDDLE), Span("closed", MIDDLE, END)])]
+    )
+    assert len(shown_lanes(line)) == MOST_LANES
+    assert shown_lanes(line)[-1].instance == "zz"
+
+
+def test_marks_are_signs_and_stretches_and_hold_no_markup() -> None:
+    common = {
+        "until": None,
+        "service": None,
+        "breaker": None,
+        "dependency": None,
+        "url": None,
+        "created_by": "ada",
+        "created_at": START,
+    }
+    deploy = AnnotationView(id="1", kind="deploy", title="<b>{y}", at=MIDDLE, **common)  # type: ignore[arg-type]
+    drill = AnnotationView(id="2", kind="chaos", title="drill", at=START, **{**common, "until": MIDDLE})  # type: ignore[arg-type]
+    plain = figure(small(), None, [drill, deploy])
+    assert trace(plain, "mark")["hovertemplate"] == [
+        "Chaos: drill<extra></extra>", "Deploy: &lt;b>&#123;y}<extra></extra>",
+    ]  # fmt: skip
+    assert (trace(plain, "stretch")["base"], trace(plain, "stretch")["x"]) == ([1795420800000], [30_000])
+    assert [each["x0"] for each in plain["layout"]["shapes"]] == [1795420800000, 1795420830000]  # type: ignore[index]
+    assert "yaxis5" not in figure(small(), None)["layout"]  # type: ignore[operator]
+
+
+def test_latency_has_a_panel_where_it_was_told() -> None:
+    assert "yaxis4" not in figure(small(), None)["layout"]  # type: ignore[operator]
+    line = small()
+    line.buckets[0].update(duration_p50_ms=4.26, duration_p95_ms=90.0, duration_p99_ms=100.0)
+    assert trace(figure(line, None), "duration_p50_ms")["y"] == [4.3, None, None]
+
+
+def told(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def test_the_threshold_is_drawn_where_it_is_known() -> None:
@@ -81,13 +174,13 @@ def test_the_table_adds_up() -> None:
     assert summary(small()) == "1 opening, 4 calls, 1 of them failed, 5 refused."
 
 
-@pytest.mark.parametrize("name", ["15m", "1h", "6h", "24h", "7d", "nonsense", ""])
+@pytest.mark.parametrize("name", ["15m", "1h", "6h", "24h", "7d", "30d", "90d", "13mo", "nonsense", ""])
 def test_each_range_answers_with_what_the_store_counted(name: str, signed_in: SignIn, story: str) -> None:
     answer = signed_in("viewer").get(f"/breakers/{story}/timeline.json?range={name}")
     told = json.loads(answer.content)
-    assert told["range"] == (name if name in ("15m", "1h", "6h", "24h", "7d") else "1h")
+    lengths = {"15m": 0.25, "1h": 1, "6h": 6, "24h": 24, "7d": 168, "30d": 720, "90d": 2160, "13mo": 396 * 24}
+    assert told["range"] == (name if name in lengths else "1h")
     now = datetime.now(UTC)
-    lengths = {"15m": 0.25, "1h": 1, "6h": 6, "24h": 24, "7d": 168}
     counted = queries.timeline(story, now - timedelta(hours=lengths[told["range"]]), now, now, points=300)
     assert len(trace(told["figure"], "success")["y"]) <= 302
     assert (

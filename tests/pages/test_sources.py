@@ -74,7 +74,7 @@ def test_who_posts_well_has_nothing_to_be_told(signed_in: SignIn) -> None:
     assert (heard, off, library) == ("0 s ago", "0 s", "pybreaker 1.4.1")
     assert "1 instance · 1 event a minute · 0 refused" in page
     assert re.search(r'class="connect" data-steps[^>]* hidden', page)
-    assert "Connect a service" not in page
+    assert "Connect a service" not in page.partition("<main")[2]
 
 
 def test_what_a_poster_leaves_out_is_said(signed_in: SignIn) -> None:

@@ -48,10 +48,18 @@ class Site:
         """Every address that can be looked at."""
         one, other = f"/breakers/{self.breaker}/", f"/api/v1/breakers/{self.breaker}"
         return [
-            *("/", "/alerts/", "/audit/", f"/alerts/{self.alert}/", "/metrics"),
-            *(one + rest for rest in ("", "order/", "timeline.json", "timeline.html", "news.json")),
+            *("/", "/screen/", "/completions.json", "/alerts/", "/audit/", f"/alerts/{self.alert}/", "/metrics"),
+            *("/map/", "/map.json", "/marks/", "/connect/", "/connect.json?service=orders", "/past/wall.json"),
+            *("/dependency/?name=tracking", "/dependency.json?name=tracking"),
+            *(
+                one + rest
+                for rest in ("", "order/", "timeline.json", "timeline.html", "news.json", "events/", "past.json")
+            ),
             *(other + rest for rest in ("", "/timeline?instances=1", "/events")),
-            *(f"/api/v1/{noun}" for noun in ("breakers", "alerts", f"alerts/{self.alert}", "services", "audit")),
+            *(
+                f"/api/v1/{noun}"
+                for noun in ("breakers", "alerts", f"alerts/{self.alert}", "services", "annotations", "audit")
+            ),
         ]
 
     @property
@@ -62,6 +70,7 @@ class Site:
             ("POST", f"/api/v1/alerts/{self.alert}/acknowledge", {}, "operator"),
             ("POST", f"/api/v1/alerts/{self.alert}/unacknowledge", {}, "operator"),
             ("POST", "/api/v1/notifications/1/resend", None, "operator"),
+            ("POST", "/api/v1/annotations", {"kind": "note", "title": "Eve"}, "operator"),
             ("PATCH", f"/api/v1/breakers/{self.breaker}", {"headline": "all"}, "admin"),
             ("DELETE", f"/api/v1/breakers/{self.breaker}/instances/pod", None, "admin"),
             ("POST", "/api/v1/services", {"name": "eves"}, "admin"),
@@ -78,6 +87,9 @@ class Site:
             f"/alerts/{self.alert}/acknowledge/",
             f"/alerts/{self.alert}/unacknowledge/",
             f"/alerts/{self.alert}/notifications/1/resend/",
+            *("/views/", "/views/1/delete/", "/density/", "/screens/", "/screens/1/revoke/"),
+            "/marks/",
+            "/connect/",
             "/sign-out/",
         ]
 
@@ -134,6 +146,10 @@ def test_no_spelling_of_an_id_or_a_parameter_breaks_a_page(site: Site) -> None:
             f"/?q={bad}&service={bad}&state={bad}&dependency={bad}", f"/?cursor={bad}", f"/audit/?actor={bad}&verb={bad}",
             f"/audit/?cursor={bad}", f"/alerts/?cursor={bad}&tab={bad}", f"/api/v1/breakers?q={bad}&label={bad}:{bad}",
             f"/api/v1/breakers?cursor={bad}", f"/api/v1/audit?cursor={bad}&from={bad}", f"/api/v1/alerts?breaker={bad}",
+            f"/map/?q={bad}&only={bad}&at={bad}", f"/dependency/?name={bad}", f"/marks/?breaker={bad}&cursor={bad}",
+            f"/connect/?service={bad}&since={bad}&library={bad}", f"/?at={bad}", f"/breakers/{site.breaker}/?at={bad}",
+            f"/breakers/{site.breaker}/?from={bad}&to={bad}", f"/breakers/{site.breaker}/events/?type={bad}&before={bad}",
+            f"/breakers/{site.breaker}/events/?cursor={bad}", f"/api/v1/annotations?cursor={bad}&kind={bad}",
             f"/breakers/{site.breaker}/?range={bad}", f"/breakers/{site.breaker}/order/?action={bad}&minutes={bad}",
             f"/api/v1/breakers/{site.breaker}/timeline?points={bad}&from={bad}", f"/sign-in/?next={bad}",
         ):  # fmt: skip

@@ -3,13 +3,14 @@
 import "./command-steps.js"
 import "./failure-timeline.js"
 import "./state-diagram.js"
+import { beforeOf, showFacts } from "./range-facts.js"
 import { showKnown, showSiblings, startOrders } from "./order-dialog.js"
 import { Announcer } from "../helpers/announcer.js"
 import { now, set, showAge, write } from "../helpers/clock.js"
 import { face } from "../helpers/face.js"
 import { glyph, make, timeAt, timeSince } from "../helpers/making.js"
 import { eventDetail, eventWord, verbWord } from "../helpers/said.js"
-import { age, DASH, percent, whole, word } from "../helpers/words.js"
+import { age, DASH, percent, short, tenths, whole, word } from "../helpers/words.js"
 import { store } from "../live/store.js"
 
 const NEWS_EVERY = 2_000 // ms
@@ -24,24 +25,57 @@ class BreakerPage extends HTMLElement {
   #told = ""
 
   connectedCallback() {
+    this.#startRanges()
+    if (this.dataset.past !== undefined) return
     store.subscribe(`breaker:${this.dataset.id}`, (message) => this.#heard(message))
-    const timeline = this.querySelector("failure-timeline")
-    for (const tab of this.querySelectorAll("[data-range]:not(failure-timeline)")) {
-      tab.addEventListener("click", (event) => this.#choose(event, tab, timeline))
-    }
     // What could not be shown then is asked for now.
     this.querySelector("#events").addEventListener("mouseleave", () => this.#newsWanted && this.#askNews())
     document.addEventListener("visibilitychange", () => this.#newsWanted && this.#askNews())
     startOrders(() => this.#askNews())
   }
 
-  #choose(event, tab, timeline) {
-    event.preventDefault()
-    for (const other of this.querySelectorAll("nav [data-range]")) other.removeAttribute("aria-current")
-    tab.setAttribute("aria-current", "true")
-    timeline.range = tab.dataset.range
-    this.querySelector(".download").href = `${timeline.dataset.file}?range=${tab.dataset.range}`
-    history.replaceState(null, "", `?range=${tab.dataset.range}`)
+  /** Show the details of a moment of the past. */
+  showPast(details, moment) {
+    this.#drawHead(details.card)
+    this.querySelector("state-diagram").show(details)
+    this.#fillInstances(details.instances)
+    const timeline = this.querySelector("failure-timeline")
+    const query = new URLSearchParams(timeline.dataset.query)
+    query.set("at", moment)
+    timeline.choose(timeline.range, String(query))
+  }
+
+  #startRanges() {
+    const timeline = this.querySelector("failure-timeline")
+    for (const tab of this.querySelectorAll("[data-range]:not(failure-timeline)")) {
+      tab.addEventListener("click", (event) => {
+        event.preventDefault()
+        this.#choose(timeline, tab.dataset.range, `range=${tab.dataset.range}`)
+      })
+    }
+    timeline.addEventListener("zoom", ({ detail }) => this.#choose(timeline, "custom", detail))
+    timeline.addEventListener("range", ({ detail }) => this.#ranged(timeline, detail))
+  }
+
+  #choose(timeline, name, chosen) {
+    const at = new URLSearchParams(location.search).get("at")
+    const query = at && this.dataset.past !== undefined ? `${new URLSearchParams({ at })}&${chosen}` : chosen
+    for (const tab of this.querySelectorAll("nav [data-range]")) {
+      if (tab.dataset.range === name) tab.setAttribute("aria-current", "true")
+      else tab.removeAttribute("aria-current")
+    }
+    this.querySelector(".custom-range").open = false
+    this.querySelector(".download").href = `${timeline.dataset.file}?${query}`
+    timeline.choose(name, query)
+    history.replaceState(null, "", `?${query}`)
+  }
+
+  #ranged(timeline, told) {
+    showFacts(this, told)
+    const form = this.querySelector(".custom-range form")
+    if (form.contains(document.activeElement)) return
+    form.elements.from.value = told.from
+    form.elements.to.value = told.to
   }
 
   #heard({ kind, data }) {
@@ -127,6 +161,12 @@ class BreakerPage extends HTMLElement {
     if (events.matches(":hover")) this.#newsWanted = true
     else if (news.events.length) events.querySelector("tbody").replaceChildren(...news.events.map(eventOf))
     if (news.why) fillWhy(this.querySelector("#why"), news)
+    const odd = this.querySelector("#odd")
+    odd.hidden = !news.odd
+    write(odd, news.odd)
+    fillTrips(this.querySelector("#trips tbody"), news.trips)
+    if (this.dataset.lastMark !== news.last_mark) this.querySelector("failure-timeline").renew()
+    this.dataset.lastMark = news.last_mark
     fillAlerts(this.querySelector("#breaker-alerts"), news.alerts)
     showSiblings(news.siblings)
   }
@@ -174,7 +214,7 @@ const eventOf = (event) =>
   )
 
 // A first opening has no card to fill yet: then the page is drawn anew.
-const fillWhy = (box, { why, reason }) => {
+const fillWhy = (box, { why, reason, before }) => {
   const place = (name) => box.querySelector(`[data-why="${name}"]`)
   if (!place("reason")) return location.reload()
   write(box.querySelector("h2"), why.ended_at ? "Why it opened last" : "Why it opened")
@@ -185,7 +225,19 @@ const fillWhy = (box, { why, reason }) => {
   write(place("first"), why.first_instance ?? DASH)
   write(place("probes"), whole(why.failed_probes))
   if (why.errors.length) place("errors").replaceChildren(...why.errors.map(errorOf))
+  if (before.length) place("before").replaceChildren(...before.map(beforeOf))
 }
+
+const fillTrips = (body, trips) => {
+  trips.forEach((row, place) => {
+    const texts = [whole(row.trips), minutes(row.open_s), lasted(row.recover_s), lasted(row.longest_s)]
+    texts.forEach((text, column) => write(body.rows[place].cells[column + 1], text))
+  })
+}
+
+const minutes = (seconds) => `${seconds < 600 ? short(seconds / 60) : whole(seconds / 60)} min`
+
+const lasted = (seconds) => (seconds === null ? DASH : seconds < 10 ? `${tenths(seconds)} s` : age(seconds))
 
 const errorOf = (error) =>
   make(

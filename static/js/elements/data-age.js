@@ -1,7 +1,7 @@
 // <data-age>: how old what you see is, and whether it is kept up to date. Over 30 s the whole page says so.
 
 import { now, onBeat, set, write } from "../helpers/clock.js"
-import { age, tenths } from "../helpers/words.js"
+import { age, stamp, tenths, zoneName } from "../helpers/words.js"
 import { store } from "../live/store.js"
 
 const OLD_AFTER = 30_000 // ms
@@ -37,20 +37,23 @@ class DataAge extends HTMLElement {
     const notice = document.getElementById("not-live")
     if (!notice) return
     if (old && notice.hidden) {
-      write(notice.querySelector("time"), new Date(now() - seconds * 1000).toISOString().slice(11, 19))
+      const since = now() - seconds * 1000
+      write(notice.querySelector("time"), `${stamp(since, since)} ${zoneName(since)}`)
     }
     notice.hidden = !old
-    notice.querySelector("a").hidden = store.connection.state !== "signed-out"
+    const door = notice.querySelector("a")
+    if (door) door.hidden = store.connection.state !== "signed-out"
   }
 }
 
-class UtcClock extends HTMLElement {
+class BoardClock extends HTMLElement {
   connectedCallback() {
-    const show = (at) => write(this, `${new Date(at).toISOString().slice(11, 19)} UTC`)
+    const show = (at) => write(this, `${stamp(at, at)} ${zoneName(at)}`)
     onBeat(show)
+    document.addEventListener("zone", () => show(now()))
     show(now())
   }
 }
 
 customElements.define("data-age", DataAge)
-customElements.define("utc-clock", UtcClock)
+customElements.define("board-clock", BoardClock)

@@ -1,14 +1,30 @@
 // <failure-timeline>: the server sends the figure, the theme paints it, Plotly draws it while it is in view.
+//
+// Says "range" with the answer of the server when it shows another range: {range, query, from, to, patterns, …}.
 
 import { onBeat, write } from "../helpers/clock.js"
+import { make } from "../helpers/making.js"
 import { colour, faded, plotly } from "../helpers/plotly.js"
 import { stamp, whole } from "../helpers/words.js"
 
-// How often a range is fetched again: about a bucket's width.
-const FRESH_FOR = { "15m": 3_000, "1h": 10_000, "6h": 60_000, "24h": 180_000, "7d": 900_000 } // ms
+// How often a range is fetched again: about a bucket's width. A range between two moments is fetched when something came late.
+const FRESH_FOR = {
+  "15m": 3_000,
+  "1h": 10_000,
+  "6h": 60_000,
+  "24h": 180_000,
+  "7d": 900_000,
+  "30d": 3_600_000,
+  "90d": 3_600_000,
+  "13mo": 3_600_000,
+  custom: 60_000,
+} // ms
 const RESIZE_REST = 150 // ms
+const NARROW = 640 // px
+const LEGEND = 150 // px
+const SHORTEST = 10_000 // ms
 const STATES = ["closed", "half_open", "open", "forced_open", "forced_closed"]
-const FIELDS = ["success", "failure", "timeout", "rejected"]
+const COUNTS = ["success", "failure", "timeout", "rejected", "slow", "retry", "fallback"]
 
 class FailureTimeline extends HTMLElement {
   #box
@@ -18,6 +34,7 @@ class FailureTimeline extends HTMLElement {
   #fetchedAt = -Infinity
   #fetching = null
   #stale = true
+  #zooms = false
 
   connectedCallback() {
     this.#box = this.querySelector(".chart")
@@ -39,13 +56,12 @@ class FailureTimeline extends HTMLElement {
     return this.dataset.range
   }
 
-  set range(name) {
-    this.dataset.range = name
-    this.#stale = true
-    this.#fetchedAt = -Infinity
+  /** Show another range: `query` is its part of the URL. */
+  choose(name, query) {
+    Object.assign(this.dataset, { range: name, query })
     this.#fetching?.abort()
     this.#fetching = null
-    this.#refresh()
+    this.renew()
   }
 
   /** Something happened at the breaker: what is drawn is old. */
@@ -53,23 +69,25 @@ class FailureTimeline extends HTMLElement {
     this.#stale = true
   }
 
+  /** Fetch it again now. */
+  renew() {
+    this.#stale = true
+    this.#fetchedAt = -Infinity
+    this.#refresh()
+  }
+
   async #refresh() {
     if (!this.#shown || document.hidden || this.#fetching) return
     const waited = performance.now() - this.#fetchedAt
-    // Time moves the picture on even where nothing happens.
-    if (waited < FRESH_FOR[this.range] || (!this.#stale && waited < 5 * FRESH_FOR[this.range])) return
+    const fresh = FRESH_FOR[this.range]
+    // Time moves the picture on even where nothing happens, unless it ended in the past.
+    const moves = this.range !== "custom"
+    if (waited < fresh || (!this.#stale && (!moves || waited < 5 * fresh))) return
     this.#fetching = new AbortController()
     try {
-      const answer = await fetch(`${this.dataset.source}?range=${this.range}`, { signal: this.#fetching.signal })
+      const answer = await fetch(`${this.dataset.source}?${this.dataset.query}`, { signal: this.#fetching.signal })
       if (!answer.ok) throw new Error(`the timeline answered ${answer.status}`)
-      const { figure, summary, rows } = await answer.json()
-      this.#fetchedAt = performance.now()
-      this.#stale = false
-      this.#figure = figure
-      this.#box.setAttribute("aria-label", summary)
-      write(this.querySelector(".chart-summary"), summary)
-      this.#fillTable(rows)
-      await this.#draw()
+      await this.#show(await answer.json())
       this.#fetching = null
     } catch (error) {
       if (error.name === "AbortError") return
@@ -77,6 +95,18 @@ class FailureTimeline extends HTMLElement {
       this.#fetchedAt = performance.now()
       this.#box.classList.contains("drawn") || write(this.querySelector(".chart-summary"), `The chart can't be drawn: ${error.message}.`)
     }
+  }
+
+  async #show(told) {
+    this.#fetchedAt = performance.now()
+    this.#stale = false
+    this.#figure = told.figure
+    this.#box.setAttribute("aria-label", told.summary)
+    write(this.querySelector(".chart-summary"), told.summary)
+    this.querySelector(".chart-notes").replaceChildren(...told.notes.map((note) => make("li", {}, note)))
+    this.#fillTable(told.rows)
+    this.dispatchEvent(new CustomEvent("range", { detail: told }))
+    await this.#draw()
   }
 
   async #draw() {
@@ -90,30 +120,48 @@ class FailureTimeline extends HTMLElement {
       modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
     })
     for (const svg of this.#box.querySelectorAll("svg")) svg.setAttribute("aria-hidden", "true")
+    if (this.#zooms) return
+    this.#zooms = true
+    this.#box.on("plotly_relayout", (change) => this.#zoomed(change))
+  }
+
+  // A stretch that was dragged becomes the range, so that finer buckets are fetched and the URL says it.
+  #zoomed(change) {
+    const [from, to] = ["xaxis.range[0]", "xaxis.range[1]"].map((key) => momentOf(change[key]))
+    if (!(to - from >= SHORTEST)) return
+    const query = new URLSearchParams({ from: new Date(from).toISOString(), to: new Date(to).toISOString() })
+    this.dispatchEvent(new CustomEvent("zoom", { detail: String(query) }))
   }
 
   #painted({ data, layout }) {
     const paint = Object.fromEntries(STATES.map((state) => [state, colour(`--colour-${state.replace("_", "-")}`)]))
-    const role = (name) => paint[name] ?? (name === "ink" ? colour("--ink") : colour("--colour-silent"))
+    const tokens = { ink: colour("--ink"), "ink-2": colour("--ink-2"), accent: colour("--accent") }
+    const role = (name) => paint[name] ?? tokens[name] ?? colour("--colour-silent")
     const [ink, second, line, ground] = ["--ink", "--ink-2", "--line", "--bg"].map(colour)
     const axis = { gridcolor: line, linecolor: line, tickfont: { color: second }, title: { font: { color: second } } }
     this.#width = this.#box.clientWidth
+    const axes = Object.fromEntries(
+      Object.keys(layout)
+        .filter((key) => key.startsWith("yaxis"))
+        .map((key) => [key, merge(axis, layout[key])]),
+    )
     return {
       data: data.map((trace) => paintTrace(trace, role, ground)),
       layout: {
         ...layout,
+        ...axes,
         width: this.#width,
+        // The legend wraps on a narrow screen: it takes its own room, not the panels'.
+        height: layout.height + (this.#width < NARROW ? LEGEND : 0),
         font: { family: "Inter Variable, system-ui, sans-serif", size: 12, color: ink },
         paper_bgcolor: "transparent",
         plot_bgcolor: "transparent",
         modebar: { bgcolor: "transparent", color: second, activecolor: ink },
         hoverlabel: { bgcolor: ground, bordercolor: line, font: { color: ink } },
         xaxis: { ...axis, ...layout.xaxis, spikecolor: second },
-        yaxis: merge(axis, layout.yaxis),
-        yaxis2: merge(axis, layout.yaxis2),
-        yaxis3: merge(axis, layout.yaxis3),
-        // Zoom survives new data; another range starts anew.
-        uirevision: this.range,
+        shapes: (layout.shapes ?? []).map((shape) => ({ ...shape, line: { ...shape.line, color: tokens.accent } })),
+        // What is hidden in the legend stays hidden over new data; another range starts anew.
+        uirevision: this.dataset.query,
       },
     }
   }
@@ -126,7 +174,7 @@ class FailureTimeline extends HTMLElement {
     const at = Date.now()
     const lines = rows.map((row) => {
       const line = document.createElement("tr")
-      const texts = [stamp(row.at, at), ...FIELDS.map((field) => whole(row[field])), row.rate, row.p95]
+      const texts = [stamp(row.at, at), ...COUNTS.map((field) => whole(row[field])), row.rate, row.p50, row.p95, row.p99]
       texts.forEach((text, place) => {
         const cell = line.insertCell()
         cell.textContent = text
@@ -137,6 +185,9 @@ class FailureTimeline extends HTMLElement {
     this.querySelector("tbody").replaceChildren(...lines)
   }
 }
+
+// Plotly tells times in UTC, without saying so.
+const momentOf = (told) => (typeof told === "number" ? told : Date.parse(`${String(told).replace(" ", "T")}Z`))
 
 const merge = (axis, own) => ({ ...axis, ...own, title: { ...axis.title, ...own.title } })
 

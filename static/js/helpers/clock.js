@@ -12,7 +12,15 @@ const skew = Number.isNaN(made) ? 0 : made - (performance.timeOrigin + responseS
 
 const beats = new Set()
 
-export const now = () => Date.now() + skew
+let fixed = null
+
+export const now = () => fixed ?? Date.now() + skew
+
+/** Let the clock stand at a moment: a page of the past has the ages of then. */
+export const fix = (at) => {
+  fixed = at
+  beat()
+}
 
 /** Call `listener(now)` at each beat while the page is in view. Returns how to stop. */
 export const onBeat = (listener) => {

@@ -1,8 +1,28 @@
-// Keys: / finds, g then o or a goes, j and k move through the cards, r opens the order dialog, Escape closes menus.
-// Single letters can be switched off by `localStorage.keys = "off"` (WCAG 2.1.4).
+// Keys: one table, which is also the sheet that `?` shows. They can be switched off there (WCAG 2.1.4).
 
-const PLACES = { o: "/", a: "/alerts/", u: "/audit/" }
+import { make } from "./making.js"
+import { keep, kept } from "./preferences.js"
+import { turnZone } from "./zone.js"
+
+const PLACES = { o: "/", i: "/incidents/", a: "/alerts/", u: "/audit/" }
 const SECOND_KEY_WITHIN = 1_000 // ms
+
+const KEYS = [
+  ["/", "find breakers", () => focus(".filter input:not([type=hidden]), input[type=search]")],
+  ["j", "next breaker or alert", () => step(1)],
+  ["k", "the one before", () => step(-1)],
+  ["a", "acknowledge an alert", () => focus(".acknowledge input:not([type=hidden])")],
+  ["r", "reset: opens the order", () => open("[data-order=reset]")],
+  ["t", "times in UTC, or in this browser's zone", () => turnZone()],
+  ["w", "wall mode for a television, and back", () => wallMode()],
+  ["?", "this sheet", () => showSheet()],
+]
+// What works by itself, said for those who look for it.
+const TOLD = [
+  ["Enter", "open what has the focus"],
+  ["← → ↑ ↓", "from cell to cell of a large wall"],
+  ["Esc", "close a menu or a dialog"],
+]
 
 let going = 0
 
@@ -14,21 +34,18 @@ export const startKeys = () => {
     if (pressed(event.key, event.timeStamp)) event.preventDefault()
   })
   document.addEventListener("click", ({ target }) => {
+    if (target.closest("[data-keys]")) showSheet()
     for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(target)) menu.open = false
   })
 }
 
 const pressed = (key, at) => {
   if (going && at - going < SECOND_KEY_WITHIN && PLACES[key]) {
-    location.assign(PLACES[key])
-    return true
+    return open(barLink(PLACES[key]))
   }
   going = key === "g" ? at : 0
-  if (key === "/") return focus("input[type=search], .filter input:not([type=hidden])")
-  if (key === "j") return step(1)
-  if (key === "k") return step(-1)
-  if (key === "r") return open("[data-order=reset]")
-  return false
+  const found = KEYS.find(([name]) => name === key)
+  return found ? found[2]() : false
 }
 
 const focus = (selector) => {
@@ -52,16 +69,51 @@ const step = (by) => {
   return true
 }
 
+const wallMode = () => {
+  const { back, screen } = document.body.dataset
+  if (screen !== undefined) {
+    if (!back) return false
+    location.assign(back)
+    return true
+  }
+  const query = document.getElementById("wall") ? location.search : ""
+  location.assign(`/screen/${query}`)
+  return true
+}
+
+const showSheet = () => {
+  const sheet = document.getElementById("keys") ?? document.body.appendChild(makeSheet())
+  sheet.querySelector("input").checked = !switchedOff()
+  sheet.showModal()
+  return true
+}
+
+const makeSheet = () => {
+  const works = make("input", { type: "checkbox" })
+  works.addEventListener("change", () => keep("keys", works.checked ? null : "off"))
+  // Only where the bar leads too: a screen on a wall goes nowhere.
+  const places = Object.entries(PLACES).map(([key, place]) => [key, document.querySelector(barLink(place))])
+  const told = places.filter(([, link]) => link).map(([key, link]) => [`g ${key}`, `go to: ${link.textContent.trim()}`])
+  const rows = [...KEYS, ...told, ...TOLD].map(([key, said]) =>
+    make("div", {}, make("dt", {}, ...key.split(" ").map((each) => make("kbd", {}, each))), make("dd", {}, said)),
+  )
+  const shut = make("button", { class: "button", autofocus: "" }, "Close")
+  const sheet = make(
+    "dialog",
+    { id: "keys", class: "dialog keys", "aria-labelledby": "keys-head" },
+    make("h2", { id: "keys-head" }, "Keys"),
+    make("dl", { class: "key-list" }, ...rows),
+    make("form", { method: "dialog", class: "dialog-end" }, make("label", { class: "keys-switch" }, works, " Keys work"), shut),
+  )
+  return sheet
+}
+
+const barLink = (place) => `.screens-nav a[href="${place}"]`
+
 const closeMenus = () => {
   for (const menu of document.querySelectorAll(".menu[open]")) menu.open = false
 }
 
 const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]")
 
-const switchedOff = () => {
-  try {
-    return localStorage.getItem("keys") === "off"
-  } catch {
-    return false
-  }
-}
+const switchedOff = () => kept("keys") === "off"

@@ -66,13 +66,33 @@ export const perSecond = (aMinute) => {
   return aMinute >= 600 ? `${whole(aMinute / 60)}/s` : `${tenths(aMinute / 60)}/s`
 }
 
-/** The time of day in UTC, to the minute; to the second, with its date where that is not today's. */
-export const clock = (iso) => new Date(iso).toISOString().slice(11, 16)
+// One zone for all times of a page: UTC, as the server has them, unless the page says otherwise.
+let zone = { offsetAt: () => 0, nameAt: () => "UTC" }
 
-export const stamp = (iso, now) => {
-  const text = new Date(iso).toISOString()
-  const time = text.slice(11, 19)
-  return text.slice(0, 10) === new Date(now).toISOString().slice(0, 10) ? time : `${text.slice(0, 10)} ${time}`
+/** Tell times in another zone from now on: how far it is from UTC at a moment (ms), and its name then. */
+export const useZone = (other) => {
+  zone = other
 }
 
-export const full = (iso) => `${new Date(iso).toISOString().slice(0, 19).replace("T", " ")} UTC`
+const moved = (moment) => {
+  const at = new Date(moment)
+  return new Date(at.getTime() + zone.offsetAt(at)).toISOString()
+}
+
+export const zoneName = (moment) => zone.nameAt(new Date(moment))
+
+/** The time of day, to the minute; to the second, with its date where that is not today's. */
+export const clock = (iso) => moved(iso).slice(11, 16)
+
+export const stamp = (iso, now) => {
+  const text = moved(iso)
+  const time = text.slice(11, 19)
+  return text.slice(0, 10) === moved(now).slice(0, 10) ? time : `${text.slice(0, 10)} ${time}`
+}
+
+/** Date and time with the zone's name, and in UTC beside it where that is another. */
+export const full = (iso) => {
+  const said = (text, name) => `${text.slice(0, 19).replace("T", " ")} ${name}`
+  const utc = said(new Date(iso).toISOString(), "UTC")
+  return zoneName(iso) === "UTC" ? utc : `${said(moved(iso), zoneName(iso))} (${utc})`
+}

@@ -38,8 +38,11 @@ export class Store {
   #pausing = null
   #paused = false
   #polling = null
+  #polls
 
-  constructor(url, { WebSocket, random, fetch = globalThis.fetch?.bind(globalThis), onScreen } = {}) {
+  /** `polls`: whether the API may be asked when no socket can be had; a screen's link does not open it. */
+  constructor(url, { WebSocket, random, fetch = globalThis.fetch?.bind(globalThis), onScreen, polls = true } = {}) {
+    this.#polls = polls
     this.#fetch = fetch
     this.#onScreen = onScreen ?? globalThis.requestAnimationFrame?.bind(globalThis) ?? ((flush) => setTimeout(flush, 16))
     this.#socket = new LiveSocket(
@@ -64,11 +67,11 @@ export class Store {
     this.#socket.close()
   }
 
-  /** Hear of a topic. One filter a topic: another one takes its place, for all who listen. Returns how to stop. */
-  subscribe(name, listener, options = null) {
+  /** Hear of a topic; with the cursor of what the page shows already, of what changed since. One filter a topic: another one takes its place, for all who listen. Returns how to stop. */
+  subscribe(name, listener, options = null, cursor = null) {
     let topic = this.#topics.get(name)
     if (!topic) {
-      topic = { picture: empty(), cursor: null, options: options ?? {}, listeners: new Set(), known: false, told: [] }
+      topic = { picture: empty(), cursor, options: options ?? {}, listeners: new Set(), known: false, told: [] }
       this.#topics.set(name, topic)
       this.#ask(name, topic)
     } else if (options && JSON.stringify(options) !== JSON.stringify(topic.options)) {
@@ -84,6 +87,12 @@ export class Store {
       this.#topics.delete(name)
       this.#socket.send({ op: "unsubscribe", topic: name })
     }
+  }
+
+  /** Ask for the whole picture again. */
+  refresh(name) {
+    const topic = this.#topics.get(name)
+    if (topic) this.#ask(name, Object.assign(topic, { cursor: null }))
   }
 
   card(id) {
@@ -126,7 +135,7 @@ export class Store {
   }
 
   #closed() {
-    if (this.#socket.refused < POLL_AFTER_FAILURES) this.connection.set({ state: "reconnecting" })
+    if (this.#socket.refused < POLL_AFTER_FAILURES || !this.#polls) this.connection.set({ state: "reconnecting" })
     else if (!this.#polling) {
       this.#polling = setInterval(() => this.#poll(), POLL_EVERY)
       this.#poll()
@@ -251,7 +260,7 @@ const countStates = (cards) => {
 const addressOf = ({ protocol, host }) => `${protocol === "https:" ? "wss" : "ws"}://${host}/ws/live/`
 
 const startInBrowser = () => {
-  const store = new Store(addressOf(location))
+  const store = new Store(addressOf(location), { polls: !document.body.hasAttribute("data-screen") })
   document.addEventListener("visibilitychange", () => (document.hidden ? store.hidden() : store.visible()))
   addEventListener("online", () => store.online())
   if (document.hidden) store.hidden()

@@ -1,0 +1,73 @@
+"""The table twin of a timeline, and the timeline in one sentence: for those who do not see the chart."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from breakers.queries.shapes import Timeline
+from dashboard.charts.buckets import count_of
+from dashboard.pages.words import DASH, moment, percent, whole
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table twin."""
+
+    at: datetime
+    success: int
+    failure: int
+    timeout: int
+    rejected: int
+    slow: int
+    retry: int
+    fallback: int
+    rate: str
+    p50: str
+    p95: str
+    p99: str
+
+
+def table(timeline: Timeline, rows: int = 60) -> list[Row]:
+    """The table twin: the same buckets, so many together that `rows` are enough; the newest first."""
+    together = max(1, -(-len(timeline.buckets) // rows))
+    groups = [timeline.buckets[at : at + together] for at in range(0, len(timeline.buckets), together)]
+    return [_row(group) for group in reversed(groups)]
+
+
+def summary(timeline: Timeline) -> str:
+    """The chart in one sentence, for those who do not see it."""
+    calls = sum(
+        count_of(bucket, "success") + count_of(bucket, "failure") + count_of(bucket, "timeout")
+        for bucket in timeline.buckets
+    )
+    failures = sum(count_of(bucket, "failure") + count_of(bucket, "timeout") for bucket in timeline.buckets)
+    refused = sum(count_of(bucket, "rejected") for bucket in timeline.buckets)
+    openings = sum(span.state == "open" for span in timeline.spans)
+    times = "1 opening" if openings == 1 else f"{openings} openings"
+    return f"{times}, {whole(calls)} calls, {whole(failures)} of them failed, {whole(refused)} refused."
+
+
+def _row(buckets: list[dict[str, object]]) -> Row:
+    def summed(field: str) -> int:
+        return sum(count_of(bucket, field) for bucket in buckets)
+
+    failures = summed("failure") + summed("timeout")
+    calls = failures + summed("success")
+    return Row(
+        at=moment(str(buckets[0]["at"])),
+        success=summed("success"),
+        failure=summed("failure"),
+        timeout=summed("timeout"),
+        rejected=summed("rejected"),
+        slow=summed("slow"),
+        retry=summed("retry"),
+        fallback=summed("fallback"),
+        rate=percent(failures / calls * 100 if calls else None),
+        p50=_slowest(buckets, "duration_p50_ms"),
+        p95=_slowest(buckets, "duration_p95_ms"),
+        p99=_slowest(buckets, "duration_p99_ms"),
+    )
+
+
+def _slowest(buckets: list[dict[str, object]], field: str) -> str:
+    told = [value for bucket in buckets if isinstance(value := bucket.get(field), int | float)]
+    return f"{whole(max(told))} ms" if told else DASH

@@ -1,0 +1,68 @@
+"""Doubting: which part of the board itself is ill, since when, and what that means for those who look at it.
+
+The wall is only as good as what feeds it: a calm page with a dead worker behind it says so.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from breakers.models import Board, Pulse
+from breakers.times import rfc3339
+from dashboard.health import PARTS, PULSE_DEAD_AFTER, STORED_WITHIN
+
+# A bus that is away for less is nothing to worry about.
+BUS_GONE_AFTER = timedelta(seconds=3)
+MEANS = {
+    "ingest": ("no event is stored", "the wall shows what was, and services have to post again"),
+    "database": ("the database can't be read", "what you see is old"),
+    "redis": ("Redis does not answer", "pages follow up to a second later, and alerts may be late"),
+    "worker:evaluate": ("the worker does not evaluate", "alerts may be late"),
+    "worker:deliver": ("the worker does not deliver", "notifications may be late"),
+    "beat": ("the scheduler stands still", "silence, leases and repeated alerts may be late"),
+}
+
+
+class Doubt(msgspec.Struct, frozen=True):
+    """One part that is ill."""
+
+    id: str
+    since: str
+    said: str
+    means: str
+
+
+def doubts(now: datetime, bus_lost_at: datetime | None = None) -> list[Doubt]:
+    """What is ill now, by what the database tells. `bus_lost_at`: since when this process hears nothing from Redis."""
+    listening, stored_at = Board.objects.values_list("listening_since", "intake_pulse_at").first() or (None, None)
+    return judged(
+        dict(Pulse.objects.filter(part__in=PARTS).values_list("part", "at")), stored_at, listening, bus_lost_at, now
+    )
+
+
+def judged(
+    pulses: Mapping[str, datetime],
+    stored_at: datetime | None,
+    listening: datetime | None,
+    bus_lost_at: datetime | None,
+    now: datetime,
+) -> list[Doubt]:
+    """What is ill, the gravest first. A part that never gave a sign of life counts from our start; without one, nothing is ill."""
+    if listening is None:
+        return []
+    found = []
+    if now - (stored := max(stored_at or listening, listening)) >= timedelta(seconds=STORED_WITHIN):
+        found.append(doubt("ingest", stored))
+    if bus_lost_at is not None and now - bus_lost_at >= BUS_GONE_AFTER:
+        found.append(doubt("redis", bus_lost_at))
+    for part in PARTS:
+        if now - (last := max(pulses.get(part, listening), listening)) >= timedelta(seconds=PULSE_DEAD_AFTER):
+            found.append(doubt(part, last))
+    return found
+
+
+def doubt(part: str, since: datetime) -> Doubt:
+    """The words for a part that is ill."""
+    said, means = MEANS[part]
+    return Doubt(part, rfc3339(since), said, means)
