@@ -125,9 +125,6 @@ KINDS: dict[str, Kind] = {
     )
 }  # fmt: skip
 
-# (name, kind): one of each kind, with its defaults, for every subject that no rule of someone's own speaks for.
-BUILT_IN = tuple(KINDS)
-
 
 def sentence(
     kind: str, parameters: Mapping[str, float], matchers: Matchers, severity: str, for_s: int, keep_s: int
