@@ -7,6 +7,7 @@ import pytest
 
 from alerts import addressing, escalating, handling, leading
 from alerts.domain import routes
+from alerts.domain.matching import Subject
 from alerts.models import Destination, Notification, Reminder, Route
 from breakers.access import Actor
 from tests.alerts.conftest import DAY, Scenario
@@ -193,23 +194,14 @@ def test_hours_are_those_of_the_place() -> None:
     assert [hours.hold(datetime(2026, month, 1, 6, 30, tzinfo=UTC)) for month in (1, 7)] == [False, True]
 
 
-@pytest.mark.parametrize(
-    ("pattern", "text", "is_like"),
-    [
-        ("pay*", "payments", True),
-        ("pay*", "repay", False),
-        ("*", "", True),
-        ("a?c", "abc", False),
-        ("a?c", "a?c", True),
-        ("[ab]", "a", False),
-        ("[ab]", "[ab]", True),
-        ("a.c", "abc", False),
-        ("a*b*c", "a-b\nb-c", True),
-        ("Orders", "orders", False),
-    ],
-)
-def test_only_the_star_is_special(pattern: str, text: str, is_like: bool) -> None:
-    assert routes.like(pattern, text) is is_like
+def test_a_route_matches_as_a_silence_does_and_by_severity_too() -> None:
+    wanted = routes.wanted({"service": "pay*", "labels": {"team": "*"}, "severity": "crit*"})
+    subject = Subject("payments", "bank", "card", (("team", "shop"),))
+    assert wanted.matches(subject, "critical")
+    assert not wanted.matches(subject, "warning")
+    assert not wanted.matches(Subject("payments", "bank", "card"), "critical")
+    assert not wanted.matches(Subject("repay", "bank", "card", (("team", "shop"),)), "critical")
+    assert routes.wanted({}).matches(Subject(), "info")
 
 
 def test_the_environments_need_a_route_like_all_others(scenario: Scenario, hook: Any, ada: Actor) -> None:
