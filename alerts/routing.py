@@ -50,11 +50,9 @@ class Routing:
         if not owed:
             return
         incidents = {alert.incident_id for alert, _ in owed if alert.incident_id is not None}
-        known: set[tuple[int, UUID]] = set(
-            Reminder.objects.filter(
-                alert__incident__in=incidents, alert__rule__kind=OPENED, alert__resolved_at=None, due_at__isnull=False
-            ).values_list("alert__incident", "route")
-        )
+        # One whose alert is over counts too: when it is asked, it goes on with the next of the incident.
+        told = Reminder.objects.filter(alert__incident__in=incidents, alert__rule__kind=OPENED, due_at__isnull=False)
+        known: set[tuple[int, UUID]] = set(told.values_list("alert__incident", "route"))
         rows = []
         for alert, route in owed:
             if alert.rule.kind == OPENED and alert.incident_id is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from alerts import outbox, routing, silencing
+from alerts import grouping, outbox, routing, silencing
 from alerts.destinations.base import Notice
 from alerts.domain import wording
 from alerts.domain.deciding import About, Decision, Hush, Last, Reason, weigh
@@ -146,7 +146,7 @@ class _Teller:
             self._owed.append(outbox.Owed(alert, round.notice(alert, "update", _was_open(alert)), destination, goes))
         told = [destination for destination in outbox.told_of(alert) if destination.pk not in skipped]
         if told:
-            notice = round.notice(alert, "resolved", _ended(alert))
+            notice = round.notice(alert, "resolved", self._ended(alert))
             self._owed += [outbox.Owed(alert, notice, destination, goes) for destination in told]
         self._hand_on(alert)
         if alert.breaker_id is None or alert.rule.kind not in (FLAPPING, OPENED):
@@ -159,6 +159,27 @@ class _Teller:
         for row in rows.exclude(pk__in=[tell.alert.pk for tell in round.tells]).select_related("rule", "incident"):
             round.write(row)
             self.fires(Tell(row, "opened", held_back=True))
+
+    def _ended(self, alert: Alert) -> str:
+        """Of the one by which an incident was told: how it is with the others."""
+        if alert.subject_kind != "breaker" or alert.rule.kind != OPENED:
+            return f"over after {wording.span(_lasted(alert))}: {alert.summary}"[:500]
+        said = wording.resolved(alert.breaker_name, alert.service, _lasted(alert), alert.trips)
+        incident = self._incident(alert) if alert.incident_id is not None else None
+        if incident is None or alert.pk not in incident.told.values():
+            return said
+        members = Alert.objects.filter(incident=incident, rule__kind=OPENED)
+        live = members.filter(resolved_at=None).exclude(pk=alert.pk).count()
+        if live:
+            return f"{said}; {live} other{'s' * (live != 1)} of incident {incident.pk} {'are' if live > 1 else 'is'} not over"
+        told = list(members.values_list("service", "resolved_at", "started_at"))
+        if len(told) < 2:
+            return said
+        held = timedelta(seconds=alert.rule.keep_s)
+        last, first = max(at or self._round.now for _, at, _ in told), min(at for *_, at in told)
+        return wording.all_closed(
+            incident.cause, len(told), len({service for service, *_ in told}), last - held - first
+        )
 
     def updates(self) -> list[int]:
         """Incidents whose update is due: one message to each destination that knows of them."""
@@ -181,6 +202,10 @@ class _Teller:
         if not live:
             return
         open_now = sum(each.recovering_since is None for each in live)
+        if not open_now:
+            # All have closed: if that holds, *resolved* says so; if not, it is told with what is open then.
+            row.update_due_at = round.now + grouping.FIRST_UPDATE
+            return
         services = len({each.service for each in members})
         summary = wording.incident(row.cause, len(members), services, open_now, row.confidence)
         by_id = {each.pk: each for each in live}
@@ -236,12 +261,6 @@ def _spoken_for(incident: Incident | None, alert: Alert, destination: Destinatio
     """By which incident this destination knows of it already."""
     lead = None if incident is None else incident.told.get(str(destination.pk))
     return f"part of incident {incident.pk}" if incident is not None and lead not in (None, alert.pk) else ""
-
-
-def _ended(alert: Alert) -> str:
-    if alert.subject_kind == "breaker" and alert.rule.kind == OPENED:
-        return wording.resolved(alert.breaker_name, alert.service, _lasted(alert), alert.trips)
-    return f"over after {wording.span(_lasted(alert))}: {alert.summary}"[:500]
 
 
 def _was_open(alert: Alert) -> str:

@@ -8,7 +8,8 @@ from alerts.domain import matching
 from alerts.domain.matching import Matchers
 from alerts.domain.wording import span
 
-BREAKER, SERVICE, DESTINATION, BOARD = "breaker", "service", "destination", "board"
+BREAKER, SERVICE, DESTINATION, BOARD, TEAM = "breaker", "service", "destination", "board", "team"
+WEEKLY = "weekly digest"
 DAY = 86_400
 
 
@@ -122,6 +123,7 @@ KINDS: dict[str, Kind] = {
             "limit reached", SERVICE, "ran into its limit of breakers, instances or events in the last {within_s}", "warning",
             0, 300, (_seconds("within_s", "in so many seconds", 300),), replayable=False,
         ),
+        Kind(WEEKLY, TEAM, "had outages in the week before, tells people of it on Monday at 08:00 UTC", "info", replayable=False),
     )
 }  # fmt: skip
 
@@ -131,14 +133,20 @@ def sentence(
 ) -> str:
     """The rule in words."""
     about = KINDS[kind]
-    whom = {BREAKER: "any breaker", SERVICE: "any service", DESTINATION: "any destination", BOARD: "the board"}[
-        about.subject
-    ]
+    whom = {
+        BREAKER: "any breaker",
+        SERVICE: "any service",
+        DESTINATION: "any destination",
+        BOARD: "the board",
+        TEAM: "any team",
+    }[about.subject]
     where = f" of {said}" if (said := matching.said(matchers)) else ""
     numbers = {
         name: _long(value) if name.endswith("_s") else f"{value:g}"
         for name, value in {**about.defaults, **parameters}.items()
     }
+    if about.subject == TEAM:
+        return f"When {whom}{where} {about.says}: {severity}."
     held = f", for {_long(for_s)}" if for_s else ""
     ends = (
         f"resolved when that has not been so for {_long(keep_s)}"
