@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from alerts.raising import Round
 
 PROBES_FAIL, FLAPPING, SILENT, NOTHING = "stuck open, probes fail", "flapping", "silent", "nothing from anyone"
+UNHEARD = "nothing is heard from anyone: that is told instead"
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ def again(alert: Alert, notice: Notice, destination: Destination, now: datetime)
     inhibited = ""
     if incident is not None:
         lead = incident.told.get(str(destination.pk))
-        if Alert.objects.filter(pk=lead, resolved_at=None).exclude(pk=alert.pk).exists():
+        if lead not in (None, alert.pk) and Alert.objects.filter(pk=lead, resolved_at=None).exists():
             inhibited = f"part of incident {incident.pk}"
     elif alert.breaker_id is not None:
         known = Alert.objects.filter(
@@ -85,7 +86,8 @@ class _Teller:
         self._incidents = _incidents_of(fresh, round)
         self._nothing = (
             any(each.alert.rule.kind == SILENT for each in round.tells)
-            and Alert.objects.filter(rule__kind=NOTHING, resolved_at=None).exclude(status="pending").exists()
+            # Pending too: it will be told in half a minute, or was nothing.
+            and Alert.objects.filter(rule__kind=NOTHING, resolved_at=None).exists()
         )
 
     def flush(self) -> list[int]:
@@ -227,7 +229,7 @@ class _Teller:
         """What is told to everybody in its place."""
         alert = tell.alert
         if alert.rule.kind == SILENT and self._nothing:
-            return "nothing is heard from anyone: that is told instead"
+            return UNHEARD
         if alert.rule.kind == OPENED and alert.service == routing.OURSELVES:
             return "it is a destination of ours: that is told through the others"
         if alert.rule.kind == OPENED and alert.breaker_id in self._flapping and not tell.worse:

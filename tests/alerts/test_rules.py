@@ -1,4 +1,4 @@
-"""What each kind of rule finds in facts, at a moment; and what exists at the first start."""
+"""What each kind of rule finds in facts, at a moment. Pure: no database, no clock."""
 
 from datetime import datetime
 
@@ -7,7 +7,6 @@ import pytest
 from alerts.domain.matching import Matchers, Subject
 from alerts.domain.rules import KINDS, Facts, Finding, Rule, applying, evaluate, sentence
 from alerts.domain.rules.shapes import Minute
-from alerts.models import Rule as Row
 from tests.alerts.conftest import clock
 
 SUBJECT = Subject("orders", "tracking-api", "tracking", (("team", "logistics"),))
@@ -248,14 +247,6 @@ def test_a_rule_of_ones_own_takes_the_built_in_ones_place_where_it_matches() -> 
     assert [each.id for each in applying(rules, Subject("checkout"))] == [3]
     assert [each.id for each in applying(rules, Subject("billing"))] == [1]
     assert [each.id for each in applying([own, rule("opened", 4)], SUBJECT)] == [2, 4]
-
-
-@pytest.mark.storage
-@pytest.mark.usefixtures("board")
-def test_one_rule_of_each_kind_exists_from_the_first_start_and_is_as_its_kind_is() -> None:
-    rows = Row.objects.filter(builtin=True, enabled=True, matchers={}, parameters={})
-    made = {(row.name, row.kind, row.severity, row.for_s, row.keep_s) for row in rows}
-    assert made == {(kind.name, kind.name, kind.severity, kind.for_s, kind.keep_s) for kind in KINDS.values()}
 
 
 def test_every_kind_can_be_read_aloud() -> None:

@@ -97,7 +97,6 @@ KINDS: dict[str, Kind] = {
             "retry storm", BREAKER, "retries more than {ratio} times for each call, with at least {calls} calls a minute",
             "warning", 60, 120, (Parameter("ratio", "retries for each call", 1, 0.01, 1_000), _CALLS),
         ),
-        Kind("silent", SERVICE, "has an instance that fell silent without saying that it stops", "warning"),
         Kind(
             "forced too long", BREAKER,
             "is still forced {lease_s} after its lease ended, or {alone_s} after it was forced without one", "warning",
@@ -113,6 +112,8 @@ KINDS: dict[str, Kind] = {
             "nothing from anyone", BOARD, "hears nothing any more: all services fell silent within {within_s}", "critical",
             30, 0, (_seconds("within_s", "within so many seconds", 60),), replayable=False,
         ),
+        # After "nothing from anyone", which speaks for it: rules are looked at in this order.
+        Kind("silent", SERVICE, "has an instance that fell silent without saying that it stops", "warning"),
         Kind("delivery failing", DESTINATION, "takes no messages, or one was given up", "critical", 120, 120, replayable=False),
         Kind(
             "we are late", BOARD,
