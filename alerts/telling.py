@@ -58,7 +58,7 @@ def again(alert: Alert, notice: Notice, destination: Destination, now: datetime)
     inhibited = ""
     if incident is not None:
         lead = incident.told.get(str(destination.pk))
-        if lead not in (None, alert.pk) and Alert.objects.filter(pk=lead, resolved_at=None).exists():
+        if lead and lead != alert.pk and Alert.objects.filter(pk=lead, resolved_at=None).exists():
             inhibited = f"part of incident {incident.pk}"
     elif alert.breaker_id is not None:
         known = Alert.objects.filter(
