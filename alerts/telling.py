@@ -54,8 +54,9 @@ def remind(round: "Round", alert: Alert, said: str) -> list[int]:
 def again(alert: Alert, notice: Notice, destination: Destination, now: datetime) -> list[int]:
     """A reminder to one destination: it is hushed by what hushes an opening; the id of what is to be sent, if it is."""
     # Read anew: a reminder before this one may have been the first word of it.
-    incident = Incident.objects.filter(pk=alert.incident_id).first() if alert.rule.kind == OPENED else None
-    inhibited = ""
+    incident, inhibited = None, ""
+    if alert.rule.kind == OPENED and alert.incident_id is not None:
+        incident = Incident.objects.get(pk=alert.incident_id)
     if incident is not None:
         lead = incident.told.get(str(destination.pk))
         if lead and lead != alert.pk and Alert.objects.filter(pk=lead, resolved_at=None).exists():
