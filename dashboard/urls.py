@@ -25,6 +25,7 @@ from dashboard.pages import (
     silences,
     sources,
     wall,
+    week,
 )
 from dashboard.pages.acknowledging import acknowledge
 from dashboard.pages.push import worker
@@ -80,6 +81,7 @@ urlpatterns = [
     path("alerts/rules/preview.json", rules.preview_json, name="rule-preview"),
     path("alerts/rules/<str:rule_id>/", rules.rule, name="rule"),
     re_path(r"^alerts/rules/(?P<rule_id>[^/]+)/(?P<verb>on|off|remove)/$", rules.switch, name="switch-rule"),
+    path("alerts/week/", week.week, name="week"),
     path("alerts/silences/", silences.silences, name="silences"),
     path("alerts/silences/hidden.json", silences.hidden_json, name="silence-hides"),
     path("alerts/silences/<str:silence_id>/end/", silences.end, name="end-silence"),

@@ -103,6 +103,7 @@ def every_page(browser: Browser, directory: Path) -> None:
             "destinations": "/alerts/destinations/",
             "destination-new": "/alerts/destinations/new/apprise/?service=pagerduty",
             "route": "/alerts/routes/new/",
+            "week": "/alerts/week/",
             "sources": "/sources/",
             "audit": "/audit/",
             "screen": "/screen/",

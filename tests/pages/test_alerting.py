@@ -9,8 +9,9 @@ import pytest
 from django.test import Client
 
 from alerts import evaluating, ruling
+from alerts.domain import weeks
 from alerts.models import Incident, Rule, Silence
-from breakers.models import Breaker, Service, Transition
+from breakers.models import Breaker, Outage, Service, Transition
 from breakers.models.fields import to_us
 from tests.pages.test_pages import HOSTILE, SignIn, text_of
 
@@ -57,6 +58,22 @@ def plain(page: str) -> str:
 
 def test_no_incidents(signed_in: SignIn) -> None:
     assert "No incidents." in text_of(signed_in("viewer"), "/incidents/")
+
+
+def test_the_week_by_team_and_what_people_are_told_of_it(signed_in: SignIn, opened: Open) -> None:
+    opened("checkout/pay", "ledger/book")
+    Breaker.objects.filter(name="pay").update(labels={"team": HOSTILE})
+    eve = signed_in("viewer")
+    monday = weeks.monday_of(datetime.now(UTC) - timedelta(minutes=2))
+    Outage.objects.create(
+        breaker=Breaker.objects.get(name="pay"), started_at=monday, ended_at=monday + timedelta(seconds=30)
+    )
+    page = text_of(eve, f"/alerts/week/?from={monday:%Y-%m-%d}")
+    assert "<script>" not in page.partition("<main")[2].partition("</main")[0]
+    assert "1 trip of 1 breaker, open for 30 s in all" in plain(page)
+    assert "no team: nothing opened" in plain(page)
+    assert "Nothing tripped" in text_of(eve, "/alerts/week/?from=2020-01-06")
+    assert eve.get("/alerts/week/?from=soon").status_code == 404
 
 
 def test_an_incident_from_the_list_to_its_lanes(signed_in: SignIn, opened: Open) -> None:
