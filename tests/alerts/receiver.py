@@ -104,6 +104,16 @@ def babbles(connection: socket.socket, stop: threading.Event) -> None:
     connection.sendall(b"\0\1\2 hello\r\n\r\n")
 
 
+def says_999(connection: socket.socket, stop: threading.Event) -> None:
+    """A status that is none, with NUL in what follows."""
+    connection.sendall(b"HTTP/1.1 999 Wh\0t\r\nX-Odd: a\0b\r\nContent-Length: 2\r\n\r\nok")
+
+
+def hangs_up_in_the_head(connection: socket.socket, stop: threading.Event) -> None:
+    """Half an answer."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Le")
+
+
 def endless_head(connection: socket.socket, stop: threading.Event) -> None:
     """99 headers of 64 KB."""
     connection.sendall(b"HTTP/1.1 200 OK\r\n")

@@ -195,6 +195,8 @@ def test_urls_that_are_refused_before_anything_is_asked(url: str, says: str) -> 
         (behaviours.closes, "no HTTP answer|connection broke", True),
         (behaviours.babbles, "no HTTP answer", True),
         (behaviours.endless_head, "no HTTP answer", True),
+        (behaviours.says_999, "no HTTP answer", True),
+        (behaviours.hangs_up_in_the_head, "no HTTP answer", True),
     ],
 )
 def test_receivers_that_do_not_answer(hook: Receiver, behaviour: Any, says: str, arrived: bool) -> None:

@@ -1,9 +1,11 @@
 """The outbox: claims, leases, fences, order, retries and what receivers get, over real sockets."""
 
 import json
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connections
 from pytest_django.fixtures import Settings
 from standardwebhooks import Webhook
 
@@ -219,6 +221,27 @@ def test_one_claim_wins(scenario: Scenario, hook: Receiver) -> None:
     assert first is not None
     assert notifying.claim_one(only().pk, scenario.now) is None
     assert outbox.due(scenario.now) == []
+
+
+def test_eight_workers_with_the_same_message_send_it_once(scenario: Scenario, hook: Receiver) -> None:
+    """The broker gave it out eight times: at the same moment, on real threads and connections."""
+    scenario.at("10:00").then("open")
+    pk, together = only().pk, threading.Barrier(8)
+
+    def work() -> None:
+        try:
+            together.wait(10)
+            notifying.deliver(pk, lambda: scenario.now)
+        finally:
+            connections.close_all()
+
+    workers = [threading.Thread(target=work) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    assert len(hook.requests) == 1
+    assert (only().state, only().attempt, Attempt.objects.count()) == ("sent", 1, 1)
 
 
 def test_a_lost_worker_and_a_zombie(scenario: Scenario, hook: Receiver) -> None:
