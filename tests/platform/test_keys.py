@@ -295,6 +295,7 @@ def manage(data_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:
         "token add ops --role viewer",
         "user add ada --role admin",
         "store show",
+        "secrets rotate",
         "simulate --duration 1",
     ],
 )

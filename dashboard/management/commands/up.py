@@ -169,7 +169,8 @@ class Tree:
         if self._stop.is_set() and number == signal.SIGINT:
             for child in self.children.values():
                 child.kill()
-        self._log(f"stopping: {signal.Signals(number).name}")
+        if not self._stop.is_set():  # the group may hear it, and make tell it again
+            self._log(f"stopping: {signal.Signals(number).name}")
         self._stop.set()
 
     def _log(self, event: str, level: str = "info", **fields: Any) -> None:
