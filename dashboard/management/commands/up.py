@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core import checks
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
@@ -34,6 +35,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 class Command(BaseCommand):
     help = "Start everything: web, workers, beat, and Valkey where REDIS_URL is unset."
+    requires_system_checks = ()  # handle() asks them: a sentence, where Django prints a report
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -46,6 +48,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, also: list[str], **options: Any) -> None:
         """Prepare, then run until told to stop."""
+        if wrong := [check.msg for check in checks.run_checks() if check.is_serious()]:
+            raise CommandError(f"Breakerboard can't start: {'; '.join(wrong)}")
         if settings.ENV.port == 0:
             # The address is part of the settings: begin again with one. Same process, same group.
             os.environ["PORT"] = str(starting.free_port(settings.ENV.host))
