@@ -70,6 +70,11 @@ def make_secret(service: Service, now: datetime) -> str:
     return text
 
 
+def forget_earlier(at: datetime) -> int:
+    """Secrets whose day is over are kept no longer; how many."""
+    return Service.objects.filter(earlier_until__lte=at).update(earlier_secret=None, earlier_until=None)
+
+
 @lru_cache(maxsize=4_096)
 def _opened(sealed: str, place: str) -> bytes:
     return signatures.secret_bytes(unseal(sealed, place))

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from breakers import commanding, measuring, pruning, silencing
+from breakers import commanding, measuring, pruning, signing, silencing
 from breakers.models import Pulse
 
 # What is left is taken the next time: alerting shares this worker's threads.
@@ -30,6 +30,7 @@ def prune() -> None:
     """What is too old to keep; and now and then, how large what is kept has become."""
     at = timezone.now()
     pruning.prune(at, within_s=PRUNES_FOR)
+    signing.forget_earlier(at)
     measuring.measure_if_due(at)
 
 

@@ -51,9 +51,7 @@ class Watch:
             self._seen("valkey")
         if await asyncio.to_thread(get, self._address, "/livez") is not None:
             self._seen("web")
-        for name, child in self._children.items():
-            if child.part.signs is not None and living.has_shown(child.part.signs):
-                self._seen(name)
+        self.hear_signs()
         # Without a broker no pulse can arrive, on a full disk none can be written: then a worker's silence says nothing of the worker.
         database = (await self.readiness() or {}).get("database", {})
         ages = await asyncio.to_thread(_ages) if broker_answers and database.get("ok") else None
@@ -63,6 +61,12 @@ class Watch:
                 self._seen(name, age)
         for name, child in self._children.items():
             self._judge(name, child)
+
+    def hear_signs(self) -> None:
+        """Those that say themselves that they live."""
+        for name, child in self._children.items():
+            if child.part.signs is not None and living.has_shown(child.part.signs):
+                self._seen(name)
 
     async def _broker_answers(self) -> bool:
         if self._valkey is not None:

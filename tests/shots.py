@@ -107,6 +107,8 @@ def every_page(browser: Browser, directory: Path) -> None:
             "audit": "/audit/",
             "screen": "/screen/",
             "screens": "/screens/",
+            "services": "/services/",
+            "service": "/services/orders/",
             "api": "/api/v1/docs",
         }
         for look, (theme, width) in LOOKS.items():

@@ -77,6 +77,7 @@ def make_cursor(name: str) -> str:
 def read_cursor(text: str) -> str:
     """The name again. Errors: Invalid."""
     try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+        # PostgreSQL knows no NUL.
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().replace("\x00", "")
     except (binascii.Error, ValueError) as error:
         raise Invalid(("cursor", f"the cursor '{text[:60]}' is none of ours")) from error

@@ -210,6 +210,23 @@ def test_half_a_request_stores_nothing_and_hinders_no_one(post: Poster) -> None:
     assert post.count("SELECT count(*) FROM breakers_event") == before + 2
 
 
+def test_who_leaves_before_the_answer_may_post_again(post: Poster) -> None:
+    """Sixty requests are whole, and nobody is there to hear the answer: each is stored once, or can be repeated."""
+    before = post.count("SELECT count(*) FROM breakers_event")
+    bodies = [json.dumps([{**EVENT, "id": f"left-{n}-{place}"} for place in range(3)]).encode() for n in range(60)]
+    for body in bodies:
+        with socket.create_connection(("127.0.0.1", post.board.port)) as line:
+            head = f"POST /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {post.key}\r\nContent-Length: {len(body)}\r\n\r\n"
+            line.sendall(head.encode() + body)
+    assert taken(post(EVENT)) == (202, 1, 0, 0)
+    again = [post(body) for body in bodies]
+    assert {(answer.status_code, answer.json()["accepted"] + answer.json()["duplicates"]) for answer in again} == {
+        (202, 3)
+    }
+    assert {answer.json()["accepted"] for answer in again} <= {0, 3}, "never a request by half"
+    assert post.count("SELECT count(*) FROM breakers_event") == before + 1 + 180
+
+
 def test_a_long_poll_waits_and_ends_empty(post: Poster) -> None:
     begun = time.monotonic()
     answer = post.client.get("/api/v1/commands", params={"instance": "nobody", "wait": 1})

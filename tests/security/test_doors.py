@@ -55,6 +55,7 @@ class Site:
                 one + rest
                 for rest in ("", "order/", "timeline.json", "timeline.html", "news.json", "events/", "past.json")
             ),
+            *("/services/", "/services/orders/"),
             *(other + rest for rest in ("", "/timeline?instances=1", "/events")),
             *(
                 f"/api/v1/{noun}"
@@ -90,6 +91,7 @@ class Site:
             *("/views/", "/views/1/delete/", "/density/", "/screens/", "/screens/1/revoke/"),
             "/marks/",
             "/connect/",
+            *("/services/", "/services/orders/"),
             "/sign-out/",
         ]
 
@@ -138,14 +140,14 @@ def test_no_spelling_of_an_id_or_a_parameter_breaks_a_page(site: Site) -> None:
     ada = site.people["admin"]
     for bad in BAD_IDS:
         for path in (
-            f"/breakers/{bad}/", f"/breakers/{bad}/order/", f"/alerts/{bad}/", f"/welcome/{bad}/", f"/{bad}",
+            f"/breakers/{bad}/", f"/breakers/{bad}/order/", f"/alerts/{bad}/", f"/services/{bad}/", f"/welcome/{bad}/", f"/{bad}",
             f"/api/v1/breakers/{bad}", f"/api/v1/alerts/{bad}", f"/api/v1/commands/{bad}", f"/static/{bad}", f"/screen/{bad}/",
         ):  # fmt: skip
             assert 400 <= ada.get(path).status_code < 500, path
         for path in (
             f"/?q={bad}&service={bad}&state={bad}&dependency={bad}", f"/?cursor={bad}", f"/audit/?actor={bad}&verb={bad}",
             f"/?query={bad}&by={bad}&all={bad}", f"/screen/?query={bad}", f"/completions.json?field={bad}&prefix={bad}",
-            f"/audit/?cursor={bad}", f"/alerts/?cursor={bad}&tab={bad}", f"/api/v1/breakers?q={bad}&label={bad}:{bad}",
+            f"/audit/?cursor={bad}", f"/services/?cursor={bad}", f"/alerts/?cursor={bad}&tab={bad}", f"/api/v1/breakers?q={bad}&label={bad}:{bad}",
             f"/api/v1/breakers?cursor={bad}", f"/api/v1/audit?cursor={bad}&from={bad}", f"/api/v1/alerts?breaker={bad}",
             f"/map/?q={bad}&only={bad}&at={bad}", f"/dependency/?name={bad}", f"/marks/?breaker={bad}&cursor={bad}",
             f"/connect/?service={bad}&since={bad}&library={bad}", f"/?at={bad}", f"/breakers/{site.breaker}/?at={bad}",
