@@ -45,6 +45,7 @@ urlpatterns = [
     path("screen/<str:token>/", screens.open_link, name="screen-link"),
     path("screens/", screens.screen_links, name="screens"),
     path("screens/<int:link_id>/revoke/", screens.revoke, name="revoke-screen"),
+    path("cause.json", wall.cause_json, name="cause"),
     path("density/", wall.choose_density, name="density"),
     path("views/", wall.save_view, name="save-view"),
     path("views/<int:view_id>/delete/", wall.delete_view, name="delete-view"),

@@ -12,6 +12,8 @@ from alerts import evaluating, ruling
 from alerts.domain import weeks
 from alerts.models import Incident, Rule, Silence
 from breakers.models import Breaker, Outage, Service, Transition
+from alerts.models import Alert, Incident, Rule, Silence
+from breakers.models import Breaker, Service, Transition
 from breakers.models.fields import to_us
 from tests.pages.test_pages import HOSTILE, SignIn, text_of
 
@@ -91,6 +93,33 @@ def test_an_incident_from_the_list_to_its_lanes(signed_in: SignIn, opened: Open)
     assert "Not this" not in page
     assert f'href="/incidents/{incident.pk}/"' in text_of(eve, "/alerts/")
     assert eve.get("/incidents/999/").status_code == 404
+
+
+def test_the_walls_headline_names_the_likely_cause(signed_in: SignIn, opened: Open) -> None:
+    eve = signed_in("viewer")
+    opened("mail/send", dependency="<mail>")
+    large = opened("checkout/pay", "ledger/book")
+    page = text_of(eve, "/")
+    assert f'Likely cause: <a href="/incidents/{large.pk}/">payments-db</a>' in page
+    assert eve.get("/cause.json").json() == {"dependency": "payments-db", "href": f"/incidents/{large.pk}/"}
+    assert "Likely cause" not in text_of(eve, "/?query=service:mail")
+    # Whoever is over, or suspected no more, is no cause of what is wrong now.
+    Alert.objects.filter(incident=large).update(resolved_at=datetime.now(UTC))
+    assert eve.get("/cause.json").json()["dependency"] == "<mail>"
+    assert ">&lt;mail&gt;</a>" in text_of(eve, "/")
+    Incident.objects.update(cause="")
+    assert eve.get("/cause.json").json() == {"dependency": "", "href": ""}
+    assert 'id="cause" data-source="/cause.json" hidden' in text_of(eve, "/")
+
+
+def test_the_wall_finds_the_members_of_an_incident(signed_in: SignIn, opened: Open) -> None:
+    incident = opened("checkout/pay", "ledger/book")
+    other = opened("mail/send", dependency="smtp")
+    eve = signed_in("viewer")
+    assert text_of(eve, f"/?query=incident:{incident.pk}").count('<breaker-card data-id="') == 3
+    assert text_of(eve, "/?query=incident:yes").count('<breaker-card data-id="') == 4
+    assert text_of(eve, f"/?query=-incident:{incident.pk}").count('<breaker-card data-id="') == 2
+    assert other.pk != incident.pk
 
 
 def test_what_people_do_with_an_incident(signed_in: SignIn, opened: Open) -> None:
