@@ -10,10 +10,8 @@ from django.test import Client
 
 from alerts import evaluating, ruling
 from alerts.domain import weeks
-from alerts.models import Incident, Rule, Silence
-from breakers.models import Breaker, Outage, Service, Transition
 from alerts.models import Alert, Incident, Rule, Silence
-from breakers.models import Breaker, Service, Transition
+from breakers.models import Breaker, Outage, Service, Transition
 from breakers.models.fields import to_us
 from tests.pages.test_pages import HOSTILE, SignIn, text_of
 
