@@ -112,6 +112,10 @@ class Webhook:
                 await send_answer(send, 200, await self._result(scope, receive, path.split("/")[4]), JSON)
         except bodies.Disconnected:
             return
+        except asyncio.CancelledError:
+            # The server ends, and waits no longer for the database: it would answer 500 for us. Here the task ends too.
+            stopped = StoreUnavailable("the board stops before this was answered; ask again")
+            await send_problem(send, 503, str(stopped), stopped.retry_after)
         except _Refused as refused:
             await send_problem(send, refused.status, str(refused), refused.retry_after, refused.allow, **refused.more)
         except BadBody as bad:

@@ -95,6 +95,7 @@ def test_a_frozen_server_holds_nothing_up_for_ever(board: Board, postgres: Postg
             wait_for(lambda: board.readyz().get("database", {"ok": True})["ok"] is False, 10, "readyz to name it")
             wait_for(lambda: len([p for p in posters.posts if p.status == 503]) >= 24, 40, "posts to be refused")
             assert max(post.took for post in posters.posts) < LONGEST_SILENCE
+            assert posters.statuses() == {202, 503}
             started = time.monotonic()
             assert board.stop() == 0
             assert time.monotonic() - started < 10
