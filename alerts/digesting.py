@@ -7,13 +7,14 @@ members point to it and keep their own reason, so that nothing is told twice and
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from alerts import outbox, queries
 from alerts.destinations import speaking
 from alerts.destinations.base import Notice
 from alerts.domain.backoff import GIVE_UP_AFTER
 from alerts.domain.deciding import Reason
+from alerts.domain.rules.catalogue import TEAM
 from alerts.domain.wording import plain
 from alerts.models import Alert, Destination, Notification
 from alerts.models.destination import FOR_PEOPLE
@@ -59,7 +60,7 @@ def puts_off(row: Notification, destination: Destination, at: datetime) -> bool:
 
 
 def _is_storm(destination: Destination, at: datetime) -> bool:
-    mine = Notification.objects.filter(destination=destination)
+    mine = _told_to(destination)
     if mine.filter(kind="digest", state=State.DUE).exists():
         return True
     sent = mine.filter(state=State.SENT, finished_at__gt=at - WITHIN).count()
@@ -69,8 +70,13 @@ def _is_storm(destination: Destination, at: datetime) -> bool:
     return mine.filter(kind="digest", finished_at__gt=at - QUIET).exists() and sent > 0
 
 
+def _told_to(destination: Destination) -> QuerySet[Notification]:
+    """What it was told of what is wrong: a team's week is a digest too, and no sign of a storm."""
+    return Notification.objects.filter(destination=destination).exclude(alert__subject_kind=TEAM)
+
+
 def _open_digest(row: Notification, destination: Destination, at: datetime) -> Notification:
-    known = Notification.objects.filter(destination=destination, kind="digest", state=State.DUE, claimed_until=None)
+    known = _told_to(destination).filter(kind="digest", state=State.DUE, claimed_until=None)
     digest = known.order_by("pk").first()
     if digest is not None:
         return digest

@@ -7,14 +7,15 @@ giving it back forgets nothing; our own downtime delays it and loses nothing.
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
-from alerts import queries, routing, telling
+from alerts import outbox, queries, routing, telling
 from alerts.destinations.base import Notice
 from alerts.domain import routes
 from alerts.domain.deciding import Reason
 from alerts.domain.lifecycle import Status
 from alerts.models import Alert, Destination, Notification, Reminder
+from alerts.models.rule import OPENED
 from alerts.signals import alerts_changed
 from breakers import bulk, nudging
 
@@ -42,6 +43,8 @@ def _ask(row: Reminder, now: datetime) -> bool:
     """Send what is due, or write down why not; whether something goes out."""
     alert, route = row.alert, row.route
     reason = _hindrance(alert, row, now)
+    if reason == Reason.RESOLVED and _hand_on(row, now):
+        return False
     if reason is not None:
         row.reason = reason
         over = alert.resolved_at is not None or route.off_at is not None
@@ -63,11 +66,27 @@ def _ask(row: Reminder, now: datetime) -> bool:
     return bool(owed)
 
 
+def _hand_on(row: Reminder, now: datetime) -> bool:
+    """Its alert is over, others of the incident are not: it goes on with the first of those; whether there is one."""
+    alert = row.alert
+    if alert.rule.kind != OPENED or alert.incident_id is None:
+        return False
+    live = Alert.objects.filter(rule__kind=OPENED, incident=alert.incident_id, resolved_at=None)
+    known = Reminder.objects.filter(route=row.route_id, kind=row.kind, alert=OuterRef("pk"))
+    following = live.exclude(status=Status.PENDING).filter(~Exists(known)).order_by("started_at", "pk").first()
+    if following is None:
+        return False
+    row.alert, row.due_at = following, now
+    row.save(update_fields=["alert", "due_at"])
+    return True
+
+
 def _hindrance(alert: Alert, row: Reminder, now: datetime) -> str | None:
     """Why nothing goes out now; None: it does. Silences and incidents are asked once more when it is sent."""
     if alert.resolved_at is not None:
         return Reason.RESOLVED
-    if row.route.off_at is not None or not routes.matches(row.route.matchers, routing.subject_of(alert)):
+    wanted = routes.wanted(row.route.matchers)
+    if row.route.off_at is not None or not wanted.matches(routing.subject_of(alert), alert.severity):
         return "not sent: the route is off, or does not match any more"
     if alert.acknowledged_at is not None:
         return f"not sent: {alert.acknowledged_by} has it in hand"
@@ -82,8 +101,8 @@ def _hindrance(alert: Alert, row: Reminder, now: datetime) -> str | None:
 
 def _notice(alert: Alert, destination: Destination, kind: str, now: datetime) -> Notice:
     # To whom it is news, it is an opening.
-    known = Notification.objects.filter(alert=alert, destination=destination).exists()
-    said = kind if known or kind == Reminder.Kind.ESCALATION else "opened"
+    known = kind == Reminder.Kind.ESCALATION or destination in outbox.told_of(alert)
+    said = kind if known else "opened"
     url = f"{settings.SITE_URL}/alerts/{alert.pk}"
     return Notice(said, queries.shaped(alert, []), alert.summary, url, now)
 

@@ -7,12 +7,12 @@ several workers: everything is done under the writers' lock, and what is marked 
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
-from alerts import silencing, watching
+from alerts import silencing, telling, watching
 from alerts.destinations import environment
 from alerts.domain.lifecycle import CLOSED, OPEN, Status
-from alerts.models import Alert, Incident, Rule
+from alerts.models import Alert, Incident, Notification, Rule
 from alerts.models.rule import OPENED
 from alerts.raising import Round, target_of
 from breakers import bulk
@@ -26,6 +26,8 @@ STORM_BATCH = 200
 # Transitions that waited so long are a backlog.
 BEHIND = timedelta(seconds=60)
 ACKNOWLEDGED_FOR = timedelta(hours=4)
+# After nothing came from anyone, those that are still silent so long after the first was heard are told of.
+BACK_WITHIN = timedelta(seconds=60)
 
 log = structlog.get_logger(__name__)
 
@@ -194,8 +196,20 @@ def _orphans() -> QuerySet[Alert]:
     return Alert.objects.filter(subject_kind="breaker", breaker=None, status__in=live)
 
 
+def _unheard(now: datetime) -> QuerySet[Alert]:
+    """Silent services for which *nothing from anyone* was told, when that has been over for so long that most are back."""
+    nothing = Alert.objects.filter(rule__kind=telling.NOTHING)
+    if nothing.filter(Q(resolved_at=None) | Q(resolved_at__gt=now - BACK_WITHIN)).exists():
+        return Alert.objects.none()
+    last = Notification.objects.filter(alert=OuterRef("pk")).order_by("-pk").values("reason")[:1]
+    silent = Alert.objects.filter(rule__kind=telling.SILENT, status=Status.FIRING)
+    return silent.annotate(last=Subquery(last)).filter(last=f"not sent: {telling.UNHEARD}")
+
+
 def _tended(now: datetime) -> bool:
-    return any(some.exists() for some in (_worse(), _expired(now), _updates(now), _unplaced(), _orphans()))
+    return any(
+        some.exists() for some in (_worse(), _expired(now), _updates(now), _unplaced(), _orphans(), _unheard(now))
+    )
 
 
 def _tend(now: datetime) -> None:
@@ -218,6 +232,8 @@ def _tend(now: datetime) -> None:
         if instances.get(OPEN, 0) == sum(instances.values()) > 1:
             alert.acknowledged_partly = False
             round.worsen(alert, "all instances are open now")
+    for alert in _unheard(now).select_related("rule", "incident"):
+        round.tell_at_last(alert)
     for alert in _unplaced().select_related("rule")[:STORM_BATCH]:
         round.write(alert)
     for row in _updates(now).order_by(F("update_due_at")):

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from alerts.domain.lifecycle import Status, shown
 from alerts.domain.wording import plain
@@ -54,6 +55,22 @@ def last_resolved() -> IncidentView | None:
     """The one that ended last."""
     row = Incident.objects.filter(merged_into=None, resolved_at__isnull=False).order_by("-resolved_at").first()
     return _views([row])[0] if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The suspected dependency behind most of what is wrong now, and its incident."""
+
+    incident: str
+    dependency: str
+
+
+def likely_cause() -> Cause | None:
+    """For the wall's headline: of the incidents that are not over and have a suspect, the one with most members still open."""
+    still_open = Count("members", filter=Q(members__resolved_at=None, members__rule__kind=OPENED))
+    rows = Incident.objects.filter(merged_into=None, resolved_at=None).exclude(cause="").annotate(still_open=still_open)
+    row = rows.filter(still_open__gt=0).order_by("-still_open", "pk").values_list("pk", "cause").first()
+    return Cause(str(row[0]), plain(row[1])) if row else None
 
 
 def history(incident_id: str) -> list[tuple[str, str, str]]:

@@ -5,16 +5,17 @@ Workers keep what they read until a rule has changed, so that a thousand rules c
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Max
 
 from alerts.domain import matching
 from alerts.domain import rules as families
+from alerts.domain.lifecycle import Status
 from alerts.domain.rules import KINDS
 from alerts.domain.rules.shapes import SEVERITIES
-from alerts.models import Rule
+from alerts.models import Alert, Rule, Watch
 from alerts.models.rule import NAME_LENGTH
 from breakers import auditing, bulk
 from breakers.access import Actor, Role, require
@@ -110,8 +111,21 @@ def change(actor: Actor, rule_id: str, fields: Mapping[str, Any], at: datetime) 
         _free(changed.name, row.pk)
         changed.version = bulk.next_version()
         changed.save()
+        _wait_anew(changed, before, at)
         auditing.write(actor, "rule.change", "rule", row.pk, changed.name, before=before, after=told(changed), at=at)
     return changed
+
+
+def _wait_anew(rule: Rule, before: Mapping[str, Any], at: datetime) -> None:
+    """What waits out the rule's old holds waits out the new ones, from when it began to wait."""
+    for status, field in ((Status.PENDING, "for_s"), (Status.RECOVERING, "keep_s")):
+        longer = timedelta(seconds=getattr(rule, field) - before[field])
+        if longer:
+            for alert in Alert.objects.filter(rule=rule, status=status, check_at__isnull=False):
+                assert alert.check_at is not None
+                alert.check_at += longer
+                alert.save(update_fields=["check_at"])
+    Watch.objects.filter(kind=rule.kind).update(next_check_at=at)
 
 
 def remove(actor: Actor, rule_id: str, at: datetime) -> None:

@@ -3,6 +3,7 @@
 When one ends and something under it is still wrong, that is told then, once.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from alerts.domain import matching, silences
 from alerts.domain.deciding import Hush
 from alerts.domain.matching import Matchers, Subject, labels_of
 from alerts.models import Alert, Silence
+from alerts.routing import subject_of
 from alerts.signals import alerts_changed
 from breakers import auditing, bulk, marking
 from breakers.access import Actor, Role, require
@@ -149,9 +151,10 @@ def needs_look(now: datetime) -> bool:
 def wrong_marks(now: datetime) -> bool:
     """Whether some card says another end of its silence than there is."""
     hushes = at_work(now)
-    if not hushes and not Breaker.objects.filter(silenced_until__isnull=False).exists():
+    marked = (Breaker.objects.filter(silenced_until__isnull=False), _open().filter(silenced_until__isnull=False))
+    if not hushes and not any(some.exists() for some in marked):
         return False
-    return bool(_marks(hushes))
+    return bool(_marks(hushes) or _marks_of_alerts(hushes))
 
 
 def look(round: "Round") -> None:
@@ -179,19 +182,24 @@ def look(round: "Round") -> None:
 
 
 def mark(now: datetime) -> None:
-    """Say on each card until when it is silenced. Inside `bulk.writing()`."""
-    marks = _marks(at_work(now))
-    if not marks:
+    """Say on each card and each live alert until when it is silenced. Inside `bulk.writing()`."""
+    hushes = at_work(now)
+    marks, alerts = _marks(hushes), _marks_of_alerts(hushes)
+    if not marks and not alerts:
         return
     version = bulk.next_version()
-    marking.silences(marks, version)
-    # Their alerts say it too.
-    alerts = Alert.objects.filter(breaker__in=marks, resolved_at=None)
-    alerts.update(version=version)
-    ids, changes = frozenset(alerts.values_list("pk", flat=True)), Changes(version, frozenset(marks))
+    if marks:
+        marking.silences(marks, version)
+    by_end: dict[datetime | None, list[int]] = defaultdict(list)
+    for pk, until in alerts.items():
+        by_end[until].append(pk)
+    for until, some in by_end.items():
+        Alert.objects.filter(pk__in=some).update(silenced_until=until, version=version)
+    ids, changes = frozenset(alerts), Changes(version, frozenset(marks))
 
     def after() -> None:
-        breakers_changed.send_robust(sender=None, changes=changes)
+        if marks:
+            breakers_changed.send_robust(sender=None, changes=changes)
         if ids:
             alerts_changed.send_robust(sender=Alert, version=version, ids=ids)
 
@@ -205,6 +213,17 @@ def _marks(hushes: list[Hush]) -> dict[int, datetime | None]:
         until = max((hush.until for hush in hushes if hush.matchers.matches(subject)), default=None)
         if marked != (None if until is None else to_us(until)):
             marks[breaker] = until
+    return marks
+
+
+def _marks_of_alerts(hushes: list[Hush]) -> dict[int, datetime | None]:
+    """{alert: until when it is silenced} of those live ones that say something else, whatever they are about."""
+    marks: dict[int, datetime | None] = {}
+    for row in _open().only("service", "dependency", "breaker_name", "labels", "silenced_until"):
+        subject = subject_of(row)
+        until = max((hush.until for hush in hushes if hush.matchers.matches(subject)), default=None)
+        if row.silenced_until != until:
+            marks[row.pk] = until
     return marks
 
 
@@ -245,12 +264,12 @@ def _unsettled(now: datetime) -> list[Silence]:
 
 
 def _live(matchers: Matchers) -> list[Alert]:
-    rows = Alert.objects.filter(resolved_at=None).exclude(status="pending").select_related("rule", "incident")
-    return [
-        row
-        for row in rows.order_by("pk")
-        if matchers.matches(Subject(row.service, row.dependency, row.breaker_name, labels_of(row.labels)))
-    ]
+    rows = _open().select_related("rule", "incident").order_by("pk")
+    return [row for row in rows if matchers.matches(subject_of(row))]
+
+
+def _open() -> QuerySet[Alert]:
+    return Alert.objects.filter(resolved_at=None).exclude(status="pending")
 
 
 def _breakers() -> Iterable[tuple[int, Subject, int | None]]:

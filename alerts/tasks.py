@@ -5,7 +5,7 @@ import uuid
 from celery import shared_task
 from django.utils import timezone
 
-from alerts import escalating, evaluating, notifying, outbox, pinging, refreshing
+from alerts import escalating, evaluating, notifying, outbox, pinging, refreshing, reviewing
 from breakers import nudging
 
 
@@ -36,6 +36,12 @@ def sweep() -> None:
 def refresh(destination_id: str) -> None:
     """Tell a destination again what is live there."""
     refreshing.refresh(uuid.UUID(destination_id), timezone.now())
+
+
+@shared_task(name="alerts.tasks.tell_the_week")
+def tell_the_week() -> None:
+    """Tell each team of its week, on Monday morning."""
+    reviewing.tell(timezone.now())
 
 
 @shared_task(name="alerts.tasks.ping")

@@ -1,22 +1,23 @@
 """Telling: what a round of changes owes to whom, and for what is not sent, why. Opening is told at once, only recovery waits."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from alerts import outbox, routing, silencing
+from alerts import grouping, outbox, routing, silencing
 from alerts.destinations.base import Notice
 from alerts.domain import wording
 from alerts.domain.deciding import About, Decision, Hush, Last, Reason, weigh
-from alerts.domain.matching import Subject, labels_of
-from alerts.models import Alert, Destination, Incident, Route
+from alerts.models import Alert, Destination, Incident
 from alerts.models.rule import OPENED
+from alerts.routing import Routing, subject_of
 
 if TYPE_CHECKING:
     from alerts.raising import Round
 
 PROBES_FAIL, FLAPPING, SILENT, NOTHING = "stuck open, probes fail", "flapping", "silent", "nothing from anyone"
+UNHEARD = "nothing is heard from anyone: that is told instead"
 
 
 @dataclass(slots=True)
@@ -46,16 +47,20 @@ def close(round: "Round") -> list[int]:
 def remind(round: "Round", alert: Alert, said: str) -> list[int]:
     """Say something by an alert that is hushed, to all who would hear of it; ids of what is to be sent."""
     goes, notice = Decision(True, Reason.REPEAT), round.notice(alert, "repeat", said)
-    to = routing.owed_to(alert, round.on, round.now)
+    to = Routing(round.on, round.now).owed_to(alert)
     return outbox.write([outbox.Owed(alert, notice, destination, goes) for destination in to], round.now)
 
 
 def again(alert: Alert, notice: Notice, destination: Destination, now: datetime) -> list[int]:
     """A reminder to one destination: it is hushed by what hushes an opening; the id of what is to be sent, if it is."""
-    incident, inhibited = alert.incident, ""
-    if alert.rule.kind == OPENED and incident is not None:
+    # Read anew: a reminder before this one may have been the first word of it.
+    incident, inhibited = None, ""
+    if alert.rule.kind == OPENED and alert.incident_id is not None:
+        incident = Incident.objects.get(pk=alert.incident_id)
+    if incident is not None:
         lead = incident.told.get(str(destination.pk))
-        inhibited = f"part of incident {incident.pk}" if lead is not None and lead != alert.pk else ""
+        if lead and lead != alert.pk and Alert.objects.filter(pk=lead, resolved_at=None).exists():
+            inhibited = f"part of incident {incident.pk}"
     elif alert.breaker_id is not None:
         known = Alert.objects.filter(
             rule__kind=OPENED, breaker=alert.breaker_id, resolved_at=None, incident__isnull=False
@@ -64,6 +69,9 @@ def again(alert: Alert, notice: Notice, destination: Destination, now: datetime)
         inhibited = f"part of incident {member}" if member is not None else ""
     about = About(notice.kind, subject_of(alert), inhibited_by=inhibited, acknowledged_by=alert.acknowledged_by)
     decision = weigh(about, silencing.at_work(now), Last(on=destination.off_at is None), now)
+    if decision.send and incident is not None:
+        incident.told[str(destination.pk)] = alert.pk
+        incident.save(update_fields=["told"])
     return outbox.write([outbox.Owed(alert, notice, destination, decision)], now)
 
 
@@ -73,27 +81,20 @@ class _Teller:
         self._hushes: list[Hush] = silencing.at_work(round.now)
         self._owed: list[outbox.Owed] = []
         self._over: set[int] = set()
-        # Asked once: until the first route exists, all hear of everything.
-        self._everyone = None if Route.objects.exists() else routing.everyone(round.on)
+        self._routing = Routing(round.on, round.now)
         fresh = [each.alert.breaker_id for each in round.tells if each.kind != "resolved"]
         self._flapping = _breakers_with(FLAPPING, fresh)
         self._incidents = _incidents_of(fresh, round)
         self._nothing = (
             any(each.alert.rule.kind == SILENT for each in round.tells)
-            and Alert.objects.filter(rule__kind=NOTHING, resolved_at=None).exclude(status="pending").exists()
+            # Pending too: it will be told in half a minute, or was nothing.
+            and Alert.objects.filter(rule__kind=NOTHING, resolved_at=None).exists()
         )
 
-    def _owed_to(self, alert: Alert) -> list[Destination]:
-        """Who hears of it, but for a destination of its own failing."""
-        owed = self._everyone if self._everyone is not None else routing.owed_to(alert, self._round.on, self._round.now)
-        owed = routing.others(owed, alert)
-        if alert.subject_kind != "destination":
-            return owed
-        return [each for each in owed if str(each.pk) != alert.subject_id]
-
     def flush(self) -> list[int]:
-        """Write what is owed so far."""
+        """Write what is owed so far, and what comes next of it."""
         owed, self._owed = self._owed, []
+        self._routing.write()
         return outbox.write(owed, self._round.now)
 
     def fires(self, tell: Tell) -> None:
@@ -104,28 +105,37 @@ class _Teller:
         over = alert.resolved_at is not None
         summary = _was_open(alert) if over else alert.summary
         notice = round.notice(alert, tell.kind)
-        for destination in self._owed_to(alert):
+        anyhow = About(
+            tell.kind,
+            subject_of(alert),
+            inhibited_by=self._inhibited(tell),
+            acknowledged_by=alert.acknowledged_by,
+            worse=tell.worse,
+            held_back=tell.held_back,
+            ended_at=alert.resolved_at,
+            overtaken=over,
+        )
+        sent = set()
+        for destination in self._routing.owed_to(alert):
             if destination.pk in known:
                 continue
-            about = About(
-                tell.kind,
-                subject_of(alert),
-                inhibited_by=self._inhibited(tell, incident, destination),
-                acknowledged_by=alert.acknowledged_by,
-                worse=tell.worse,
-                held_back=tell.held_back,
-                ended_at=alert.resolved_at,
-                overtaken=over,
-            )
+            spoken_for = "" if tell.worse else _spoken_for(incident, alert, destination)
+            about = replace(anyhow, inhibited_by=anyhow.inhibited_by or spoken_for)
             decision = weigh(about, self._hushes, Last(on=destination.off_at is None), round.now)
             self._owed.append(outbox.Owed(alert, notice, destination, decision))
             if decision.reason == Reason.OVERTAKEN:
                 both = round.notice(alert, "update", summary)
                 self._owed.append(outbox.Owed(alert, both, destination, Decision(True, Reason.OPENED)))
+            if decision.send:
+                sent.add(destination.pk)
             if incident is not None:
                 self._note(incident, alert, destination, decision)
         if over:
             self._over.add(id(alert))
+            return
+        follows = alert.rule.kind != OPENED and incident is not None and not tell.worse
+        hushed = follows or not weigh(anyhow, self._hushes, Last(), round.now).send
+        self._routing.remember(alert, sent, hushed=hushed)
 
     def resolves(self, alert: Alert) -> None:
         """To those who were told, and may yet be; to those who were not told in time, both in one."""
@@ -139,15 +149,40 @@ class _Teller:
             self._owed.append(outbox.Owed(alert, round.notice(alert, "update", _was_open(alert)), destination, goes))
         told = [destination for destination in outbox.told_of(alert) if destination.pk not in skipped]
         if told:
-            notice = round.notice(alert, "resolved", _ended(alert))
+            notice = round.notice(alert, "resolved", self._ended(alert))
             self._owed += [outbox.Owed(alert, notice, destination, goes) for destination in told]
         self._hand_on(alert)
+        if alert.breaker_id is None or alert.rule.kind not in (FLAPPING, OPENED):
+            return
+        # It spoke for these; now they speak for themselves.
+        rows = Alert.objects.filter(breaker=alert.breaker_id, resolved_at=None, status="firing")
         if alert.rule.kind == FLAPPING:
-            rows = Alert.objects.filter(breaker=alert.breaker_id, rule__kind=OPENED, resolved_at=None, status="firing")
-            self._flapping.discard(alert.breaker_id or 0)
-            for row in rows.select_related("rule", "incident"):
-                round.write(row)
-                self.fires(Tell(row, "opened", held_back=True))
+            self._flapping.discard(alert.breaker_id)
+            rows = rows.filter(rule__kind=OPENED)
+        for row in rows.exclude(pk__in=[tell.alert.pk for tell in round.tells]).select_related("rule", "incident"):
+            round.write(row)
+            self.fires(Tell(row, "opened", held_back=True))
+
+    def _ended(self, alert: Alert) -> str:
+        """Of the one by which an incident was told: how it is with the others."""
+        if alert.subject_kind != "breaker" or alert.rule.kind != OPENED:
+            return f"over after {wording.span(_lasted(alert))}: {alert.summary}"[:500]
+        said = wording.resolved(alert.breaker_name, alert.service, _lasted(alert), alert.trips)
+        incident = self._incident(alert) if alert.incident_id is not None else None
+        if incident is None or alert.pk not in incident.told.values():
+            return said
+        members = Alert.objects.filter(incident=incident, rule__kind=OPENED)
+        live = members.filter(resolved_at=None).exclude(pk=alert.pk).count()
+        if live:
+            return f"{said}; {live} other{'s' * (live != 1)} of incident {incident.pk} {'are' if live > 1 else 'is'} not over"
+        told = list(members.values_list("service", "resolved_at", "started_at"))
+        if len(told) < 2:
+            return said
+        held = timedelta(seconds=alert.rule.keep_s)
+        last, first = max(at or self._round.now for _, at, _ in told), min(at for *_, at in told)
+        return wording.all_closed(
+            incident.cause, len(told), len({service for service, *_ in told}), last - held - first
+        )
 
     def updates(self) -> list[int]:
         """Incidents whose update is due: one message to each destination that knows of them."""
@@ -170,6 +205,10 @@ class _Teller:
         if not live:
             return
         open_now = sum(each.recovering_since is None for each in live)
+        if not open_now:
+            # All have closed: if that holds, *resolved* says so; if not, it is told with what is open then.
+            row.update_due_at = round.now + grouping.FIRST_UPDATE
+            return
         services = len({each.service for each in members})
         summary = wording.incident(row.cause, len(members), services, open_now, row.confidence)
         by_id = {each.pk: each for each in live}
@@ -184,20 +223,19 @@ class _Teller:
             self._owed.append(outbox.Owed(alert, round.notice(alert, "update", summary), destination, decision))
             if decision.send:
                 row.told[destination_id] = alert.pk
+                self._routing.remember(alert, {destination.pk}, hushed=True)
         row.updated_at = round.now
 
-    def _inhibited(self, tell: Tell, incident: Incident | None, destination: Destination) -> str:
+    def _inhibited(self, tell: Tell) -> str:
+        """What is told to everybody in its place."""
         alert = tell.alert
         if alert.rule.kind == SILENT and self._nothing:
-            return "nothing is heard from anyone: that is told instead"
+            return UNHEARD
         if alert.rule.kind == OPENED and alert.service == routing.OURSELVES:
             return "it is a destination of ours: that is told through the others"
         if alert.rule.kind == OPENED and alert.breaker_id in self._flapping and not tell.worse:
             return "it flaps, and that was told"
-        if incident is None or tell.worse:
-            return ""
-        lead = incident.told.get(str(destination.pk))
-        return f"part of incident {incident.pk}" if lead is not None and lead != alert.pk else ""
+        return ""
 
     def _incident(self, alert: Alert) -> Incident | None:
         if alert.incident_id is not None:
@@ -222,15 +260,10 @@ class _Teller:
             self._round.incidents.news(incident)
 
 
-def subject_of(alert: Alert) -> Subject:
-    """An alert's subject, by the names it had when it began."""
-    return Subject(alert.service, alert.dependency, alert.breaker_name, labels_of(alert.labels))
-
-
-def _ended(alert: Alert) -> str:
-    if alert.subject_kind == "breaker" and alert.rule.kind == OPENED:
-        return wording.resolved(alert.breaker_name, alert.service, _lasted(alert), alert.trips)
-    return f"over after {wording.span(_lasted(alert))}: {alert.summary}"[:500]
+def _spoken_for(incident: Incident | None, alert: Alert, destination: Destination) -> str:
+    """By which incident this destination knows of it already."""
+    lead = None if incident is None else incident.told.get(str(destination.pk))
+    return f"part of incident {incident.pk}" if incident is not None and lead not in (None, alert.pk) else ""
 
 
 def _was_open(alert: Alert) -> str:

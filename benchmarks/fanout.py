@@ -26,7 +26,7 @@ from typing import Any
 
 import msgspec
 
-from dashboard.parts import UVICORN
+from dashboard.serving import UVICORN
 from tests.servers import free_port, valkey_server, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -77,9 +77,29 @@ def fill(service_id: int, first: int, events: int, *, days: int, offset: int = 0
                     + (f" WHERE at > {start + (days - 14) * DAY_S * 1_000_000}" if width == 60 else "")
                     + " GROUP BY breaker_id, bucket ON CONFLICT DO NOTHING"
                 )
+        _busy_minutes(cursor, first)
         cursor.execute("UPDATE breakers_board SET folded_until = %s", [to_us(datetime.now(UTC))])
         cursor.execute("ANALYZE")
     return time.monotonic() - begun
+
+
+def _busy_minutes(cursor: object, first: int) -> None:
+    """A busy breaker has calls in every minute of the last day and in every quarter of a day, however many events there are.
+
+    Else a small store would be one of emptier charts, and be compared with a large one of full charts.
+    """
+    now = int(time.time())
+    for width, seconds in ((60, DAY_S), (21_600, 90 * DAY_S)):
+        rows = [
+            (breaker, width, at)
+            for breaker in range(first, first + 5)
+            for at in range((now - seconds) // width * width, now, width)
+        ]
+        cursor.executemany(  # type: ignore[attr-defined]
+            "INSERT INTO breakers_rollup (breaker_id, width, at, failure, duration_sum_ms, duration_max_ms, d4)"
+            " VALUES (%s, %s, %s, 1, 12.5, 12.5, 1) ON CONFLICT DO NOTHING",
+            rows,
+        )
 
 
 def _without_indexes(cursor: object, postgresql: bool) -> None:

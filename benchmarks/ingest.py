@@ -22,7 +22,7 @@ import psutil
 
 from benchmarks.load import Run, post_for
 from benchmarks.stores import unhindered
-from dashboard.parts import UVICORN
+from dashboard.serving import UVICORN
 from tests.board import Board
 from tests.postgres import postgres_server
 from tests.servers import free_port, wait_for

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from breakers.errors import StoreUnavailable
 from breakers.patience import hurry
@@ -20,7 +21,15 @@ class DatabaseThreads:
     def __init__(self, threads: int, name: str, within: float = 8.0) -> None:
         """within: seconds that one who asks waits at most, in the queue or for the database."""
         self._within = within
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=hurry, initargs=(within - 2,))
+        self._kept: list[BaseDatabaseWrapper] = []
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=self._begin)
+
+    def _begin(self) -> None:
+        hurry(self._within - 2)
+        own = connections[DEFAULT_DB_ALIAS]
+        # So that it can be closed once its thread is gone.
+        own.inc_thread_sharing()
+        self._kept.append(own)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of `work(*args)`. Errors: what it raises; StoreUnavailable where the database is not there in time."""
@@ -31,8 +40,11 @@ class DatabaseThreads:
             raise StoreUnavailable(f"the database did not answer within {self._within:g} s") from error
 
     def stop(self) -> None:
-        """Wait for what is running; the threads' connections end with them."""
+        """Wait for what is running; then close the threads' connections."""
         self._executor.shutdown(cancel_futures=True)
+        for own in self._kept:
+            own.close()
+        self._kept.clear()
 
 
 def kept(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

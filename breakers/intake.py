@@ -169,7 +169,7 @@ class Intake:
         try:
             self._checkpoints.relieve()
             outcomes = list(record(submissions, self._clock()))
-            self._checkpoints.note(len(submissions))
+            self._checkpoints.note(sum(len(submission.reports) for submission in submissions))
         except StoreUnavailable as error:
             connection.close()
             batch = [*batch, *self._held_up_since(began)]

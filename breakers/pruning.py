@@ -21,7 +21,7 @@ SETTLED_S = 60
 # Folded in one transaction, after a time without a worker.
 FOLDED_AT_ONCE_S = 900
 # At most this many rows a transaction, so that no post waits long.
-SLICE = 2_000
+SLICE = 1_000
 # Wide buckets are keyed by breaker first: looked for by so many breakers at a time.
 BREAKERS_AT_ONCE = 50
 TOMBSTONES_KEPT = timedelta(days=1)

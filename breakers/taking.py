@@ -41,4 +41,5 @@ def take(owner: KeyOwner, headers: Mapping[bytes, bytes], body: bytes, read: Rea
 def request_key(headers: Mapping[bytes, bytes]) -> str:
     """What names this request, so that it can be repeated; empty where nothing does. Of two names, the signed one."""
     first, second = (ID, b"idempotency-key") if SIGNATURE in headers else (b"idempotency-key", ID)
-    return (headers.get(first) or headers.get(second) or b"").decode("latin-1")
+    # Without the blanks around it, as it was signed: with one more, a post that was overheard is still the same.
+    return (headers.get(first, b"").strip() or headers.get(second, b"").strip()).decode("latin-1")

@@ -83,7 +83,7 @@ class Webhook:
         self.polls.stop()
         await asyncio.gather(asyncio.to_thread(self.intake.stop), asyncio.to_thread(self._chores.stop))
         await self.limiter.stop()
-        self._threads.stop()
+        await asyncio.to_thread(self._threads.stop)
 
     def takes(self, scope: Scope) -> bool:
         """Whether this request is ours; everything else is Django's."""

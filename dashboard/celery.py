@@ -74,6 +74,7 @@ app.conf.update(
         "sweep": {"task": "breakers.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
         "alerts": {"task": "alerts.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
         "ping": {"task": "alerts.tasks.ping", "schedule": 60.0, "options": {"expires": 60}},
+        "week": {"task": "alerts.tasks.tell_the_week", "schedule": 600.0, "options": {"expires": 600}},
         "fold": {"task": "breakers.tasks.fold", "schedule": 60.0, "options": {"expires": 60}},
         "prune": {"task": "breakers.tasks.prune", "schedule": 300.0, "options": {"expires": 300}},
         **{

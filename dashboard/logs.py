@@ -24,7 +24,7 @@ SECRET_TEXTS = (
     (re.compile(r"\b(wh(?:sec|sk)_)[0-9A-Za-z+/=_-]+"), rf"\1{HIDDEN}"),
     (re.compile(r"(?i)\b((?:bearer|basic)\s+)(?!bb[kt]_|\[redacted)[0-9A-Za-z+/=._~-]{6,}"), rf"\1{HIDDEN}"),
     (re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@'\"]*:)[^\s/@'\"]+(@)"), rf"\1{HIDDEN}\2"),
-    (re.compile(r"(/welcome/)[0-9A-Za-z_-]{16,}"), rf"\1{HIDDEN}"),
+    (re.compile(r"(/(?:welcome|screen)/)[0-9A-Za-z_-]{16,}"), rf"\1{HIDDEN}"),
     (re.compile(r"(/acknowledge/)[0-9A-Za-z_:-]{16,}"), rf"\1{HIDDEN}"),
 )
 # Chatty at INFO, or told better elsewhere.
@@ -39,6 +39,15 @@ LEVELS = {
     "celery.worker.strategy": logging.WARNING,
     "kombu": logging.WARNING,
 }
+# What uvicorn says between "it listens" and "it stops".
+STEPS = (
+    "Started server process [%d]",
+    "Waiting for application startup.",
+    "Application startup complete.",
+    "Waiting for application shutdown.",
+    "Application shutdown complete.",
+    "Finished server process [%d]",
+)
 # These bring handlers of their own, which would print a second time and without our hand on it.
 TAMED = ("uvicorn", "uvicorn.error", "uvicorn.asgi", "celery", "celery.task", "celery.redirected")
 
@@ -69,6 +78,7 @@ def configure(log_format: str) -> None:
     for name, level in LEVELS.items():
         logging.getLogger(name).setLevel(level)
     logging.getLogger("django.request").addFilter(_is_a_mistake)
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -100,6 +110,11 @@ def escape(text: str) -> str:
 def _is_a_mistake(record: logging.LogRecord) -> bool:
     """503 is an answer that we give on purpose, and each second while a part is away."""
     return getattr(record, "status_code", None) != 503
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """That it listens, and that it stops, is news. The steps in between are not, when they go well."""
+    return record.levelno > logging.INFO or str(record.msg) not in STEPS
 
 
 def _drop_twins(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -10,14 +10,10 @@ from django.conf import settings
 
 from dashboard import living, starting, valkey
 from dashboard.celery import QUEUES
+from dashboard.serving import UVICORN
 from dashboard.supervising import Part
 
 THREADS = {"evaluate": 2, "deliver": 8}
-UVICORN = (
-    "--loop uvloop --http dashboard.express:ExpressProtocol --ws websockets-sansio --ws-per-message-deflate false --ws-max-size 16384"
-    " --ws-ping-interval 20 --ws-ping-timeout 20 --timeout-graceful-shutdown 5 --timeout-keep-alive 30"
-    " --backlog 2048 --no-access-log --no-server-header"
-)
 # No neighbours to wait for, and no messages to them: twenty times faster after the broker was away.
 ALONE = ("--without-mingle", "--without-gossip", "--without-heartbeat")
 

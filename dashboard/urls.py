@@ -25,6 +25,7 @@ from dashboard.pages import (
     silences,
     sources,
     wall,
+    week,
 )
 from dashboard.pages.acknowledging import acknowledge
 from dashboard.pages.push import worker
@@ -44,6 +45,7 @@ urlpatterns = [
     path("screen/<str:token>/", screens.open_link, name="screen-link"),
     path("screens/", screens.screen_links, name="screens"),
     path("screens/<int:link_id>/revoke/", screens.revoke, name="revoke-screen"),
+    path("cause.json", wall.cause_json, name="cause"),
     path("density/", wall.choose_density, name="density"),
     path("views/", wall.save_view, name="save-view"),
     path("views/<int:view_id>/delete/", wall.delete_view, name="delete-view"),
@@ -80,6 +82,7 @@ urlpatterns = [
     path("alerts/rules/preview.json", rules.preview_json, name="rule-preview"),
     path("alerts/rules/<str:rule_id>/", rules.rule, name="rule"),
     re_path(r"^alerts/rules/(?P<rule_id>[^/]+)/(?P<verb>on|off|remove)/$", rules.switch, name="switch-rule"),
+    path("alerts/week/", week.week, name="week"),
     path("alerts/silences/", silences.silences, name="silences"),
     path("alerts/silences/hidden.json", silences.hidden_json, name="silence-hides"),
     path("alerts/silences/<str:silence_id>/end/", silences.end, name="end-silence"),

@@ -13,7 +13,10 @@ from pytest_django import DjangoDbBlocker
 from breakers.access import Actor, Role
 from breakers.models import Board
 
-make_rules = import_module("alerts.migrations.0060_rules_incidents_silences").make_rules
+BUILT_IN = (
+    import_module("alerts.migrations.0060_rules_incidents_silences").make_rules,
+    import_module("alerts.migrations.0080_silenced_alerts_weekly_digest").make_rule,
+)
 
 
 @pytest.fixture(scope="session")
@@ -82,4 +85,5 @@ def _empty() -> None:
             for table in tables:
                 cursor.execute(f"DELETE FROM {table}")
     Board.objects.create(id=1)
-    make_rules(apps, None)
+    for make in BUILT_IN:
+        make(apps, None)

@@ -86,6 +86,7 @@ def pages_of(story: str) -> dict[str, str]:
         "destinations": "/alerts/destinations/",
         "destination-new": "/alerts/destinations/new/apprise/?service=pagerduty",
         "route": "/alerts/routes/new/",
+        "week": "/alerts/week/",
         "sources": "/sources/",
         "services": "/services/",
         "marks": f"/marks/?breaker={story}",

@@ -14,6 +14,8 @@ PRIVATE: tuple[Network, ...] = tuple(
 )
 # Clouds' metadata inside the private ranges: never opened.
 METADATA: tuple[Network, ...] = tuple(map(ip_network, ("fd00:ec2::/32", "fd20:ce::/32")))
+# All of IPv6 that is given to anybody to be reached at; the rest, IPv4 translated into it (::ffff:0:127.0.0.1) too, is shut.
+GLOBAL_V6 = IPv6Network("2000::/3")
 # Never opened: clouds' metadata elsewhere, link-local, multicast, documentation, and what wraps another address.
 SHUT: tuple[Network, ...] = tuple(
     map(
@@ -60,6 +62,8 @@ def forbidden(text: str, *, allow_private: bool) -> str | None:
         return "reserved"
     if _within(address, PRIVATE):
         return None if allow_private else "private"
+    if isinstance(address, IPv6Address) and address not in GLOBAL_V6:
+        return "reserved"
     return "reserved" if _within(address, SHUT) or not address.is_global else None
 
 

@@ -39,6 +39,7 @@ class Notice:
 
     `members`: of the incident that the alert belongs to; 0: it is in none.
     `acknowledge_url`: where a person who got it can take it in hand; empty: not by a link. `lines`: of a digest, its members.
+    `heading`: the word before the summary, where it is not its kind's.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Notice:
     members: int = 0
     acknowledge_url: str = ""
     lines: tuple[str, ...] = ()
+    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

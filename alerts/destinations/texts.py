@@ -15,7 +15,7 @@ WORDS = {
 
 def title(notice: Notice) -> str:
     """Firing: delivery-tracking opened in orders"""
-    return f"{WORDS.get(notice.kind, 'Firing')}: {notice.summary}"
+    return f"{notice.heading or WORDS.get(notice.kind, 'Firing')}: {notice.summary}"
 
 
 def facts(notice: Notice) -> list[tuple[str, str]]:

@@ -1,16 +1,16 @@
 """Routes, without a database: which alerts match, whether it is their hour, what comes next and when."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from fnmatch import translate
-from functools import lru_cache
-from re import Pattern
-from re import compile as compiled
 from zoneinfo import ZoneInfo
 
+from alerts.domain import matching
+from alerts.domain.matching import Matchers, Subject, globbed
+
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-NAMES = ("service", "breaker", "dependency", "severity")
+SEVERITY = "severity"
+NAMES = (*matching.NAMES, SEVERITY)
 # The last step of an escalation comes again and again until somebody has it in hand.
 LAST_STEP_AGAIN_S = 30 * 60
 # Somebody has it in hand: asked again after so long, since that can be taken back.
@@ -18,14 +18,16 @@ ASKED_AGAIN_S = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What is matched of an alert."""
+class Wanted:
+    """What a route matches: a subject as rules and silences do, and how bad it is."""
 
-    service: str
-    breaker: str
-    dependency: str
-    severity: str
-    labels: Mapping[str, str] = field(default_factory=dict)
+    matchers: Matchers
+    # Empty: however bad.
+    severity: str = ""
+
+    def matches(self, subject: Subject, severity: str) -> bool:
+        """Whether every matcher holds."""
+        return (not self.severity or globbed(self.severity, severity)) and self.matchers.matches(subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +51,13 @@ class Hours:
         return DAYS[here.weekday() - 1] in self.days and now < self.ends
 
 
-def matches(matchers: Mapping[str, object], subject: Subject) -> bool:
-    """Whether every matcher holds; `*` stands for anything within a value. None: everything matches."""
-    labels = matchers.get("labels")
-    wanted = labels if isinstance(labels, dict) else {}
-    return all(like(str(matchers[name]), str(getattr(subject, name))) for name in NAMES if name in matchers) and all(
-        name in subject.labels and like(str(text), str(subject.labels[name])) for name, text in wanted.items()
+def wanted(told: Mapping[str, object]) -> Wanted:
+    """What a route's row matches."""
+    severity = told.get(SEVERITY, "")
+    return Wanted(
+        matching.read({name: each for name, each in told.items() if name != SEVERITY})[0],
+        severity if isinstance(severity, str) else "",
     )
-
-
-def like(pattern: str, text: str) -> bool:
-    """Equal, but for `*`, which stands for anything. No other character is special."""
-    return _pattern(pattern).fullmatch(text) is not None
-
-
-@lru_cache(maxsize=1_000)
-def _pattern(text: str) -> Pattern[str]:
-    # fnmatch's own specials but for the star are taken as they stand.
-    return compiled(translate("".join(f"[{c}]" if c in "[?" else c for c in text)))
 
 
 def hours_of(told: Mapping[str, object] | None) -> Hours | None:

@@ -30,6 +30,12 @@ def resolved(breaker: str, service: str, lasted: timedelta, trips: int) -> str:
     return f"{plain(breaker)} closed again in {plain(service)} after {span(lasted)}{times}"
 
 
+def all_closed(cause: str, members: int, services: int, lasted: timedelta) -> str:
+    """payments: all 3 breakers in 2 services closed again after 4 min 12 s"""
+    where = f"all {members} breakers in {services} service{'s' * (services != 1)} closed again after {span(lasted)}"
+    return f"{plain(cause)}: {where}" if cause else where
+
+
 def was_open(breaker: str, service: str, started: datetime, ended: datetime) -> str:
     """delivery-tracking was open in orders from 02:10:00 to 02:14:30 UTC"""
     return f"{plain(breaker)} was open in {plain(service)} from {started:%H:%M:%S} to {ended:%H:%M:%S} UTC"

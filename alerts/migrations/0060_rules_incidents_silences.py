@@ -4,7 +4,28 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import breakers.models.fields
-from alerts.domain.rules.catalogue import BUILT_IN, KINDS
+
+# What exists at the first start, as it was then: (name and kind, severity, seconds for which it must hold, seconds until it resolves).
+BUILT_IN = (
+    ("opened", "critical", 0, 60),
+    ("partly open", "warning", 60, 60),
+    ("stuck open, probes fail", "critical", 0, 0),
+    ("stuck open, no traffic", "info", 0, 0),
+    ("flapping", "warning", 0, 0),
+    ("failure rate", "warning", 120, 120),
+    ("slow rate", "warning", 120, 120),
+    ("rejected share", "warning", 300, 120),
+    ("fallback share", "info", 300, 120),
+    ("retry storm", "warning", 60, 120),
+    ("silent", "warning", 0, 0),
+    ("forced too long", "warning", 0, 0),
+    ("command not applied", "warning", 0, 0),
+    ("not as wanted", "warning", 60, 30),
+    ("nothing from anyone", "critical", 30, 0),
+    ("delivery failing", "critical", 120, 120),
+    ("we are late", "critical", 30, 60),
+    ("limit reached", "warning", 0, 300),
+)
 
 
 def name_subjects(apps, schema_editor):
@@ -18,17 +39,10 @@ def name_subjects(apps, schema_editor):
 def make_rules(apps, schema_editor):
     rule = apps.get_model("alerts", "Rule")
     rule.objects.filter(name="opened").update(kind="opened", builtin=True)
-    for name in BUILT_IN:
-        kind = KINDS[name]
+    for name, severity, for_s, keep_s in BUILT_IN:
         rule.objects.get_or_create(
             name=name,
-            defaults={
-                "kind": name,
-                "builtin": True,
-                "severity": kind.severity,
-                "for_s": kind.for_s,
-                "keep_s": kind.keep_s,
-            },
+            defaults={"kind": name, "builtin": True, "severity": severity, "for_s": for_s, "keep_s": keep_s},
         )
 
 

@@ -47,6 +47,8 @@ class Alert(models.Model):
     check_at = MomentField(null=True)
     # Null: live.
     resolved_at = MomentField(null=True)
+    # Until when its page says that it is silenced; null: it is not.
+    silenced_until = MomentField(null=True)
     # Null: it is no opening, and its breaker was in no incident.
     incident = models.ForeignKey(Incident, models.SET_NULL, null=True, related_name="members")
     # A person put it there, or took it out of another: the machine leaves it where it is.

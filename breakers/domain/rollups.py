@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from breakers.domain.retention import DEFAULTS, Retention
@@ -43,18 +44,19 @@ def bin_of(duration_ms: float) -> int:
     return bisect_left(DURATION_BOUNDS_MS, duration_ms)
 
 
-def percentile(bins: Sequence[int], share: float, largest_ms: float) -> float | None:
-    """The duration below which `share` of the counted calls lie, straight between the bounds of its bin; None of none."""
-    total = sum(bins)
+def percentiles(bins: Sequence[int], shares: Sequence[float], largest_ms: float) -> list[float | None]:
+    """The durations below which these shares (above 0) of the counted calls lie, straight between the bounds of their bin; None of none."""
+    reached = list(accumulate(bins))
+    total = reached[-1] if reached else 0
     if not total:
-        return None
-    wanted = share * total
-    so_far = 0
-    for index, count in enumerate(bins):
-        if count and so_far + count >= wanted:
-            low = DURATION_BOUNDS_MS[index - 1] if index else 0
-            high = DURATION_BOUNDS_MS[index] if index < 15 else max(largest_ms, DURATION_BOUNDS_MS[-1])
-            value = low + (high - low) * (wanted - so_far) / count
-            return round(min(value, largest_ms) if largest_ms else value, 1)
-        so_far += count
-    return None
+        return [None] * len(shares)
+    found: list[float | None] = []
+    for share in shares:
+        wanted = share * total
+        # The first bin that reaches it counts something, or the one before would have.
+        index = bisect_left(reached, wanted)
+        low = DURATION_BOUNDS_MS[index - 1] if index else 0
+        high = DURATION_BOUNDS_MS[index] if index < 15 else max(largest_ms, DURATION_BOUNDS_MS[-1])
+        value = high - (high - low) * (reached[index] - wanted) / bins[index]
+        found.append(round(min(value, largest_ms) if largest_ms else value, 1))
+    return found

@@ -1,4 +1,4 @@
-"""Searching: the query language of the wall, `state:open service:pay* label.team:ops open>5m forced:yes database`.
+"""Searching: the query language of the wall, `state:open service:pay* label.team:ops open>5m forced:yes incident:yes database`.
 
 Terms must all hold; values separated by commas are alternatives; `-` before a term turns it round; words without a field
 are found in name, service or dependency. `*` matches any text within a value; "quotes" hold blanks, commas, colons, stars.
@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from breakers.domain.states import ADMINISTRATIVE, SEVERITY
 
-FIELDS = ("state", "service", "name", "dependency", "forced", "label.")
+FIELDS = ("state", "service", "name", "dependency", "forced", "incident", "silenced", "label.")
+YES_OR_NO = ("forced", "silenced")
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 LONGEST = 500
 MOST_TERMS = 20
@@ -37,6 +38,9 @@ class Seen(NamedTuple):
     labels: Mapping[str, str]
     since: int
     forced: bool
+    # The incident that it is in; None: in none.
+    incident: str | None = None
+    silenced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,10 @@ class Term:
             lasted = now - seen.since
             limit = self.seconds * 1_000_000
             return seen.state == self.values[0].plain and (lasted > limit if self.comparison == ">" else lasted < limit)
-        if self.field == "forced":
-            return seen.forced is (self.values[0].plain == "yes")
+        if self.field in YES_OR_NO:
+            return getattr(seen, self.field) is (self.values[0].plain == "yes")
+        if self.field == "incident":
+            return any(_is_incident(value.plain, seen.incident) for value in self.values)
         if self.field == "text":
             return any(
                 value.is_in(text) for value in self.values for text in (seen.name, seen.service, seen.dependency)
@@ -174,9 +180,17 @@ def _term(word: _Word) -> Term:
         raise SearchError(f"'{name}:' has no value")
     if field == "state":
         values = tuple(Text(_state(each.plain)) for each in values)
-    elif field == "forced" and [each.plain for each in values] not in (["yes"], ["no"]):
-        raise SearchError(f"'forced:{value[:60]}' is neither forced:yes nor forced:no")
+    elif field in YES_OR_NO and [each.plain for each in values] not in (["yes"], ["no"]):
+        raise SearchError(f"'{field}:{value[:60]}' is neither {field}:yes nor {field}:no")
+    elif field == "incident" and not all(each.plain in ("yes", "no") or each.plain.isdecimal() for each in values):
+        raise SearchError(f"'incident:{value[:60]}' is neither incident:yes, nor incident:no, nor the number of one")
     return Term(field, values, negated)
+
+
+def _is_incident(asked: str, incident: str | None) -> bool:
+    if asked in ("yes", "no"):
+        return (asked == "yes") is (incident is not None)
+    return asked == incident
 
 
 def _field(name: str, value: str) -> str:

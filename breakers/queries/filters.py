@@ -54,6 +54,8 @@ class CardFilter:
                 card.labels,
                 to_us(datetime.fromisoformat(card.since)) if self.terms else 0,
                 searching.is_forced(card.state, card.instances, wanted),
+                card.incident,
+                card.silenced_until is not None,
             ),
             now,
         )

@@ -25,7 +25,7 @@ from breakers.queries.shapes import Card, Page
 
 RANK = {str(state): rank for rank, state in enumerate(SEVERITY)}
 _THIN = "b.id, b.state, s.name, b.name, b.dependency, b.since, b.rejected_1m, b.version, b.silence_due_at, b.headline"
-_MORE = "b.labels{t}, b.instances{t}, b.wanted_action"
+_MORE = "b.labels{t}, b.instances{t}, b.wanted_action, b.incident, b.silenced_until"
 
 
 class Thin(NamedTuple):
@@ -146,8 +146,10 @@ def _judged(row: Any, silenced: dict[int, tuple[dict[str, int], int]], where: Ca
         if judged_state != state:
             state, since = judged_state, again[1]
     labels = _decode_labels(row[10]) if len(row) > 10 and row[10] != "{}" else {}
-    forced = is_forced(state, instances, row[12] if len(row) > 10 else None)
-    if not where.sees(Seen(state, row[2], row[3], row[4], labels, since, forced), now):
+    wanted, incident, silenced_until = row[12:15] if len(row) > 10 else (None, None, None)
+    forced = is_forced(state, instances, wanted)
+    seen = Seen(state, row[2], row[3], row[4], labels, since, forced, incident, silenced_until is not None)
+    if not where.sees(seen, now):
         return None
     return Thin(row[0], state, row[2], row[3], row[4], since, row[6], row[7])
 

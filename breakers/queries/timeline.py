@@ -3,14 +3,15 @@
 Wide buckets hold all that was folded; what is newer is added from the 10 s rows. Raw events are never read.
 """
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import date, datetime
 from typing import Any
 
 from breakers import bulk
 from breakers.domain.headlines import GONE
 from breakers.domain.reports import moment_us
 from breakers.domain.retention import DAY_S
-from breakers.domain.rollups import FINEST_S, Width, percentile, suiting
+from breakers.domain.rollups import FINEST_S, Width, percentiles, suiting
 from breakers.domain.silence import SECOND
 from breakers.errors import Invalid
 from breakers.ids import known_id
@@ -23,8 +24,11 @@ from breakers.retaining import retention
 from breakers.times import rfc3339
 
 MOST_POINTS = 1_000
-_BINS = COUNTERS.index("d0")
+_DAY_0 = date(1970, 1, 1).toordinal()
 _MAX = COUNTERS.index("duration_max_ms")
+_SHARES = (0.5, 0.95, 0.99)
+_DURATIONS = ("duration_p50_ms", "duration_p95_ms", "duration_p99_ms", "duration_max_ms")
+_NOTHING: dict[str, object] = {**dict.fromkeys(OUTCOMES, 0), **dict.fromkeys(_DURATIONS)}
 
 
 def timeline(
@@ -102,19 +106,37 @@ def _buckets(
     if fresh_from < end_s:
         _add(found, _stored_sql("breakers_rollup_10s", width, ""), [breaker_id, fresh_from, end_s])
     buckets = []
-    for at in range(first, end_s, width.chart_s):
-        begins, counters = cuts.get(at, (at * SECOND, []))
-        buckets.append(_bucket(begins, counters or found.get(at)))
+    for at, text in zip(range(first, end_s, width.chart_s), _times(first, end_s, width.chart_s), strict=True):
+        cut = cuts.get(at)
+        if cut is not None:
+            buckets.append(_bucket(rfc3339(cut[0]), cut[1] or found.get(at)))
+        else:
+            buckets.append(_bucket(text, found.get(at)))
     return buckets
 
 
+def _times(first: int, end: int, step: int) -> Iterator[str]:
+    """Whole seconds as `rfc3339()` tells them, without a datetime for each."""
+    known, day = -1, ""
+    for at in range(first, end, step):
+        days, seconds = divmod(at, DAY_S)
+        if days != known:
+            known, day = days, date.fromordinal(_DAY_0 + days).isoformat()
+        yield f"{day}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.000Z"
+
+
 def _stored_sql(table: str, width: Width, more: str) -> str:
-    sums = ", ".join(f"{'max' if name == 'duration_max_ms' else 'sum'}({name})" for name in COUNTERS)
-    bucket = f"at / {width.chart_s} * {width.chart_s}"
-    return (
-        f"SELECT {bucket} AS bucket, {sums} FROM {table}"  # noqa: S608
-        f" WHERE breaker_id = %s AND at >= %s AND at < %s{more} GROUP BY bucket"
+    where = f"FROM {table} WHERE breaker_id = %s AND at >= %s AND at < %s{more}"
+    stored_s = FINEST_S if table == "breakers_rollup_10s" else width.stored_s
+    if width.chart_s == stored_s:
+        return f"SELECT at, {', '.join(COUNTERS)} {where}"
+    # PostgreSQL's sum of bigints is a numeric, which Python would have to turn into an int, one by one.
+    whole = "::bigint" if bulk.is_postgresql() else ""
+    sums = ", ".join(
+        f"{'max' if name == 'duration_max_ms' else 'sum'}({name}){'' if name.startswith('duration') else whole}"
+        for name in COUNTERS
     )
+    return f"SELECT at / {width.chart_s} * {width.chart_s} AS bucket, {sums} {where} GROUP BY bucket"
 
 
 def _add(found: dict[int, list[Any]], sql: str, params: list[int]) -> None:
@@ -127,16 +149,27 @@ def _add(found: dict[int, list[Any]], sql: str, params: list[int]) -> None:
             known[index] = max(known[index], value) if index == _MAX else known[index] + value
 
 
-def _bucket(at_us: int, counters: list[Any] | None) -> dict[str, object]:
-    bucket: dict[str, object] = {"at": rfc3339(at_us)}
-    for index, name in enumerate(OUTCOMES):
-        bucket[name] = int(counters[index]) if counters else 0
-    bins = [int(count) for count in counters[_BINS:]] if counters else []
-    largest = float(counters[_MAX]) if counters else 0.0
-    for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
-        bucket[f"duration_{name}_ms"] = percentile(bins, share, largest)
-    bucket["duration_max_ms"] = largest or None
-    return bucket
+def _bucket(at: str, counters: list[Any] | None) -> dict[str, object]:
+    if counters is None:
+        return {"at": at, **_NOTHING}
+    success, failure, timeout, rejected, slow, retry, fallback, ignored, _, largest, *bins = counters
+    p50, p95, p99 = percentiles(bins, _SHARES, largest)
+    # Written out: there are hundreds of them in an answer.
+    return {
+        "at": at,
+        "success": success,
+        "failure": failure,
+        "timeout": timeout,
+        "rejected": rejected,
+        "slow": slow,
+        "retry": retry,
+        "fallback": fallback,
+        "ignored": ignored,
+        "duration_p50_ms": p50,
+        "duration_p95_ms": p95,
+        "duration_p99_ms": p99,
+        "duration_max_ms": float(largest) or None,
+    }
 
 
 def _headline_spans(breaker_id: int, present: list[Span], start: datetime, end: datetime) -> list[Span]:

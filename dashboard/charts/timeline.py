@@ -182,7 +182,7 @@ def _remarks(timeline: Timeline) -> list[Trace]:
             "mode": "lines",
             "name": name,
             "meta": {"role": role, "field": field},
-            "line": {"shape": "hv", "width": 1.5, "dash": dash},
+            "line": {"shape": "hv", "width": 1, "dash": dash},
             "hovertemplate": "%{y:,}",
             **_steps(timeline, values),
         }
@@ -274,7 +274,9 @@ def _dotted(timeline: Timeline, values: Sequence[float | None]) -> Trace:
     around = [None, *values, None]
     alone = [before is None and after is None for before, after in zip(around, around[2:], strict=False)]
     sizes = [LONELY_POINT if each else POINT for each in alone]
-    return {"marker": {"size": [*sizes, *sizes[-1:]] if any(alone) else POINT}, **_steps(timeline, values)}
+    marker = {"size": [*sizes, *sizes[-1:]] if any(alone) else POINT}
+    # Whole points at the edge of the panel too: most of what is well is 0 %.
+    return {"marker": marker, "cliponaxis": False, **_steps(timeline, values)}
 
 
 def _steps(timeline: Timeline, values: Sequence[float | None]) -> Trace:

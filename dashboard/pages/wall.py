@@ -14,9 +14,11 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
+from alerts import incident_queries
 from breakers import queries
 from breakers.errors import Conflict, Invalid
 from breakers.queries import CardFilter
@@ -87,6 +89,7 @@ def wall(request: HttpRequest) -> HttpResponse:
         "forms": _choices(total, wish),
         "sentence": wall_sentence(counts, filtered=search.filtered),
         "tally": tally(counts),
+        "cause": None if search.filtered else incident_queries.likely_cause(),
         "total": total,
         "hidden": sum(everything.values()) - total,
         "troubled": [face(card, now) for card in cards if card.state != "closed"],
@@ -151,6 +154,15 @@ def completions_json(request: HttpRequest) -> HttpResponse:
     """What may stand behind a field of the query."""
     field, prefix = (request.GET.get(name, "").replace("\x00", "")[:200] for name in ("field", "prefix"))
     return JsonResponse({"values": searches.completions(field, prefix)})
+
+
+@for_viewers
+@require_safe
+def cause_json(request: HttpRequest) -> JsonResponse:
+    """The likely cause of the wall's headline, asked for again when a card joins or leaves an incident."""
+    cause = incident_queries.likely_cause()
+    link = reverse("incident", args=[cause.incident]) if cause else ""
+    return JsonResponse({"dependency": cause.dependency if cause else "", "href": link})
 
 
 def form_of(total: int, wish: str) -> str:

@@ -2,6 +2,7 @@
 
 import { BreakerCard } from "./elements/breaker-card.js"
 import { Announcer } from "./helpers/announcer.js"
+import { causeMayDiffer } from "./helpers/cause.js"
 import { onBeat, write } from "./helpers/clock.js"
 import { showTally } from "./helpers/tally.js"
 import { SEVERITY, sum, wallSentence, whole } from "./helpers/words.js"
@@ -109,6 +110,7 @@ export class Wall {
   /** Show a card; whether places may have changed. */
   #show(card) {
     const element = this.#elements.get(card.id)
+    if (this.#known && (element?.card?.incident ?? null) !== (card.incident ?? null)) causeMayDiffer()
     if (card.removed) return Boolean(element && this.#remove(card.id, element))
     if (element) {
       if (this.#known && element.dataset.state !== card.state) this.#announcer.changed(card.name, card.state)

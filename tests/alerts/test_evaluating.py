@@ -9,6 +9,7 @@ from pytest_django.fixtures import Settings
 from alerts import evaluating, queries, raising, ruling
 from alerts.models import Alert, Destination, Incident, Notification, Rule
 from alerts.signals import alerts_changed
+from breakers.access import Actor
 from breakers.models import Board, Outage, Transition
 from tests.alerts.conftest import Scenario, clock, rules
 
@@ -288,3 +289,16 @@ def test_destinations_follow_the_environment(scenario: Scenario, settings: Setti
     assert [view.health for view in queries.destinations()] == ["off", "ok", "ok"]
     kept = [str(value) for row in Destination.objects.values() for value in row.values()]
     assert not [value for value in kept if "s3cret" in value or "pw" in value]
+
+
+def test_what_waits_out_a_hold_waits_out_the_new_one_when_an_admin_changes_it(scenario: Scenario, ada: Actor) -> None:
+    rule = str(Rule.objects.get(name="opened").pk)
+    ruling.change(ada, rule, {"for_s": 120}, scenario.at("09:59").now)
+    scenario.at("10:00").then("open")
+    scenario.at("10:00:40").sweeps()
+    assert scenario.log() == ["10:00:00 pending"], "it was to wait for two minutes"
+    ruling.change(ada, rule, {"for_s": 30, "keep_s": 10}, scenario.now)
+    scenario.sweeps()
+    scenario.at("10:01").then("closed")
+    scenario.at("10:01:10").sweeps()
+    assert scenario.log() == ["10:00:00 pending", "10:00:30 firing", "10:01:00 recovering", "10:01:10 resolved"]

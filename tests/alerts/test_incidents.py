@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from alerts import evaluating, handling, incident_queries, responding, silencing
 from alerts.domain.incidents import Case, Opening, next_suspect, place, suspect
-from alerts.models import Alert, Incident, Notification
+from alerts.models import Alert, Incident, Notification, Rule
 from breakers.access import Actor
 from breakers.errors import Conflict, NotAllowed, NotFound
 from breakers.models import Audit, Breaker
@@ -174,6 +174,47 @@ class TestStories:
         assert told()[3:] == ["10:09:00 resolved b/b1"]
         opens(scenario, "10:10", "a/a1")
         assert members() == [["a1", "b1"], ["a1"]]
+
+    def test_the_end_tells_of_all_and_what_closed_meanwhile_needs_no_update(self, scenario: Scenario) -> None:
+        opens(scenario, "10:00", "a/a1")
+        opens(scenario, "10:00:05", "a/a2", "b/b1")
+        scenario.tried().at("10:00:20")
+        for path in ("a/a1", "a/a2", "b/b1"):
+            scenario.then("closed", path)
+        scenario.at("10:00:40").sweeps()
+        assert told() == ["10:00:00 opened a/a1"]
+        scenario.at("10:01:20").sweeps()
+        assert told()[1:] == ["10:01:20 resolved a/a1"]
+        body = bytes(Notification.objects.get(kind="resolved").body).decode()
+        assert "payments-db: all 3 breakers in 2 services closed again after 20 s" in body
+
+    def test_one_that_opens_again_inside_the_hold_is_told_with_the_update(self, scenario: Scenario) -> None:
+        opens(scenario, "10:00", "a/a1")
+        opens(scenario, "10:00:05", "a/a2")
+        scenario.tried().at("10:00:20").then("closed", "a/a1")
+        scenario.then("closed", "a/a2")
+        scenario.at("10:00:40").sweeps()
+        scenario.at("10:00:50").then("open", "a/a2")
+        scenario.at("10:01:10").sweeps()
+        assert told() == ["10:00:00 opened a/a1", "10:01:10 update a/a1"]
+        assert "2 breakers in 1 service, 1 still open" in bytes(Notification.objects.latest("pk").body).decode()
+
+    def test_what_an_opening_spoke_for_speaks_when_that_is_over(self, scenario: Scenario) -> None:
+        opens(scenario, "10:00", "a/a1")
+        breaker = Breaker.objects.get()
+        Alert.objects.create(
+            rule=Rule.objects.get(name="failure rate"), severity="warning", status="firing", breaker=breaker,
+            subject_id=str(breaker.pk), service="a", breaker_name="a1", dependency="payments-db", summary="a1 fails",
+            started_at=scenario.now, detected_at=scenario.now,
+        )  # fmt: skip
+        scenario.tried().at("10:01").then("closed", "a/a1")
+        assert told() == ["10:00:00 opened a/a1"]
+        scenario.at("10:02").sweeps()
+        assert told()[1:] == ["10:02:00 resolved a/a1", "10:02:00 opened a/a1"]
+        scenario.tried().at("10:03").then("open", "a/a1")
+        scenario.tried().at("10:04").then("closed", "a/a1")
+        scenario.at("10:05").sweeps()
+        assert told()[3:] == ["10:03:00 opened a/a1", "10:05:00 resolved a/a1"], "what was told is not told again"
 
     def test_a_cascade_is_one_incident_with_its_end_as_the_cause(self, scenario: Scenario) -> None:
         opens(scenario, "10:00", "checkout/pay", dependency="payments")

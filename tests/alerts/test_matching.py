@@ -26,6 +26,13 @@ SUBJECT = Subject("checkout", "payments-db", "pay", (("team", "shop"), ("tier", 
         ("p.y*", "payments", False),
         ("[p]*", "payments", False),
         ("*(a+)+$", "payments", False),
+        ("a?c", "abc", False),
+        ("a?c", "a?c", True),
+        ("[ab]", "a", False),
+        ("[ab]", "[ab]", True),
+        ("a.c", "abc", False),
+        ("a*b*c", "a-b\nb-c", True),
+        ("Orders", "orders", False),
     ],
 )
 def test_a_star_and_nothing_else_is_special(pattern: str, text: str, fits: bool) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from alerts import addressing, escalating, handling, leading
+from alerts import addressing, escalating, handling, leading, silencing
 from alerts.domain import routes
+from alerts.domain.matching import Subject
 from alerts.models import Destination, Notification, Reminder, Route
 from breakers.access import Actor
-from tests.alerts.conftest import DAY, Scenario
+from tests.alerts.conftest import DAY, Scenario, clock
 
 pytestmark = [pytest.mark.storage, pytest.mark.usefixtures("board")]
 OUTSIDE = "https://192.0.32.7/hook"
@@ -153,6 +154,57 @@ def test_a_quiet_hour_holds_it_back_and_its_end_tells_it(scenario: Scenario, to:
     assert len(told(scenario)) == 2
 
 
+def test_of_an_incident_one_is_reminded_of_and_then_the_next_that_is_still_open(
+    scenario: Scenario, to: dict[str, str], ada: Actor
+) -> None:
+    route(ada, name="all", destinations=[to["ops"]], repeat_s=[900])
+    scenario.at("10:00")
+    for number in range(30):
+        scenario.breaker(f"orders/b{number:02}", dependency="tracking-api")
+        scenario.then("open", f"orders/b{number:02}")
+    assert Reminder.objects.count() == 1
+    at(scenario.tried(), "10:00:30")
+    scenario.sweeps()
+    before = Notification.objects.count()
+    at(scenario, "10:15")
+    assert told(scenario)[before:] == ["10:15:00 ops repeat"], "the others leave nothing behind"
+    scenario.tried().then("closed", "orders/b00")
+    scenario.at("10:16").sweeps()
+    scenario.tried()
+    before = Notification.objects.count()
+    at(scenario, "10:30")
+    assert told(scenario)[before:] == ["10:30:00 ops repeat"]
+    assert Notification.objects.latest("pk").alert.breaker_name == "b01"
+
+
+def test_in_the_morning_an_incident_of_the_night_is_one_word(
+    scenario: Scenario, to: dict[str, str], ada: Actor
+) -> None:
+    hours = {"from": "08:00", "to": "18:00"}
+    route(ada, name="day", destinations=[to["ops"]], hours=hours)
+    scenario.at("03:00")
+    for number in range(5):
+        scenario.breaker(f"orders/b{number}", dependency="tracking-api")
+        scenario.then("open", f"orders/b{number}")
+    assert told(scenario) == []
+    at(scenario, "08:01")
+    assert told(scenario) == ["08:01:00 ops opened"]
+
+
+def test_what_is_silenced_is_reminded_of_from_the_end_of_the_silence(
+    scenario: Scenario, to: dict[str, str], ada: Actor
+) -> None:
+    route(ada, name="all", destinations=[to["ops"]], repeat_s=[900])
+    scenario.at("10:00")
+    silencing.silence(ada, {"service": "orders"}, starts_at=None, ends_at=clock("10:30"), comment="x", at=scenario.now)
+    scenario.then("open")
+    assert Reminder.objects.count() == 0
+    scenario.at("10:30").sweeps()
+    at(scenario, "10:45")
+    assert told(scenario) == ["10:00:00 ops opened", "10:30:00 ops opened", "10:45:00 ops repeat"]
+    assert [row.state for row in Notification.objects.order_by("pk")] == ["dropped", "due", "due"]
+
+
 def test_what_is_over_when_the_day_begins_is_told_to_nobody(scenario: Scenario, to: dict[str, str], ada: Actor) -> None:
     hours = {"from": "08:00", "to": "18:00"}
     route(ada, name="day", destinations=[to["ops"]], hours=hours)
@@ -193,23 +245,14 @@ def test_hours_are_those_of_the_place() -> None:
     assert [hours.hold(datetime(2026, month, 1, 6, 30, tzinfo=UTC)) for month in (1, 7)] == [False, True]
 
 
-@pytest.mark.parametrize(
-    ("pattern", "text", "is_like"),
-    [
-        ("pay*", "payments", True),
-        ("pay*", "repay", False),
-        ("*", "", True),
-        ("a?c", "abc", False),
-        ("a?c", "a?c", True),
-        ("[ab]", "a", False),
-        ("[ab]", "[ab]", True),
-        ("a.c", "abc", False),
-        ("a*b*c", "a-b\nb-c", True),
-        ("Orders", "orders", False),
-    ],
-)
-def test_only_the_star_is_special(pattern: str, text: str, is_like: bool) -> None:
-    assert routes.like(pattern, text) is is_like
+def test_a_route_matches_as_a_silence_does_and_by_severity_too() -> None:
+    wanted = routes.wanted({"service": "pay*", "labels": {"team": "*"}, "severity": "crit*"})
+    subject = Subject("payments", "bank", "card", (("team", "shop"),))
+    assert wanted.matches(subject, "critical")
+    assert not wanted.matches(subject, "warning")
+    assert not wanted.matches(Subject("payments", "bank", "card"), "critical")
+    assert not wanted.matches(Subject("repay", "bank", "card", (("team", "shop"),)), "critical")
+    assert routes.wanted({}).matches(Subject(), "info")
 
 
 def test_the_environments_need_a_route_like_all_others(scenario: Scenario, hook: Any, ada: Actor) -> None:

@@ -8,7 +8,7 @@ from pytest_django.fixtures import Settings
 
 from alerts import silencing
 from alerts.domain import silences
-from alerts.models import Alert, Notification, Silence
+from alerts.models import Alert, Notification, Rule, Silence
 from breakers.access import Actor
 from breakers.errors import Conflict, Invalid, NotAllowed, NotFound
 from breakers.models import Audit, Breaker
@@ -81,6 +81,26 @@ def test_struck_through_on_the_wall_while_it_lasts(scenario: Scenario, grace: Ac
     scenario.at("14:00").sweeps()
     breaker = Breaker.objects.get(name="delivery-tracking")
     assert (breaker.silenced_until, breaker.version > version) == (None, True)
+
+
+def test_an_alert_of_no_breaker_changes_when_a_silence_begins_and_ends(scenario: Scenario, grace: Actor) -> None:
+    scenario.at("10:00").then("open")
+    rule = Rule.objects.get(name="silent")
+    row = Alert.objects.create(
+        rule=rule, severity="warning", status="firing", subject_kind="service", subject_id="1", service="orders",
+        breaker_name="", dependency="", summary="x", started_at=scenario.now, detected_at=scenario.now,
+    )  # fmt: skip
+    begun = silencing.silence(
+        grace, {"service": "orders"}, starts_at=clock("10:01"), ends_at=clock("10:30"), comment="x", at=scenario.now
+    )
+    said = []
+    for text in ("10:00:30", "10:01", "10:02", "10:30"):
+        before = row.version
+        scenario.at(text).sweeps()
+        row.refresh_from_db()
+        said.append((row.silenced_until, row.version > before))
+    # At its end it is told at last, too.
+    assert said == [(None, False), (begun.ends_at, True), (begun.ends_at, False), (None, True)]
 
 
 def test_a_reminder_before_the_end_where_something_is_hidden(scenario: Scenario, grace: Actor) -> None:

@@ -41,7 +41,7 @@ def test_what_exists_at_the_first_start(scenario: Scenario) -> None:
     assert {row.name: (row.kind, row.severity, row.for_s, row.keep_s) for row in rows} == {
         kind.name: (kind.name, kind.severity, kind.for_s, kind.keep_s) for kind in KINDS.values()
     }
-    assert len(rows) == 18
+    assert len(rows) == 19
 
 
 def test_partly_open_waits_for_its_minute(scenario: Scenario) -> None:
@@ -203,16 +203,48 @@ def test_nothing_from_anyone_speaks_for_all_the_silent_ones(scenario: Scenario) 
         row.breaker = scenario.breaker(f"{service}/b")
         row.save()
     Instance.objects.update(state="stale")
-    for second in ("10:03", "10:03:10", "10:03:20", "10:03:31"):
-        Alert.objects.filter(rule__name="silent").delete()
-        Watch.objects.filter(kind="silent").delete()
-        scenario.at(second).sweeps()
-    assert Alert.objects.get(rule__name="nothing from anyone").status == "firing"
-    Alert.objects.filter(rule__name="silent").delete()
-    Watch.objects.filter(kind="silent").delete()
-    scenario.at("10:03:40").sweeps()
+    scenario.at("10:03").sweeps()
+    assert sorted(Alert.objects.values_list("rule__name", "status")) == [
+        ("nothing from anyone", "pending"), ("silent", "firing"), ("silent", "firing"),
+    ]  # fmt: skip
+    scenario.at("10:03:31").sweeps()
+    assert [row.alert.rule.name for row in sent()] == ["nothing from anyone"]
     silent = Notification.objects.filter(alert__rule__name="silent")
     assert {row.reason for row in silent} == {"not sent: nothing is heard from anyone: that is told instead"}
+    # One of them is heard again; the other one still is not, a minute later.
+    scenario.tried().at("10:10")
+    Instance.objects.filter(name="billing").update(state="closed")
+    scenario.sweeps()
+    scenario.at("10:10:10").sweeps()
+    assert Alert.objects.get(rule__name="nothing from anyone").status == "resolved"
+    scenario.at("10:10:59").sweeps()
+    assert [(row.kind, row.alert.rule.name) for row in sent()][1:] == [("resolved", "nothing from anyone")]
+    for second in ("10:11:15", "10:11:20"):
+        scenario.at(second).sweeps()
+    assert [(row.kind, row.alert.summary) for row in sent()][2:] == [
+        ("opened", "orders: 1 of 1 instances are silent (orders)")
+    ]
+
+
+def test_services_that_are_silent_and_not_all_are_told_when_that_is_known(scenario: Scenario) -> None:
+    rules("silent", "nothing from anyone")
+    scenario.at("10:00")
+    for service in ("orders", "billing"):
+        row = copy(scenario, name=service)
+        row.breaker = scenario.breaker(f"{service}/b")
+        row.save()
+    Instance.objects.update(state="stale")
+    scenario.at("10:03").sweeps()
+    assert list(sent()) == []
+    Instance.objects.filter(name="billing").update(state="closed")
+    for second in ("10:03:06", "10:03:12"):
+        scenario.at(second).sweeps()
+    assert [row.alert.summary for row in sent()] == ["orders: 1 of 1 instances are silent (orders)"]
+
+
+def sent() -> list[Notification]:
+    """What goes out."""
+    return list(Notification.objects.exclude(state="dropped").select_related("alert__rule").order_by("pk"))
 
 
 def test_an_override_that_outlasts_its_lease(scenario: Scenario) -> None:

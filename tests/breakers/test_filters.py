@@ -28,6 +28,10 @@ QUERIES = (
     "stale<1h",
     "forced:yes",
     "forced:no state:open",
+    "incident:yes",
+    "incident:7",
+    "-incident:yes state:open",
+    "silenced:yes",
     "CARD db",
     "state:open,stale label.team:ops card",
 )
@@ -51,6 +55,8 @@ def fleet(db: None) -> list[str]:
             strip=[[to_us(NOW) - 1, state]],
             rejected_1m=number,
             wanted_action="force_open" if number == 9 else None,
+            incident={5: "7", 6: "8"}.get(number),
+            silenced_until=NOW + timedelta(hours=1) if number in (5, 10) else None,
         )
     silent = Breaker.objects.get(name="b8")
     heard = NOW - timedelta(minutes=5)

@@ -174,14 +174,18 @@ async def ledger(valkey: str) -> AsyncIterator[Callable[[], Ledger]]:
 @pytest.mark.asyncio
 async def test_four_processes_share_one_rate(clock: Clock, threads: DatabaseThreads, ledger: Any) -> None:
     four = [(limiter(clock, threads), ledger()) for _ in range(4)]
+    began = time.monotonic()
     # Before they told each other, each lets a burst pass.
     assert [admitted(one) for one, _ in four] == [20, 20, 20, 20]
     for one, book in [*four, *four]:
         await one.share(book)
+    # By Redis's own clock, which no test can hold, some of the rate came back meanwhile.
+    passed = time.monotonic() - began
     # Then they owe it together: 60 requests, six seconds of the rate.
     clock.now += 0.2
     assert [admitted(one) for one, _ in four] == [0, 0, 0, 0]
-    assert [round(one._pairs[1].requests.level) for one, _ in four[-1:]] == [-58]
+    owed = -four[-1][0]._pairs[1].requests.level
+    assert 58 - 10 * passed - 0.1 <= owed <= 58
 
 
 @pytest.mark.asyncio

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from breakers import bulk, pruning, queries
-from breakers.domain.rollups import percentile, suiting
+from breakers.domain.rollups import percentiles, suiting
 from breakers.models import Event
 from tests.breakers.conftest import MORNING, Scenario
 
@@ -65,9 +65,11 @@ def test_a_width_that_is_no_longer_kept_is_not_asked_for() -> None:
 def test_percentiles_lie_in_their_bin() -> None:
     bins = [0] * 16
     bins[3], bins[6] = 90, 10  # up to 10 ms, up to 100 ms
-    assert percentile(bins, 0.5, 80) == 7.8
-    assert percentile(bins, 0.99, 80) == 80
-    assert percentile([0] * 16, 0.5, 0) is None
+    assert percentiles(bins, (0.5, 0.9, 0.95, 0.99), 80) == [7.8, 10, 75, 80]
+    assert percentiles(bins, (0.01, 0.95), 0) == [5.1, 75]
+    bins[15] = 100  # above a minute
+    assert percentiles(bins, (0.5, 0.75, 0.99), 90_000) == [100, 75_000, 89_400]
+    assert percentiles([0] * 16, (0.5, 0.99), 0) == [None, None]
 
 
 def test_what_is_too_old_goes_and_the_rest_stays(scenario: Scenario) -> None:

@@ -17,6 +17,8 @@ def seen(**more: object) -> Seen:
         "labels": {"team": "ops", "tier": "1"},
         "since": NOW - 6 * MINUTE,
         "forced": False,
+        "incident": "12",
+        "silenced": True,
     }
     return Seen(**(fields | more))  # type: ignore[arg-type]
 
@@ -39,6 +41,10 @@ def seen(**more: object) -> Seen:
         "open>5m",
         "open<7m",
         "forced:no",
+        "incident:yes",
+        "incident:7,12",
+        "-incident:no",
+        "silenced:yes",
         "-forced:yes",
         "-state:closed",
         "-service:check*",
@@ -67,6 +73,10 @@ def test_it_is_found(query: str) -> None:
         "open<6m",
         "closed>1s",
         "forced:yes",
+        "incident:no",
+        "incident:71",
+        "-incident:yes",
+        "silenced:no",
         "card search",
         '"card cards"',
         "card -payments",
@@ -81,7 +91,7 @@ def test_it_is_not_found(query: str) -> None:
     [
         (
             "sevice:pay",
-            "unknown field 'sevice'; expected one of state, service, name, dependency, forced, label.<key>"
+            "unknown field 'sevice'; expected one of state, service, name, dependency, forced, incident, silenced, label.<key>"
             " (put it in quotes to find it as text)",
         ),
         (
@@ -91,6 +101,8 @@ def test_it_is_not_found(query: str) -> None:
         ("open>5x", "'5x' in 'open>5x' is no time; expected 30s, 5m, 2h or 1d"),
         ("service:", "'service:' has no value"),
         ("forced:maybe", "'forced:maybe' is neither forced:yes nor forced:no"),
+        ("silenced:7", "'silenced:7' is neither silenced:yes nor silenced:no"),
+        ("incident:db", "'incident:db' is neither incident:yes, nor incident:no, nor the number of one"),
         ("label.:ops", "'label.:ops' names no label; expected label.team:ops"),
         ('pay "card', "the quote in 'pay \"card' does not end"),
         ("a " * 21, "a query has at most 20 terms; this one has 21"),

@@ -12,6 +12,7 @@ from breakers.errors import Unreadable
 from breakers.models import Service
 from breakers.sealing import place_of, seal
 from breakers.signing import EARLIER_TAKEN_FOR, make_secret, require_signed, signing_of
+from breakers.taking import request_key
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 BODY = '{"type": "failure", "breaker": "zahlung-ü"}'
@@ -49,6 +50,14 @@ def test_one_byte_more_or_another_secret_matches_nothing() -> None:
     assert wrong({**signed(), b"webhook-id": b"msg_2"}) == ("no_match", sentence)
     moved = str(int(NOW.timestamp()) + 1).encode()
     assert wrong({**signed(), b"webhook-timestamp": moved}) == ("no_match", sentence)
+
+
+def test_a_blank_more_around_the_id_makes_no_other_post_of_one_that_was_overheard() -> None:
+    headers = signed()
+    again = {**headers, b"webhook-id": b"msg_1 \t"}
+    # It is signed as well as the first: so it must be known as the same.
+    verify([secret_bytes(SECRET)], again, RAW, NOW.timestamp())
+    assert request_key(again) == request_key(headers) == "msg_1"
 
 
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Service, Window
+from tests.servers import wait_for
 
 Open = Callable[..., Window]
 Make = Callable[[], Service]
@@ -37,6 +38,6 @@ def test_it_rings_when_an_alert_begins_to_fire(window: Open, service: Make) -> N
         "it lets itself be heard once, when it is switched on"
     )
     shop.goes("stock", "open")
-    page.wait_for_function("rung.length > 0")
+    wait_for(lambda: page.evaluate("rung.length > 0"), 15, "it to ring")
     assert page.evaluate("rung") == [f"stock opened in {shop.name} (1 of 1 instances) (critical)"]
     assert page.evaluate("tones") == 4

@@ -9,8 +9,9 @@ import pytest
 from django.test import Client
 
 from alerts import evaluating, ruling
-from alerts.models import Incident, Rule, Silence
-from breakers.models import Breaker, Service, Transition
+from alerts.domain import weeks
+from alerts.models import Alert, Incident, Rule, Silence
+from breakers.models import Breaker, Outage, Service, Transition
 from breakers.models.fields import to_us
 from tests.pages.test_pages import HOSTILE, SignIn, text_of
 
@@ -59,6 +60,22 @@ def test_no_incidents(signed_in: SignIn) -> None:
     assert "No incidents." in text_of(signed_in("viewer"), "/incidents/")
 
 
+def test_the_week_by_team_and_what_people_are_told_of_it(signed_in: SignIn, opened: Open) -> None:
+    opened("checkout/pay", "ledger/book")
+    Breaker.objects.filter(name="pay").update(labels={"team": HOSTILE})
+    eve = signed_in("viewer")
+    monday = weeks.monday_of(datetime.now(UTC) - timedelta(minutes=2))
+    Outage.objects.create(
+        breaker=Breaker.objects.get(name="pay"), started_at=monday, ended_at=monday + timedelta(seconds=30)
+    )
+    page = text_of(eve, f"/alerts/week/?from={monday:%Y-%m-%d}")
+    assert "<script>" not in page.partition("<main")[2].partition("</main")[0]
+    assert "1 trip of 1 breaker, open for 30 s in all" in plain(page)
+    assert "no team: nothing opened" in plain(page)
+    assert "Nothing tripped" in text_of(eve, "/alerts/week/?from=2020-01-06")
+    assert eve.get("/alerts/week/?from=soon").status_code == 404
+
+
 def test_an_incident_from_the_list_to_its_lanes(signed_in: SignIn, opened: Open) -> None:
     incident = opened("checkout/pay", "ledger/book", "search/rank")
     eve = signed_in("viewer")
@@ -74,6 +91,33 @@ def test_an_incident_from_the_list_to_its_lanes(signed_in: SignIn, opened: Open)
     assert "Not this" not in page
     assert f'href="/incidents/{incident.pk}/"' in text_of(eve, "/alerts/")
     assert eve.get("/incidents/999/").status_code == 404
+
+
+def test_the_walls_headline_names_the_likely_cause(signed_in: SignIn, opened: Open) -> None:
+    eve = signed_in("viewer")
+    opened("mail/send", dependency="<mail>")
+    large = opened("checkout/pay", "ledger/book")
+    page = text_of(eve, "/")
+    assert f'Likely cause: <a href="/incidents/{large.pk}/">payments-db</a>' in page
+    assert eve.get("/cause.json").json() == {"dependency": "payments-db", "href": f"/incidents/{large.pk}/"}
+    assert "Likely cause" not in text_of(eve, "/?query=service:mail")
+    # Whoever is over, or suspected no more, is no cause of what is wrong now.
+    Alert.objects.filter(incident=large).update(resolved_at=datetime.now(UTC))
+    assert eve.get("/cause.json").json()["dependency"] == "<mail>"
+    assert ">&lt;mail&gt;</a>" in text_of(eve, "/")
+    Incident.objects.update(cause="")
+    assert eve.get("/cause.json").json() == {"dependency": "", "href": ""}
+    assert 'id="cause" data-source="/cause.json" hidden' in text_of(eve, "/")
+
+
+def test_the_wall_finds_the_members_of_an_incident(signed_in: SignIn, opened: Open) -> None:
+    incident = opened("checkout/pay", "ledger/book")
+    other = opened("mail/send", dependency="smtp")
+    eve = signed_in("viewer")
+    assert text_of(eve, f"/?query=incident:{incident.pk}").count('<breaker-card data-id="') == 3
+    assert text_of(eve, "/?query=incident:yes").count('<breaker-card data-id="') == 4
+    assert text_of(eve, f"/?query=-incident:{incident.pk}").count('<breaker-card data-id="') == 2
+    assert other.pk != incident.pk
 
 
 def test_what_people_do_with_an_incident(signed_in: SignIn, opened: Open) -> None:

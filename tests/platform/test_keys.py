@@ -1,11 +1,15 @@
 """Keys and tokens: shown once, safe to repeat, found or not in the same time."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +23,7 @@ from breakers.domain.limits import DEFAULTS
 from breakers.errors import Conflict, Invalid, NotAllowed, NotFound, StoreUnavailable
 from breakers.models import ApiToken, Audit, IngestKey, Service
 from breakers.signals import access_changed
+from tests.board import ROOT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.storage]
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -268,3 +273,43 @@ def test_a_service_is_set_up_by_hand() -> None:
     ):
         with pytest.raises(CommandError, match=sentence):
             command("service", "set", *words)
+
+
+def manage(data_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`manage.py` on a directory of its own."""
+    own = {
+        "DJANGO_SETTINGS_MODULE": "dashboard.settings",
+        "DATA_DIR": str(data_dir),
+        "DATABASE_URL": "",
+        "BREAKERBOARD_KEY": "",
+    }
+    return subprocess.run(
+        [sys.executable, "manage.py", *words], cwd=ROOT, env={**os.environ, **own}, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "service add orders",
+        "token add ops --role viewer",
+        "user add ada --role admin",
+        "store show",
+        "secrets rotate",
+        "simulate --duration 1",
+    ],
+)
+def test_a_command_without_tables_says_what_makes_them(words: str, tmp_path: Path) -> None:
+    done = manage(tmp_path, *words.split())
+    told = f"the database {tmp_path}/breakerboard.sqlite3 is empty; start the board with `make run`, then do this again"
+    assert (done.returncode, done.stderr) == (1, f"CommandError: {told}\n")
+
+
+def test_a_command_leaves_the_tables_of_an_earlier_version_alone(tmp_path: Path) -> None:
+    assert manage(tmp_path, "migrate", "breakers", "0001").returncode == 0
+    done = manage(tmp_path, "service", "add", "orders")
+    told = f"the database {tmp_path}/breakerboard.sqlite3 has the tables of an earlier version"
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"CommandError: {told}; start the board with `make run`, then do this again\n",
+    )

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 import structlog
+import uvicorn
+from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
+from uvicorn.lifespan.on import LifespanOn
 
 from dashboard import logs, valkey
 
@@ -33,6 +36,7 @@ def log(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
         ("abcdef123456", "Authorization: Bearer abcdef123456"),
         ("hush", "postgresql://ada:hush@db.example.com/board"),
         ("yXlgBKEpC0UPaSjKQFWn", "GET /welcome/yXlgBKEpC0UPaSjKQFWnolQyXQyUp16g2qDDDLH86wY/"),
+        ("yXlgBKEpC0UPaSjKQFWn", "GET /screen/yXlgBKEpC0UPaSjKQFWnolQyXQyUp16g2qDDDLH86wY/"),
     ],
 )
 def test_secrets_are_hidden_wherever_they_stand(log: io.StringIO, secret: str, text: str) -> None:
@@ -84,6 +88,21 @@ def test_a_503_of_ours_is_no_mistake(log: io.StringIO) -> None:
     assert log.getvalue() == ""
     logger.error("Internal Server Error: /", extra={"status_code": 500})
     assert "Internal Server Error" in log.getvalue()
+
+
+async def test_what_the_server_says_of_steps_that_went_well_is_left_out(log: io.StringIO) -> None:
+    async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        for done in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{done}.complete"})  # type: ignore[typeddict-item,misc]
+
+    lifespan = LifespanOn(uvicorn.Config(app, lifespan="on", log_config=None))
+    await lifespan.startup()
+    await lifespan.shutdown()
+    logging.getLogger("uvicorn.error").info("Uvicorn running on %s", "http://127.0.0.1:8000")
+    logging.getLogger("uvicorn.error").error("Application startup failed. Exiting.")
+    told = log.getvalue().splitlines()
+    assert ["Uvicorn running" in told[0], "startup failed" in told[1], len(told)] == [True, True, 2]
 
 
 @pytest.mark.parametrize(

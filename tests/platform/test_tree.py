@@ -121,6 +121,26 @@ def test_a_database_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr + done.stdout
 
 
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"PORT": "http"}, "PORT is 'http'; expected a whole number from 0 to 65535"),
+        (
+            {"REDIS_URL": "http://cache"},
+            "REDIS_URL begins with 'http://'; expected one of redis://, rediss://, unix://",
+        ),
+        ({"ALERT_WEBHOOK_SECRET": "whsec_x"}, "ALERT_WEBHOOK_SECRET can't be read; expected whsec_ and base64"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_setting_that_makes_no_sense_ends_the_start_with_one_sentence(
+    environ: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    done = up(**{"DATA_DIR": str(tmp_path), "PORT": str(free_port()), **environ})
+    assert done.returncode == 1
+    assert done.stderr.removeprefix("CommandError: ") == f"Breakerboard can't start: {sentence}\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("group", [False, True], ids=["up alone", "the group"])
 def test_it_stops_cleanly_within_ten_seconds(number: signal.Signals, group: bool) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -117,7 +118,7 @@ def test_strangers_see_the_door_alone(site: Site) -> None:
         if path.startswith(("/api", "/metrics")):
             assert answer.status_code == 401, path
         else:
-            assert (answer.status_code, answer.headers["location"]) == (302, f"/sign-in/?next={path}"), path
+            assert (answer.status_code, answer.headers["location"]) == (302, f"/sign-in/?next={quote(path)}"), path
     assert {path for path in OPEN_TO_ALL if stranger.get(path).status_code == 200} == OPEN_TO_ALL
 
 

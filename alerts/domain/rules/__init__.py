@@ -3,12 +3,11 @@
 `evaluate(facts, rules, now)` is pure: the same facts twice, the same findings.
 """
 
-from alerts.domain.rules.catalogue import BUILT_IN, KINDS, Kind, Parameter, sentence
+from alerts.domain.rules.catalogue import KINDS, Kind, Parameter, sentence
 from alerts.domain.rules.choosing import applying, evaluate
 from alerts.domain.rules.shapes import Facts, Finding, Rule
 
 __all__ = [
-    "BUILT_IN",
     "KINDS",
     "Facts",
     "Finding",

@@ -8,7 +8,8 @@ from alerts.domain import matching
 from alerts.domain.matching import Matchers
 from alerts.domain.wording import span
 
-BREAKER, SERVICE, DESTINATION, BOARD = "breaker", "service", "destination", "board"
+BREAKER, SERVICE, DESTINATION, BOARD, TEAM = "breaker", "service", "destination", "board", "team"
+WEEKLY = "weekly digest"
 DAY = 86_400
 
 
@@ -96,7 +97,6 @@ KINDS: dict[str, Kind] = {
             "retry storm", BREAKER, "retries more than {ratio} times for each call, with at least {calls} calls a minute",
             "warning", 60, 120, (Parameter("ratio", "retries for each call", 1, 0.01, 1_000), _CALLS),
         ),
-        Kind("silent", SERVICE, "has an instance that fell silent without saying that it stops", "warning"),
         Kind(
             "forced too long", BREAKER,
             "is still forced {lease_s} after its lease ended, or {alone_s} after it was forced without one", "warning",
@@ -112,6 +112,8 @@ KINDS: dict[str, Kind] = {
             "nothing from anyone", BOARD, "hears nothing any more: all services fell silent within {within_s}", "critical",
             30, 0, (_seconds("within_s", "within so many seconds", 60),), replayable=False,
         ),
+        # After "nothing from anyone", which speaks for it: rules are looked at in this order.
+        Kind("silent", SERVICE, "has an instance that fell silent without saying that it stops", "warning"),
         Kind("delivery failing", DESTINATION, "takes no messages, or one was given up", "critical", 120, 120, replayable=False),
         Kind(
             "we are late", BOARD,
@@ -122,11 +124,9 @@ KINDS: dict[str, Kind] = {
             "limit reached", SERVICE, "ran into its limit of breakers, instances or events in the last {within_s}", "warning",
             0, 300, (_seconds("within_s", "in so many seconds", 300),), replayable=False,
         ),
+        Kind(WEEKLY, TEAM, "had outages in the week before, tells people of it on Monday at 08:00 UTC", "info", replayable=False),
     )
 }  # fmt: skip
-
-# (name, kind): one of each kind, with its defaults, for every subject that no rule of someone's own speaks for.
-BUILT_IN = tuple(KINDS)
 
 
 def sentence(
@@ -134,14 +134,20 @@ def sentence(
 ) -> str:
     """The rule in words."""
     about = KINDS[kind]
-    whom = {BREAKER: "any breaker", SERVICE: "any service", DESTINATION: "any destination", BOARD: "the board"}[
-        about.subject
-    ]
+    whom = {
+        BREAKER: "any breaker",
+        SERVICE: "any service",
+        DESTINATION: "any destination",
+        BOARD: "the board",
+        TEAM: "any team",
+    }[about.subject]
     where = f" of {said}" if (said := matching.said(matchers)) else ""
     numbers = {
         name: _long(value) if name.endswith("_s") else f"{value:g}"
         for name, value in {**about.defaults, **parameters}.items()
     }
+    if about.subject == TEAM:
+        return f"When {whom}{where} {about.says}: {severity}."
     held = f", for {_long(for_s)}" if for_s else ""
     ends = (
         f"resolved when that has not been so for {_long(keep_s)}"

@@ -11,6 +11,7 @@ from breakers import keys
 from breakers.access import BOARD
 from breakers.configuring import configure
 from breakers.errors import BreakersError
+from breakers.management.tables import need_tables
 from breakers.signing import MODES, OFF
 
 
@@ -41,6 +42,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
         """Do it, and show each secret this once."""
+        need_tables()
         try:
             self._add(**options) if verb == "add" else self._set(**options)
         except BreakersError as error:

@@ -23,6 +23,7 @@ from breakers import keys, simulating
 from breakers.access import BOARD
 from breakers.domain.traffic import Fleet, Shape
 from breakers.errors import BreakersError
+from breakers.management.tables import need_tables
 from breakers.simulating import Plan, Refused, Simulation, Tally
 
 LABEL = "manage.py simulate"
@@ -157,6 +158,7 @@ class Command(BaseCommand):
         if given:
             yield (given,)
             return
+        need_tables()
         made: dict[str, str] = {}
         try:
             for name in services:

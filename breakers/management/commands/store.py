@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from breakers import measuring, pruning
 from breakers.errors import BreakersError
+from breakers.management.tables import need_tables
 from breakers.retaining import retention
 from breakers.times import rfc3339
 
@@ -26,6 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
         """Do what was asked."""
+        need_tables()
         try:
             if verb == "show":
                 self._show(options["json"])

@@ -10,6 +10,7 @@ from django.utils import timezone
 from breakers import keys
 from breakers.access import BOARD, Role
 from breakers.errors import BreakersError
+from breakers.management.tables import need_tables
 
 
 class Command(BaseCommand):
@@ -25,6 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, name: str, role: str, replace: bool, **options: Any) -> None:
         """Add it, and show the token this once."""
+        need_tables()
         try:
             added = keys.add_token(BOARD, name, Role.named(role), at=timezone.now(), replace=replace)
         except BreakersError as error:

@@ -10,6 +10,7 @@ from django.db import models
 from alerts.models import Destination
 from breakers import bulk
 from breakers.errors import Unreadable
+from breakers.management.tables import need_tables
 from breakers.models import Service
 from breakers.sealing import is_current, place_of, seal, unseal
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it, and say which can't be read."""
+        need_tables()
         done, unreadable = 0, []
         for model, column in SEALED:
             for pk in model._default_manager.exclude(**{column: ""}).values_list("pk", flat=True).order_by("pk"):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core import checks
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
@@ -34,6 +35,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 class Command(BaseCommand):
     help = "Start everything: web, workers, beat, and Valkey where REDIS_URL is unset."
+    requires_system_checks = ()  # handle() asks them: a sentence, where Django prints a report
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -46,6 +48,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, also: list[str], **options: Any) -> None:
         """Prepare, then run until told to stop."""
+        if wrong := [check.msg for check in checks.run_checks() if check.is_serious()]:
+            raise CommandError(f"Breakerboard can't start: {'; '.join(wrong)}")
         if settings.ENV.port == 0:
             # The address is part of the settings: begin again with one. Same process, same group.
             os.environ["PORT"] = str(starting.free_port(settings.ENV.host))
@@ -169,7 +173,8 @@ class Tree:
         if self._stop.is_set() and number == signal.SIGINT:
             for child in self.children.values():
                 child.kill()
-        self._log(f"stopping: {signal.Signals(number).name}")
+        if not self._stop.is_set():  # the group may hear it, and make tell it again
+            self._log(f"stopping: {signal.Signals(number).name}")
         self._stop.set()
 
     def _log(self, event: str, level: str = "info", **fields: Any) -> None:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from breakers.access import BOARD, Role
 from breakers.errors import BreakersError
+from breakers.management.tables import need_tables
 from dashboard import inviting
 
 
@@ -25,6 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, name: str, role: str, new_link: bool, **options: Any) -> None:
         """Add them, and show the link this once."""
+        need_tables()
         try:
             invited = inviting.add_user(BOARD, name, Role.named(role), at=timezone.now(), new_link=new_link)
         except BreakersError as error:

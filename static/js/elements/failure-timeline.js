@@ -21,7 +21,7 @@ const FRESH_FOR = {
 } // ms
 const RESIZE_REST = 150 // ms
 const NARROW = 640 // px
-const LEGEND = { rows: 64, column: 92 } // px
+const LEGEND = 150 // px
 const SHORTEST = 10_000 // ms
 const STATES = ["closed", "half_open", "open", "forced_open", "forced_closed"]
 const COUNTS = ["success", "failure", "timeout", "rejected", "slow", "retry", "fallback"]
@@ -151,7 +151,8 @@ class FailureTimeline extends HTMLElement {
         ...layout,
         ...axes,
         width: this.#width,
-        ...(this.#width < NARROW ? narrowed(layout) : {}),
+        // The legend wraps on a narrow screen: it takes its own room, not the panels'.
+        height: layout.height + (this.#width < NARROW ? LEGEND : 0),
         font: { family: "Inter Variable, system-ui, sans-serif", size: 12, color: ink },
         paper_bgcolor: "transparent",
         plot_bgcolor: "transparent",
@@ -187,12 +188,6 @@ class FailureTimeline extends HTMLElement {
 
 // Plotly tells times in UTC, without saying so.
 const momentOf = (told) => (typeof told === "number" ? told : Date.parse(`${String(told).replace(" ", "T")}Z`))
-
-// On a narrow screen the legend wraps: it takes its own room, not the panels', and the whole width.
-const narrowed = ({ height, legend }) => ({
-  height: height + LEGEND.rows,
-  legend: { ...legend, xref: "container", entrywidth: LEGEND.column },
-})
 
 const merge = (axis, own) => ({ ...axis, ...own, title: { ...axis.title, ...own.title } })
 

@@ -1,6 +1,6 @@
 // The search field: completions of the query language, field names first, then the values that a field may have.
 
-const FIELDS = ["state:", "service:", "name:", "dependency:", "label.", "forced:yes", "forced:no", "open>5m"]
+const FIELDS = ["state:", "service:", "name:", "dependency:", "label.", "forced:yes", "forced:no", "incident:yes", "silenced:yes", "open>5m"]
 const STATES = ["open", "forced_open", "half_open", "unknown", "stale", "disabled", "forced_closed", "closed"]
 const REST = 150 // ms without a key before the server is asked
 const MOST = 12

@@ -1,0 +1,24 @@
+// The likely cause beside the wall's headline: no frame tells it, so it is asked for when a card joins or leaves an incident.
+
+import { set, write } from "./clock.js"
+
+const REST = 1_000 // ms: the others of a storm join meanwhile
+
+let timer = null
+
+/** An incident has another member, or one less. */
+export const causeMayDiffer = () => {
+  const line = document.getElementById("cause")
+  if (line) timer ??= setTimeout(() => ask(line), REST)
+}
+
+const ask = async (line) => {
+  timer = null
+  const answer = await fetch(line.dataset.source).catch(() => null)
+  if (!answer?.ok) return
+  const { dependency, href } = await answer.json()
+  const link = line.querySelector("a")
+  write(link, dependency)
+  if (href) set(link, "href", href)
+  line.hidden = !href
+}
