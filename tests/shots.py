@@ -1,7 +1,7 @@
 """`make shots`: pictures for the README, of a board that watches the demo; with `--all`, every page of a seeded board.
 
     make shots                            docs/images/{wall,breaker}-{light,dark}.png; takes a quarter of an hour
-    make shots ARGS="--all var/shots"     each page, light, dark and as wide as a telephone; for judging
+    make shots ARGS="--all var/shots"     each page (tests/gallery.py), light, dark and as wide as a telephone; for judging
 
 For the README nothing is staged but the moment: the demo has run for so long that the last 15 minutes are full, and a
 dependency that several services share has just died.
@@ -14,15 +14,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.board import ROOT, Board
 from tests.browser.conftest import FLAGS, PASSWORD, chromium_path
+from tests.gallery import every_page, go
 from tests.servers import wait_for
 
 IMAGES = ROOT / "docs" / "images"
@@ -32,20 +32,17 @@ LARGEST = 250_000  # bytes of a picture: it travels with every clone
 RUNS_FOR = 880.0  # s; by then every dependency has failed several times
 STAYS_S = 4.0  # s that the moment lasts before the pictures: refused calls are counted, the timeline shows the opening
 
-SEEDED = 59  # breakers
-SEEDED_PASSWORD = "correct horse"
-LOOKS = {"light": ("light", 1440), "dark": ("dark", 1440), "telephone": ("light", 360)}
-
 
 def main() -> None:
     """Start a board, fill it, take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", type=Path, metavar="DIR", help="every page of a seeded board, into DIR")
+    parser.add_argument("--only", metavar="NAME,…", default="", help="of these pages alone those that are named")
     parser.add_argument("--after", type=float, default=RUNS_FOR, metavar="S", help="let the demo run for so long first")
     asked = parser.parse_args()
     with chromium() as browser:
         if asked.all:
-            every_page(browser, asked.all)
+            every_page(browser, asked.all, asked.only)
         else:
             for_the_readme(browser, asked.after)
 
@@ -70,61 +67,6 @@ def for_the_readme(browser: Browser, after: float) -> None:
                 print(file, flush=True)
                 if file.stat().st_size > LARGEST:
                     sys.exit(f"{file.name} is larger than {LARGEST:,} bytes")
-            context.close()
-
-
-def every_page(browser: Browser, directory: Path) -> None:
-    """Every page of a board with a story, in every look."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with Board(ENVIRONMENT="production") as board:
-        seeded = subprocess.run(
-            [sys.executable, "-m", "tests.pages.seeding", str(SEEDED)],
-            cwd=ROOT,
-            env=board.environ,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        story = seeded.stdout.split()[-1]
-        then = (datetime.now(UTC) - timedelta(minutes=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        pages = {
-            "wall": "/",
-            "breaker": f"/breakers/{story}/",
-            "map": "/map/",
-            "past-wall": f"/?at={then}",
-            "past-breaker": f"/breakers/{story}/?at={then}&range=1h",
-            "dependency": "/dependency/?name=tracking-api",
-            "connect": "/connect/?service=orders&library=opossum",
-            "events": f"/breakers/{story}/events/",
-            "marks": f"/marks/?breaker={story}",
-            "order": f"/breakers/{story}/order/?action=reset",
-            "alerts": "/alerts/",
-            "alert": "/alerts/1/",
-            "destinations": "/alerts/destinations/",
-            "destination-new": "/alerts/destinations/new/apprise/?service=pagerduty",
-            "route": "/alerts/routes/new/",
-            "week": "/alerts/week/",
-            "sources": "/sources/",
-            "audit": "/audit/",
-            "screen": "/screen/",
-            "screens": "/screens/",
-            "services": "/services/",
-            "service": "/services/orders/",
-            "api": "/api/v1/docs",
-        }
-        for look, (theme, width) in LOOKS.items():
-            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
-            page = context.new_page()
-            page.goto(f"{board.url}/sign-in/")
-            page.screenshot(path=directory / f"sign-in-{look}.png")
-            page.fill("[name=username]", "ada")
-            page.fill("[name=password]", SEEDED_PASSWORD)
-            page.click("main button")
-            for name, path in pages.items():
-                page.set_viewport_size({"width": width, "height": 900})
-                go(page, board.url + path)
-                page.screenshot(path=directory / f"{name}-{look}.png", full_page=name != "wall")
-                print(directory / f"{name}-{look}.png", flush=True)
             context.close()
 
 
@@ -190,23 +132,6 @@ def the_moment(api: httpx.Client) -> dict[str, Any]:
     assert card is not None
     time.sleep(STAYS_S)
     return card
-
-
-def go(page: Page, address: str) -> None:
-    """Go there, and wait until it is live, its fonts are loaded and its chart is drawn, in view."""
-    page.goto(address)
-    if page.locator("body[data-topics]:not([data-topics=''])").count():
-        page.wait_for_selector('data-age[data-live="live"]')
-    page.evaluate("document.fonts.ready.then(() => true)")
-    if page.locator("failure-timeline").count():
-        # Drawn when it comes into view; the window becomes as tall as that takes.
-        page.locator("failure-timeline").scroll_into_view_if_needed()
-        page.wait_for_selector("failure-timeline .main-svg")
-        page.evaluate("scrollTo(0, 0)")
-        bottom = page.evaluate("document.querySelector('failure-timeline').getBoundingClientRect().bottom")
-        page.set_viewport_size({"width": page.viewport_size["width"], "height": round(bottom) + 24})
-    page.mouse.move(0, 0)
-    page.wait_for_timeout(500)
 
 
 if __name__ == "__main__":

@@ -41,16 +41,17 @@ OUTCOMES = {
 }
 # Remarks about calls that are counted elsewhere: lines over the stack. Colour role, dash.
 REMARKS = {
-    "retry": ("Retries", "forced_closed", "solid"),
+    "retry": ("Retries", "ink-2", "solid"),
     "fallback": ("Fallbacks", "ink-2", "dash"),
     "slow": ("Slow", "half_open", "dot"),
 }
 LATENCIES = {
     "duration_p50_ms": ("p50", "closed", "solid"),
-    "duration_p95_ms": ("p95", "half_open", "solid"),
-    "duration_p99_ms": ("p99", "open", "dot"),
+    "duration_p95_ms": ("p95", "ink-2", "solid"),
+    "duration_p99_ms": ("p99", "ink", "dot"),
 }
 HEIGHTS = {"closed": 0.3, "forced_closed": 0.3, "disabled": 0.3, "stale": 0.5, "unknown": 0.5, "half_open": 0.7}
+POINT, LONELY_POINT = 2, 5  # px
 MOST_LANES = 12
 MOST_LINES = 40
 NO_LATENCY = "No latency was sent: duration_ms, or durations, with the calls would fill a panel here."
@@ -181,7 +182,7 @@ def _remarks(timeline: Timeline) -> list[Trace]:
             "mode": "lines",
             "name": name,
             "meta": {"role": role, "field": field},
-            "line": {"shape": "hv", "width": 1.5, "dash": dash},
+            "line": {"shape": "hv", "width": 1, "dash": dash},
             "hovertemplate": "%{y:,}",
             **_steps(timeline, values),
         }
@@ -195,13 +196,12 @@ def _latency(timeline: Timeline) -> list[Trace]:
         {
             "type": "scatter",
             "mode": "lines+markers",
-            "marker": {"size": 2},
             "name": name,
             "yaxis": "y4",
             "meta": {"role": role, "field": field},
             "line": {"shape": "hv", "width": 1.5, "dash": dash},
             "hovertemplate": "%{y:,.0f} ms",
-            **_steps(timeline, [latency_of(bucket, field) for bucket in timeline.buckets]),
+            **_dotted(timeline, [latency_of(bucket, field) for bucket in timeline.buckets]),
         }
         for field, (name, role, dash) in LATENCIES.items()
     ]
@@ -210,15 +210,13 @@ def _latency(timeline: Timeline) -> list[Trace]:
 def _rate(timeline: Timeline, threshold: float | None) -> list[Trace]:
     line: Trace = {
         "type": "scatter",
-        # Points too: a bucket with calls between two without would be a line of no length.
         "mode": "lines+markers",
-        "marker": {"size": 3},
         "name": "Failure rate",
         "yaxis": "y2",
         "meta": {"role": "ink", "field": "rate"},
         "line": {"shape": "hv", "width": 1.5},
         "hovertemplate": "%{y:.1f} %",
-        **_steps(timeline, [rate_of(bucket) for bucket in timeline.buckets]),
+        **_dotted(timeline, [rate_of(bucket) for bucket in timeline.buckets]),
     }
     if threshold is None:
         return [line]
@@ -269,6 +267,16 @@ def _trouble(lane: Lane) -> tuple[float, ...]:
         if span.to and span.state in seconds:
             seconds[span.state] += (moment(span.to) - moment(span.from_)).total_seconds()
     return tuple(seconds[state.value] for state in SEVERITY)
+
+
+def _dotted(timeline: Timeline, values: Sequence[float | None]) -> Trace:
+    """A stepped series with points: a bucket with calls between two without would be a line of no length."""
+    around = [None, *values, None]
+    alone = [before is None and after is None for before, after in zip(around, around[2:], strict=False)]
+    sizes = [LONELY_POINT if each else POINT for each in alone]
+    marker = {"size": [*sizes, *sizes[-1:]] if any(alone) else POINT}
+    # Whole points at the edge of the panel too: most of what is well is 0 %.
+    return {"marker": marker, "cliponaxis": False, **_steps(timeline, values)}
 
 
 def _steps(timeline: Timeline, values: Sequence[float | None]) -> Trace:

@@ -16,7 +16,7 @@ from dashboard.pages import searches
 from dashboard.pages.actors import actor_of, for_viewers
 from dashboard.pages.context import now_of
 from dashboard.pages.faces import BLANK, face
-from dashboard.pages.words import PROBLEMS, sentence
+from dashboard.pages.words import PROBLEMS, wall_sentence
 
 MOST_CARDS = 60
 KEPT_FOR = 400 * 24 * 3600  # s, the longest that browsers keep a cookie; renewed with each look
@@ -87,7 +87,7 @@ def _drawn(request: HttpRequest, search: searches.Search, *, back: bool) -> Http
     cards = [item for item in listed.page(now, limit=MOST_CARDS).items if isinstance(item, Card)]
     counts = found.counts
     context = {
-        "sentence": sentence(counts),
+        "sentence": wall_sentence(counts, filtered=search.filtered),
         "total": len(found.rows),
         "closed_total": counts.get("closed", 0),
         "partial": partial,
@@ -95,6 +95,7 @@ def _drawn(request: HttpRequest, search: searches.Search, *, back: bool) -> Http
         "closed": [face(card, now) for card in cards if card.state == "closed"],
         "blank": BLANK,
         "search": search,
+        "filtered": search.filtered,
         "live_filter": search.live("-state:closed" if partial else ""),
         "live_limit": MOST_CARDS,
         "back": back,

@@ -30,7 +30,7 @@ from dashboard.pages.actors import actor_of, for_viewers
 from dashboard.pages.context import now_of
 from dashboard.pages.faces import BLANK, Face, face
 from dashboard.pages.strips import GROUPS, strips
-from dashboard.pages.words import PROBLEMS, sentence, tally, whole
+from dashboard.pages.words import PROBLEMS, tally, wall_sentence, whole
 
 # The most breakers of a form: chosen by the number alone, and where a person wants it.
 USUAL = {"cards": 60, "rows": 500}
@@ -87,7 +87,7 @@ def wall(request: HttpRequest) -> HttpResponse:
         "form": form,
         "most": round(SLACK * (ALLOWED if form == wish else USUAL).get(form, NO_END)),
         "forms": _choices(total, wish),
-        "sentence": sentence(counts),
+        "sentence": wall_sentence(counts, filtered=search.filtered),
         "tally": tally(counts),
         "cause": None if search.filtered else incident_queries.likely_cause(),
         "total": total,

@@ -22,6 +22,7 @@ WORDS = {
 }
 PROBLEMS = tuple(state.value for state in SEVERITY if state is not State.CLOSED)
 DASH = "–"
+NO_MATCH = "No breaker matches."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,11 @@ def tally(counts: dict[str, int]) -> Tally:
     total = sum(counts.values())
     rows = tuple(Count(state, word(state).lower(), counts.get(state, 0)) for state in PROBLEMS)
     return Tally(total, counts.get("closed", 0), rows, sentence(counts))
+
+
+def wall_sentence(counts: dict[str, int], *, filtered: bool) -> str:
+    """The wall's sentence, of all breakers or of those that a search finds."""
+    return sentence(counts) if sum(counts.values()) or not filtered else NO_MATCH
 
 
 def sentence(counts: dict[str, int]) -> str:

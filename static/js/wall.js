@@ -5,7 +5,7 @@ import { Announcer } from "./helpers/announcer.js"
 import { causeMayDiffer } from "./helpers/cause.js"
 import { onBeat, write } from "./helpers/clock.js"
 import { showTally } from "./helpers/tally.js"
-import { sentence, SEVERITY, sum, whole } from "./helpers/words.js"
+import { SEVERITY, sum, wallSentence, whole } from "./helpers/words.js"
 import { store } from "./live/store.js"
 import { Strips } from "./strips.js"
 
@@ -255,10 +255,11 @@ export class Wall {
   }
 
   #say(counts) {
-    const said = sentence(counts)
+    const filtered = this.#root.hasAttribute("data-filtered")
+    const said = wallSentence(counts, filtered)
     write(document.getElementById("sentence"), said)
     document.title = `${said} Breakerboard`
-    if (!this.#root.hasAttribute("data-filtered")) showTally(counts)
+    if (!filtered) showTally(counts)
   }
 
   #countTroubled(count) {

@@ -3,9 +3,9 @@
 DATA_DIR=… python -m tests.pages.seeding 60
 """
 
+import argparse
 import os
 import random
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -183,6 +183,7 @@ def seed_alerts(breaker_id: str, now: datetime) -> None:
             severity="critical",
             status=status,
             version=number + 1,
+            subject_id=str(breaker.pk),
             breaker=breaker,
             service=breaker.service.name,
             breaker_name=breaker.name,
@@ -301,14 +302,26 @@ def _strip(dice: random.Random, state: str, since: int, now: int) -> list[list[o
     return [*marks, [max(since, start + 1), state]]
 
 
+def main() -> None:
+    """Fill the board; print the id of the breaker with a story."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("count", type=int, nargs="?", default=60, help="breakers on the wall (%(default)s)")
+    parser.add_argument("--only", choices=("people", "wall"), help="nothing but these")
+    asked = parser.parse_args()
+    moment = datetime.now(UTC)
+    if asked.only != "wall":
+        people()
+    if asked.only != "people":
+        seed_wall(asked.count, moment, troubles=asked.only is None)
+    if asked.only is None:
+        story = seed_story(moment)
+        seed_alerts(story, moment)
+        print(story)
+
+
 if __name__ == "__main__":
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     django.setup()
-    moment = datetime.now(UTC)
-    people()
-    seed_wall(int(sys.argv[1]) if len(sys.argv) > 1 else 60, moment)
-    story = seed_story(moment)
-    seed_alerts(story, moment)
-    print(story)
+    main()

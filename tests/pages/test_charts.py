@@ -50,6 +50,14 @@ def test_the_rate_is_unknown_where_there_were_no_calls() -> None:
     assert trace(figure(small(), None), "rate")["y"] == [25.0, None, None]
 
 
+def test_a_bucket_with_calls_between_two_without_is_a_point_to_be_seen() -> None:
+    quiet = [bucket(START), bucket(MIDDLE, success=4, failure=1), bucket(END)]
+    lonely = trace(figure(Timeline(START, END, 30, [], quiet), None), "rate")
+    assert (lonely["y"], lonely["marker"]) == ([None, 20.0, None, None], {"size": [2, 5, 2, 2]})
+    busy = [bucket(START, success=4), bucket(MIDDLE, success=4)]
+    assert trace(figure(Timeline(START, END, 30, [], busy), None), "rate")["marker"] == {"size": 2}
+
+
 def test_an_opening_of_ten_milliseconds_is_wide_enough_to_be_seen() -> None:
     lanes = [each for each in figure(small(), None)["data"] if each["meta"]["field"] == "state"]  # type: ignore[attr-defined]
     assert [each["name"] for each in lanes] == ["Closed", "Open"]

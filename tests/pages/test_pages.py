@@ -90,7 +90,7 @@ def test_problems_beyond_a_page_are_one_link_away(signed_in: SignIn) -> None:
     client = signed_in("viewer")
     first = text_of(client, "/")
     assert len(re.findall(r'<breaker-card data-id="\d', first)) == 8
-    link = re.search(r'href="(\?[^"]+)">All <b>501</b> that need attention', first)
+    link = re.search(r'href="(\?[^"]+)"><span>All <b>501</b> that need attention', first)
     assert link
     page = text_of(client, "/" + link[1].replace("&amp;", "&"))
     seen = set(re.findall(r'<breaker-card data-id="(\d+)"', page))
@@ -118,7 +118,10 @@ def test_filters_stand_in_the_address(query: str, count: int, signed_in: SignIn)
 
 def test_no_match_says_how_many_are_hidden(signed_in: SignIn) -> None:
     seed_wall(20, datetime.now(UTC))
-    assert "No breaker matches; 20 hidden." in text_of(signed_in("viewer"), "/?q=no-such")
+    page = text_of(signed_in("viewer"), "/?q=no-such")
+    assert "No breaker matches; 20 hidden." in page
+    assert "No breakers yet." not in page
+    assert '<h1 id="sentence">No breaker matches.</h1>' in page
 
 
 def test_hostile_names_stay_text(signed_in: SignIn) -> None:

@@ -32,7 +32,7 @@ console.log(JSON.stringify({
   cards: cards.map((card) => face(card, now)),
   pages: pages.map((page) => diagram(page, now)),
   numbers: numbers.map((n) => [words.age(n), words.whole(n), words.tenths(n), words.short(n), words.perSecond(n)]),
-  counts: counts.map(words.sentence),
+  counts: counts.map((each) => [words.wallSentence(each, false), words.wallSentence(each, true)]),
   events: events.map(eventDetail),
   evidence: evidence.map(evidenceWords),
 }))
@@ -64,6 +64,12 @@ def test_ages_say_their_two_largest_units(seconds: float, said: str) -> None:
 )
 def test_the_wall_in_one_sentence(counts: dict[str, int], said: str) -> None:
     assert words.sentence(counts) == said
+
+
+def test_a_search_that_finds_nothing_is_no_empty_board() -> None:
+    assert words.wall_sentence({}, filtered=True) == "No breaker matches."
+    assert words.wall_sentence({}, filtered=False) == "No breakers yet."
+    assert words.wall_sentence({"closed": 2}, filtered=True) == "All 2 closed."
 
 
 def test_every_state_has_a_word_and_a_glyph() -> None:
@@ -116,7 +122,7 @@ def test_the_browser_says_the_same() -> None:
         assert told == drawn(page), page
     said = [[words.age(n), words.whole(n), words.tenths(n), words.short(n), words.per_second(n)] for n in numbers]
     assert heard["numbers"] == said
-    assert heard["counts"] == [words.sentence(each) for each in counts]
+    assert heard["counts"] == [[words.wall_sentence(each, filtered=of) for of in (False, True)] for each in counts]
     assert heard["events"] == [event_detail(event) for event in events]
     assert heard["evidence"] == [evidence_words(each) for each in evidence]
 

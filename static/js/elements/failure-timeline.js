@@ -158,7 +158,7 @@ class FailureTimeline extends HTMLElement {
         plot_bgcolor: "transparent",
         modebar: { bgcolor: "transparent", color: second, activecolor: ink },
         hoverlabel: { bgcolor: ground, bordercolor: line, font: { color: ink } },
-        xaxis: { ...axis, ...layout.xaxis, spikecolor: second },
+        xaxis: { ...axis, ...layout.xaxis, spikecolor: second, ...(this.#width < NARROW ? { nticks: 4, tickangle: 0 } : {}) },
         shapes: (layout.shapes ?? []).map((shape) => ({ ...shape, line: { ...shape.line, color: tokens.accent } })),
         // What is hidden in the legend stays hidden over new data; another range starts anew.
         uirevision: this.dataset.query,

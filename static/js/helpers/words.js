@@ -15,10 +15,14 @@ export const WORDS = {
 // Worst first: the order of the headline.
 export const SEVERITY = ["open", "forced_open", "half_open", "unknown", "stale", "disabled", "forced_closed", "closed"]
 export const DASH = "–"
+const NO_MATCH = "No breaker matches."
 
 export const word = (state) => WORDS[state] ?? state
 
 export const sum = (counts) => Object.values(counts).reduce((total, count) => total + count, 0)
+
+/** The wall's sentence, of all breakers or of those that a search finds. */
+export const wallSentence = (counts, filtered) => (sum(counts) || !filtered ? sentence(counts) : NO_MATCH)
 
 /** The wall in one sentence. */
 export const sentence = (counts) => {
