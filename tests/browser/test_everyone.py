@@ -35,6 +35,7 @@ def test_the_sheet_tells_every_key_and_can_switch_them_off(window: Open) -> None
     page.get_by_role("button", name="Keys").click()
     page.get_by_label("Keys work").check()
     page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
     page.keyboard.press("w")
     page.wait_for_url("**/screen/")
     page.keyboard.press("w")
