@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parseaddr
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -23,7 +24,6 @@ from breakers.errors import Invalid, Unreadable
 from breakers.sealing import place_of, seal, unseal
 
 LONGEST = 2_000
-MAIL_PORTS = frozenset({25, 465, 587, 2525})
 # What each kind takes; every value is a text. The first is where it goes.
 FIELDS: dict[str, tuple[str, ...]] = {
     Kind.WEBHOOK: ("url", "secret"),
@@ -34,7 +34,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 # What may be read back as it is.
 OPEN = frozenset({"to", "sender"})
-_ADDRESS = re.compile(r"[^@\s<>,;\"\\()\[\]]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+# Printable ASCII alone: no server need take more, and no head of a letter breaks by it.
+_ADDRESS = re.compile(r"[!#-'*+\-./0-9:=?A-Z^_`a-z{|}~]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -73,7 +74,21 @@ def checked(kind: str, given: Mapping[str, object], before: Mapping[str, str] | 
             values[name] = value.strip()
     values = {name: value for name, value in values.items() if value}
     warnings = _CHECKS[kind](values)
+    if (
+        kind == Kind.ALERTMANAGER
+        and before
+        and values.get("secret")
+        and "secret" not in given
+        and _moved(before, values)
+    ):
+        raise Invalid(("config.secret", "the address is another one: give its secret again, or null where it has none"))
     return Config(values, warnings)
+
+
+def _moved(before: Mapping[str, str], values: Mapping[str, str]) -> bool:
+    """Whether what is sent along with a secret would reach somebody else."""
+    old, new = (urlsplit(each.get("url", "")) for each in (before, values))
+    return (old.scheme, old.netloc.lower()) != (new.scheme, new.netloc.lower())
 
 
 def masked(kind: str, url: str) -> str:
@@ -160,21 +175,20 @@ def _email(values: dict[str, str]) -> list[str]:
         raise BadTarget(BadTarget.BAD_URL, "an e-mail destination has 'to', or 'url' that begins with mailto:")
     if not _ADDRESS.fullmatch(values.get("to", "")):
         raise BadTarget(BadTarget.BAD_URL, "'to' is not one e-mail address", "config.to")
-    if "sender" in values and not _ADDRESS.fullmatch(parseaddr(values["sender"])[1]):
+    sender = values.get("sender", "")
+    if sender and not (sender.isascii() and sender.isprintable() and _ADDRESS.fullmatch(parseaddr(sender)[1])):
         raise Invalid(("config.sender", "'sender' is not one e-mail address"))
     if "server" not in values:
         return [] if settings.SMTP_URL else ["no mail server is set yet: SMTP_URL, or 'server'"]
     try:
         server = email.parse_server(values["server"], "")
+        email.require_mail_port(server)
         addresses = guard.resolve(server.host, server.port)
         guard.judge(addresses, allow_private=settings.ALLOW_PRIVATE_TARGETS)
     except DeliveryError as error:
         if not error.permanent:
             return [f"{error}: it is looked up again at every try"]
         raise _refused(error, "config.server") from None
-    if server.port not in MAIL_PORTS:
-        ports = ", ".join(map(str, sorted(MAIL_PORTS)))
-        raise BadTarget(BadTarget.BAD_URL, f"port {server.port} is not one of a mail server: {ports}", "config.server")
     return []
 
 

@@ -26,6 +26,8 @@ from alerts.errors import DeliveryError
 
 LONGEST_SUBJECT = 200
 MENDING_S = 15 * 60
+# Where somebody at the board may have mail handed in: not at every server that happens to listen.
+MAIL_PORTS = frozenset({25, 465, 587, 2525})
 
 
 class Mail(msgspec.Struct, frozen=True):
@@ -67,7 +69,10 @@ def send(target: Target, message: Message) -> Receipt:
     """Hand it in. Errors: DeliveryError, permanent where the server refuses for good."""
     mail = msgspec.json.decode(message.body, type=Mail)
     server = server_of(target)
-    letter = _letter(mail, target.url, server.sender, message)
+    try:
+        letter = _letter(mail, target.url, server.sender, message)
+    except ValueError:
+        raise DeliveryError("the sender or the address is none that a letter can bear", permanent=True) from None
     connection = _Connection(server, trusted=target.trusted or not target.more.get("server"))
     try:
         connection.open()
@@ -124,6 +129,13 @@ def parse_server(url: str, sender: str) -> Server:
         secure,
         sender or f"breakerboard@{_own_host()}",
     )
+
+
+def require_mail_port(server: Server) -> None:
+    """Errors: DeliveryError, permanent, for a port that is not one of mail."""
+    if server.port not in MAIL_PORTS:
+        ports = ", ".join(map(str, sorted(MAIL_PORTS)))
+        raise DeliveryError(f"port {server.port} is not one of a mail server: {ports}", permanent=True)
 
 
 def _letter(mail: Mail, to: str, sender: str, message: Message) -> EmailMessage:
@@ -198,6 +210,8 @@ class _Connection:
     def open(self) -> None:
         """Connect, encrypt, sign in. Errors: DeliveryError, smtplib's, OSError."""
         server, context = self._server, ssl.create_default_context()
+        if not self._trusted:
+            require_mail_port(server)
         addresses = guard.resolve(server.host, server.port)
         if not self._trusted:
             guard.judge(addresses, allow_private=settings.ALLOW_PRIVATE_TARGETS)

@@ -107,7 +107,7 @@ def test_a_server_of_its_own_over_tls_with_a_password(
     settings.ALLOW_PRIVATE_TARGETS = True
     chain = certificate(tmp_path, "localhost", 30)
     with post(chain) as box:
-        monkeypatch.setattr("alerts.destinations.board.MAIL_PORTS", frozenset({box.port}))
+        monkeypatch.setattr("alerts.destinations.email.MAIL_PORTS", frozenset({box.port}))
         server = f"smtp://ada:s3cret@localhost:{box.port}"
         there = addressing.add(
             ada, "mail", "email", {"to": "grace@example.org", "server": server, "sender": "b@example.org"}, at=DAY

@@ -318,3 +318,34 @@ def test_a_route_that_cant_be(ada: Caller, given: Any, field: str) -> None:
     body = {"name": "r", "destinations": [to], **given}
     assert [error["field"] for error in problem(ada.post("/routes", body), 422)["errors"]] == [field]
     assert Route.objects.count() == 0
+
+
+def test_a_secret_does_not_go_along_to_another_address(ada: Caller) -> None:
+    config = {"url": "https://192.0.32.7/", "secret": "s3cret"}
+    made = ada.post("/destinations", {"name": "am", "kind": "alertmanager", "config": config}).json()
+    place = f"/destinations/{made['id']}"
+    assert ada.call("PATCH", place, {"config": {"url": "https://192.0.32.7/behind/a/path"}}).status_code == 200
+    for url in ("https://192.0.32.8/", "http://192.0.32.7/", "https://192.0.32.7:8443/"):
+        told = problem(ada.call("PATCH", place, {"config": {"url": url}}), 422)
+        assert told["errors"][0]["field"] == "config.secret"
+    for url in ("https://[", "https://", "nonsense"):
+        assert problem(ada.call("PATCH", place, {"config": {"url": url}}), 422)["code"] == "bad_url"
+    moved = {"config": {"url": "https://192.0.32.8/", "secret": "another"}}
+    assert ada.call("PATCH", place, moved).status_code == 200
+    assert ada.call("PATCH", place, {"config": {"url": "https://192.0.32.9/", "secret": None}}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        ({"to": "ops@example.org", "sender": "b@example.org\r\nBcc: eve@example.org"}, "config.sender"),
+        ({"to": "ops@example.org", "sender": "Büro <b@example.org>"}, "config.sender"),
+        ({"to": "öps@example.org"}, "config.to"),
+        ({"to": "ops@example.org", "server": "smtp://mail.invalid:6379"}, "config.server"),
+        ({"to": "ops@example.org", "server": "smtp://192.0.32.7:6379"}, "config.server"),
+    ],
+)
+def test_mail_that_could_not_go_or_goes_elsewhere(ada: Caller, config: dict[str, str], field: str) -> None:
+    told = problem(ada.post("/destinations", {"name": "mail", "kind": "email", "config": config}), 422)
+    assert [each["field"] for each in told["errors"]] == [field]
+    assert Destination.objects.count() == 0
