@@ -54,6 +54,9 @@ def parse(url: str, *, trusted: bool) -> httpx.URL:
         raise DeliveryError(
             f"the URL begins with '{plain(parts.scheme, 20)}'; expected http:// or https://", permanent=True
         )
+    if "%" in parts.host:
+        # httpx writes what no name can hold in this way.
+        raise DeliveryError("the URL's host is no name and no address", permanent=True)
     if trusted:
         return parts
     if parts.userinfo:
