@@ -14,8 +14,8 @@ from breakers.access import Actor, Role
 from breakers.models import Board
 
 BUILT_IN = (
-    import_module("alerts.migrations.0060_rules_incidents_silences").make_rules,
-    import_module("alerts.migrations.0080_silenced_alerts_weekly_digest").make_rule,
+    import_module("alerts.migrations.0004_rules_incidents_silences").make_rules,
+    import_module("alerts.migrations.0005_silenced_alerts_weekly_digest").make_rule,
 )
 
 

@@ -8,7 +8,7 @@ import breakers.models.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("breakers", "0020_limits"),
+        ("breakers", "0003_limits"),
     ]
 
     operations = [

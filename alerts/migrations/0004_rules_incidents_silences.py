@@ -48,8 +48,8 @@ def make_rules(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0070_delivery"),
-        ("breakers", "0060_marks"),
+        ("alerts", "0003_delivery"),
+        ("breakers", "0006_alerts_on_cards"),
     ]
 
     operations = [

@@ -13,7 +13,7 @@ def make_rule(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("alerts", "0060_rules_incidents_silences")]
+    dependencies = [("alerts", "0004_rules_incidents_silences")]
 
     operations = [
         migrations.AddField(

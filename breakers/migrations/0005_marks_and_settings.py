@@ -8,7 +8,7 @@ import breakers.models.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("breakers", "0030_sources"),
+        ("breakers", "0004_sources"),
     ]
 
     operations = [

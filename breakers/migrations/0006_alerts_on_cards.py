@@ -7,7 +7,7 @@ import breakers.models.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("breakers", "0050_marks_and_settings"),
+        ("breakers", "0005_marks_and_settings"),
     ]
 
     operations = [
