@@ -4,7 +4,7 @@ import { write } from "./helpers/clock.js"
 import { store } from "./live/store.js"
 
 const PAGE_FOR = 12_000 // ms
-const CUT_AGAIN_EVERY = 1_000 // ms: what is on the wall changes, and so does the window
+const CUT_AGAIN_EVERY = 1_000 // ms: the window changes, and so does the sentence above
 const ASK_AGAIN_AFTER = 3_000 // ms after the link ended
 const ANEW_EVERY = 3_600_000 // ms: a screen runs for months, and what it runs should be today's
 
@@ -14,6 +14,9 @@ export const startScreen = () => {
   show()
   setInterval(() => show(1), PAGE_FOR)
   setInterval(() => show(), CUT_AGAIN_EVERY)
+  // At once where cards came, went or moved: none may stay hidden that has moved up.
+  const moved = new MutationObserver(() => show())
+  for (const cards of document.querySelectorAll("#screen-pages .cards")) moved.observe(cards, { childList: true })
   setInterval(() => store.connection.state === "live" && location.reload(), ANEW_EVERY)
   store.connection.addEventListener("change", () => {
     if (store.connection.state === "signed-out") setTimeout(() => location.reload(), ASK_AGAIN_AFTER)
