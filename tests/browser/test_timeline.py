@@ -20,6 +20,8 @@ def drawn(page: Page) -> Page:
     """With its chart in view and drawn."""
     page.locator("failure-timeline").scroll_into_view_if_needed()
     page.wait_for_selector(".chart .main-svg")
+    # It grew as it was drawn: what the mouse is to reach may have moved below the window.
+    page.locator(".chart").evaluate("chart => chart.scrollIntoView({ block: 'center' })")
     return page
 
 
