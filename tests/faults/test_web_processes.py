@@ -104,8 +104,7 @@ def test_a_batch_that_was_cut_off_with_its_process_is_posted_again_whole(four: B
             for process in web(four):
                 process.kill()
             wait_for(lambda: len(web(four)) == PROCESSES, 30, "them to be started again")
-            before = len(totals)
-            wait_for(lambda: len(totals) > before + 6, 30, "batches to be taken again")
+            wait_for(lambda before=len(totals): len(totals) > before + 6, 30, "batches to be taken again")
             if cut.is_set():
                 break
     finally:
