@@ -97,14 +97,19 @@ def test_a_batch_that_was_cut_off_with_its_process_is_posted_again_whole(four: B
     threads = [threading.Thread(target=go_on) for _ in range(6)]
     for thread in threads:
         thread.start()
+
+    def more_are_taken(what: str) -> None:
+        before = len(totals)
+        wait_for(lambda: len(totals) > before + 6, 30, what)
+
     try:
-        wait_for(lambda: len(totals) > 6, 30, "batches to be taken")
+        more_are_taken("batches to be taken")
         # Now and then a kill falls between two batches: three times at most, for a part that ends five times at once ends the board.
         for _ in range(3):
             for process in web(four):
                 process.kill()
             wait_for(lambda: len(web(four)) == PROCESSES, 30, "them to be started again")
-            wait_for(lambda before=len(totals): len(totals) > before + 6, 30, "batches to be taken again")
+            more_are_taken("batches to be taken again")
             if cut.is_set():
                 break
     finally:
