@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 from tests.board import Board
 from tests.browser.conftest import PASSWORD, Service, Window
@@ -142,6 +142,13 @@ def test_breakers_without_a_cell_get_one(large: Board, page: Page) -> None:
     page.evaluate("window.drawnBefore = true")
     Service("orders", large.service("orders"), large.url).beats("z-new", "open")
     expect(page.locator("#troubled-cards breaker-card .name")).to_have_text("z-new")
-    wait_for(lambda: page.evaluate("window.drawnBefore !== true"), 90, "the page to draw itself again", every=0.5)
+
+    def drawn_again() -> bool:
+        try:
+            return bool(page.evaluate("window.drawnBefore !== true"))
+        except Error:
+            return False  # Asked in the very moment of the change.
+
+    wait_for(drawn_again, 90, "the page to draw itself again", every=0.5)
     expect(page.locator(".cells > i")).to_have_count(COUNT + 1)
     assert httpx.get(f"{large.url}/livez").status_code == 200

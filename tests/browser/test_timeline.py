@@ -28,7 +28,9 @@ def drawn(page: Page) -> Page:
 def test_a_stretch_that_is_dragged_becomes_the_range(window: Open, service: Make) -> None:
     shop = service()
     page = drawn(opened(window("viewer"), shop))
-    plot = page.locator(".chart .nsewdrag.drag").first.bounding_box()
+    plane = page.locator(".chart .nsewdrag.drag").first
+    plane.evaluate("plane => plane.scrollIntoView({ block: 'center' })")
+    plot = plane.bounding_box()
     assert plot
     y = plot["y"] + plot["height"] / 2
     page.mouse.move(plot["x"] + plot["width"] * 0.25, y)
