@@ -42,6 +42,20 @@ def test_the_sheet_tells_every_key_and_can_switch_them_off(window: Open) -> None
     page.wait_for_url(re.compile(r"/$"))
 
 
+def test_a_ticked_box_does_not_deafen_the_keys(window: Open) -> None:
+    page = window("viewer").go("/map/?q=nothing-is-called-so")
+    page.get_by_label("not closed").check()
+    expect(page.get_by_label("not closed")).to_be_focused()
+    page.keyboard.press("w")
+    page.wait_for_url("**/screen/", timeout=5_000)
+    # What is typed into a field is text all the same.
+    page.goto(f"{page.url.removesuffix('/screen/')}/map/?q=nothing-is-called-so")
+    page.get_by_placeholder("Find a name").fill("")
+    page.keyboard.press("w")
+    expect(page.get_by_placeholder("Find a name")).to_have_value("w")
+    assert "/map/" in page.url
+
+
 def test_times_are_in_the_browsers_zone_and_utc_is_one_key_away(window: Open, service: Make) -> None:
     shop = service()
     shop.goes("payments", "open")

@@ -114,6 +114,7 @@ const closeMenus = () => {
   for (const menu of document.querySelectorAll(".menu[open]")) menu.open = false
 }
 
-const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]")
+// A box that is ticked takes no letters: the keys work beside it.
+const typing = (target) => target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]")
 
 const switchedOff = () => kept("keys") === "off"
