@@ -3,13 +3,14 @@
 import resource
 import socket
 import ssl
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from alerts.destinations import guard
+from alerts.destinations import guard, names
 from alerts.destinations.addresses import forbidden
 from alerts.errors import DeliveryError
 from tests.alerts import receiver as behaviours
@@ -163,7 +164,34 @@ def test_the_second_address_is_tried_where_the_first_refuses(monkeypatch: pytest
 def test_a_resolver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard.socket, "getaddrinfo", lambda *_, **__: time.sleep(0.5))
     with pytest.raises(DeliveryError, match="did not resolve"):
-        guard.resolve("slow.example", 80, 0.05)
+        names.resolve("slow.example", 80, 0.05)
+
+
+def test_a_name_whose_look_up_hangs_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often as it is asked for, it takes one of the threads that look names up."""
+    hangs = threading.Event()
+    asked: list[str] = []
+
+    def lookup(host: str, *_: Any, **__: Any) -> list[Any]:
+        asked.append(host)
+        if host == "hangs.example":
+            hangs.wait(10)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))]
+
+    monkeypatch.setattr(guard.socket, "getaddrinfo", lookup)
+    try:
+        for _ in range(40):
+            with pytest.raises(DeliveryError, match="did not resolve"):
+                names.resolve("hangs.example", 443, 0.01)
+        assert names.resolve("well.example", 443, 5) == ["192.0.2.1"]
+        assert asked == ["hangs.example", "well.example"]
+    finally:
+        hangs.set()
+    # What was answered is not kept: the next one asks anew.
+    names.resolve("hangs.example", 443, 5)
+    before = len(asked)
+    names.resolve("hangs.example", 443, 5)
+    assert asked[before:] == ["hangs.example"]
 
 
 def test_a_name_that_is_not() -> None:
