@@ -27,11 +27,17 @@ from alerts.models import Alert, Attempt, Destination, Notification
 from alerts.models.notification import State
 from alerts.signals import alerts_changed
 from breakers import bulk
+from breakers.errors import StoreUnavailable
 from breakers.models.fields import from_us, to_us
 
 # Three times the deadline and the commits around it.
 LEASE = timedelta(seconds=60)
 MOST_LEASES = 4
+# Whether a destination hangs is known only after ten seconds: one that has not answered lately gets fewer hands to hold.
+LEASES_UNPROVED = 2
+LATELY = timedelta(minutes=10)
+# Where the database can't be written just now, how it went is written down a little later: the sooner, the fewer are told twice.
+FINISH_AGAIN_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 # How long one nudge goes on with what else waits for the destination: a task must end well before it is given out again.
 STAYS_S = 30.0
 
@@ -67,7 +73,7 @@ def deliver(notification_id: int, clock: Callable[[], datetime]) -> None:
     until = time.monotonic() + STAYS_S
     claim = claim_one(notification_id, clock())
     while claim is not None:
-        finish(claim, attempt(claim), clock())
+        _finish_surely(claim, attempt(claim), clock)
         following = outbox.next_of(claim.destination, clock()) if time.monotonic() < until else None
         claim = None if following is None else claim_one(following, clock())
 
@@ -110,8 +116,16 @@ def may_send(destination: Destination, at: datetime) -> bool:
     if destination.rests_until is not None and at < destination.rests_until:
         return False
     under_way = Notification.objects.filter(destination=destination, state=State.DUE, claimed_until__gte=at).count()
-    # One that failed last is felt for with one message: hands that wait for it are missing elsewhere.
-    return _breaker(destination).lets_pass(at, under_way, MOST_LEASES if destination.failures == 0 else 1)
+    return _breaker(destination).lets_pass(at, under_way, _hands(destination, at))
+
+
+def _hands(destination: Destination, at: datetime) -> int:
+    """How many may send there at once: hands that wait for it are missing elsewhere."""
+    if destination.failures:
+        # One that failed last is felt for with one message.
+        return 1
+    answered_at = destination.last_success_at
+    return MOST_LEASES if answered_at is not None and at - answered_at < LATELY else LEASES_UNPROVED
 
 
 def attempt(claim: Claim) -> Result:
@@ -140,6 +154,19 @@ def attempt(claim: Claim) -> Result:
         said = f"sending failed: {type(error).__name__} (trace {trace} in the log)"
         return Result(Outcome.FAILED, took_ms(), error=DeliveryError(said, arrived=True, failed=True))
     return Result(Outcome.ACCEPTED, took_ms(), receipt=receipt)
+
+
+def _finish_surely(claim: Claim, result: Result, clock: Callable[[], datetime]) -> None:
+    """Write it down, or try to for as long as the lease is surely ours. Errors: StoreUnavailable: another one sends it again."""
+    for pause in FINISH_AGAIN_S:
+        try:
+            finish(claim, result, clock())
+        except StoreUnavailable as error:
+            log.warning("how a notification went can't be written down yet", error=str(error))
+            time.sleep(pause)
+        else:
+            return
+    finish(claim, result, clock())
 
 
 def finish(claim: Claim, result: Result, at: datetime) -> bool:

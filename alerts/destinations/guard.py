@@ -28,6 +28,13 @@ CONNECT_S = 3.0
 # Of the ports from 1024 on, these belong to stores; below, only the web's two.
 STORES = frozenset({3306, 5432, 6379, 9200, 11211, 27017})
 WEB = frozenset({80, 443})
+# What OpenSSL calls them.
+TLS_REASONS = {
+    "TLSV1_ALERT_PROTOCOL_VERSION": "it speaks no version from 1.2 on",
+    "UNSUPPORTED_PROTOCOL": "it speaks no version from 1.2 on",
+    "WRONG_VERSION_NUMBER": "what it speaks is no TLS",
+    "RECORD_LAYER_FAILURE": "what it speaks is no TLS",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +209,7 @@ def _why_not_connected(error: BaseException) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"the certificate is not good: {plain(cause.verify_message)}"
         if isinstance(cause, ssl.SSLError):
-            return f"TLS failed: {plain(cause.reason or 'no reason given')}"
+            return f"TLS failed: {TLS_REASONS.get(cause.reason) or plain(cause.reason or 'no reason given')}"
         if isinstance(cause, ConnectionRefusedError):
             return "the connection was refused"
         cause = cause.__cause__ or cause.__context__

@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -306,6 +307,43 @@ def test_certificates(
         with pytest.raises(DeliveryError, match=says) as caught:
             guard.post(url, {}, b"{}", trusted=True)
         assert (hook.requests, caught.value.arrived) == ([], False)
+
+
+def test_tls_that_is_outdated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = certificate(tmp_path, "localhost", 1)
+    with receiver(chain, outdated=True) as hook:
+        # It could be reached, by one who is outdated too.
+        old = ssl.create_default_context(cafile=chain)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            old.minimum_version = ssl.TLSVersion.TLSv1
+        old.set_ciphers("ALL:@SECLEVEL=0")
+        with (
+            socket.create_connection(("127.0.0.1", hook.port)) as line,
+            old.wrap_socket(line, server_hostname="localhost") as spoken,
+        ):
+            assert spoken.version() == "TLSv1"
+        ours = ssl.create_default_context(cafile=chain)
+        monkeypatch.setattr(guard, "_ssl_context", lambda: ours)
+        with pytest.raises(DeliveryError, match=r"TLS failed: it speaks no version from 1\.2 on") as caught:
+            guard.post(f"https://localhost:{hook.port}/", {}, b"{}", trusted=True)
+        assert (hook.requests, caught.value.arrived) == ([], False)
+
+
+def test_a_name_of_https_that_speaks_no_tls() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            line, _ = server.accept()
+            with line:
+                line.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                line.recv(10_000)
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        with pytest.raises(DeliveryError, match="TLS failed: what it speaks is no TLS"):
+            guard.post(f"https://localhost:{server.getsockname()[1]}/", {}, b"{}", trusted=True)
+        answering.join(5)
 
 
 def _resolves_to(monkeypatch: pytest.MonkeyPatch, addresses: list[str]) -> None:

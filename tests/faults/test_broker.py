@@ -1,9 +1,11 @@
 """The broker dies, freezes, or forgets everything: events are taken as fast as before, alerts are late and not lost."""
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +17,7 @@ from tests.alerts.conftest import SECRET
 from tests.alerts.receiver import Receiver
 from tests.board import Board
 from tests.faults.posting import Posters, check_each_once, opens
+from tests.faults.telling import about, healthy, hears_of, names, sweeps_pass
 from tests.servers import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -40,15 +43,6 @@ def key(board: Board) -> str:
 def token(board: Board) -> str:
     """A token that may look."""
     return board.token("viewer")
-
-
-def names(told: Receiver) -> list[str]:
-    """The breakers that the receiver was told of, in that order."""
-    return [json.loads(request.body)["alert"]["breaker"]["name"] for request in told.requests]
-
-
-def healthy(board: Board) -> None:
-    wait_for(lambda: board.readyz().get("status") == "ok", 60, "the board to be ready again", every=0.1)
 
 
 @contextmanager
@@ -127,18 +121,108 @@ def test_without_a_broker(board: Board, told: Receiver, key: str, token: str, aw
     check_each_once(board, posters, service)
 
 
-def test_a_broker_that_forgets_everything(board: Board, told: Receiver, key: str) -> None:
-    """What was handed to it is found by the sweep."""
+def broker_of(board: Board) -> redis.Redis:
+    """A client of the board's own broker."""
+    socket = next(word for word in board.part("valkey").cmdline() if word.endswith("valkey.sock"))
+    return redis.Redis(unix_socket_path=socket)
+
+
+@contextmanager
+def full(broker: redis.Redis) -> Iterator[None]:
+    """It has no room for anything more."""
+    kept = broker.config_get("maxmemory")["maxmemory"]
+    broker.config_set("maxmemory", 1)
+    try:
+        yield
+    finally:
+        broker.config_set("maxmemory", kept)
+
+
+@contextmanager
+def read_only(broker: redis.Redis) -> Iterator[None]:
+    """It follows one that is not there, and takes nothing of its own."""
+    broker.replicaof("127.0.0.1", 1)
+    try:
+        yield
+    finally:
+        broker.replicaof("NO", "ONE")
+
+
+@pytest.mark.parametrize("ill", [full, read_only])
+def test_a_broker_that_takes_nothing(board: Board, told: Receiver, key: str, ill: Any) -> None:
+    """It answers, and refuses what it is handed: posts and people notice nothing of it, alerts are late."""
     healthy(board)
+    service = f"posts-{ill.__name__}"
+    with (
+        broker_of(board) as broker,
+        Posters(board, board.service(service), threads=2, pause=0.03, name=service) as posters,
+    ):
+        posters.wait_for_taken(60)
+        with ill(broker):
+            opens(board, key, ill.__name__)
+            answers = [
+                httpx.get(f"{board.url}{path}", timeout=15) for path in ("/sign-in/", "/livez", "/readyz?for=ingest")
+            ]
+            assert [answer.status_code for answer in answers] == [200] * 3
+            posters.wait_for_taken(150)
+            assert ill.__name__ not in names(told)
+        hears_of(told, ill.__name__, 20)
+    assert posters.statuses() == {202}
+    healthy(board)
+    check_each_once(board, posters, service)
+    assert len(about(told, ill.__name__)) == 1
+
+
+@contextmanager
+def stopped_workers(board: Board) -> Iterator[None]:
+    """What is handed to the broker stays there."""
     workers = [board.part("evaluate"), board.part("deliver")]
     for worker in workers:
         worker.suspend()
-    opens(board, key, "forgotten")
-    socket = next(word for word in board.part("valkey").cmdline() if word.endswith("valkey.sock"))
-    with redis.Redis(unix_socket_path=socket) as broker:
+    try:
+        yield
+    finally:
+        for worker in workers:
+            worker.resume()
+
+
+def test_a_broker_that_forgets_everything(board: Board, told: Receiver, key: str) -> None:
+    """What was handed to it is found by the sweep."""
+    healthy(board)
+    with stopped_workers(board), broker_of(board) as broker:
+        opens(board, key, "forgotten")
         wait_for(lambda: broker.llen("bb:evaluate"), 5, "the nudge to be handed over")
         broker.flushall()
-    for worker in workers:
-        worker.resume()
-    wait_for(lambda: "forgotten" in names(told), 15, "the alert")
-    assert sorted(names(told)) == sorted(set(names(told)))
+    hears_of(told, "forgotten", 15)
+    sweeps_pass(board)
+    assert len(about(told, "forgotten")) == 1
+
+
+def test_a_broker_whose_files_are_gone(board: Board, told: Receiver, key: str) -> None:
+    """It is killed, and starts again with nothing."""
+    healthy(board)
+    with stopped_workers(board):
+        with broker_of(board) as broker:
+            opens(board, key, "gone")
+            wait_for(lambda: broker.llen("bb:evaluate"), 5, "the nudge to be handed over")
+            directory = Path(str(broker.config_get("dir")["dir"]))
+        broken = board.part("valkey")
+        # Frozen first: it writes nothing more while its files go.
+        broken.suspend()
+        shutil.rmtree(directory)
+        broken.kill()
+        broken.wait(10)
+        with broker_of(board) as broker:
+            wait_for(lambda: _answers(broker), 20, "the broker to be started again")
+            assert broker.llen("bb:evaluate") == 0
+    hears_of(told, "gone", 30)
+    sweeps_pass(board)
+    assert len(about(told, "gone")) == 1
+    healthy(board)
+
+
+def _answers(broker: redis.Redis) -> bool:
+    try:
+        return bool(broker.ping())
+    except redis.ConnectionError:
+        return False
