@@ -52,6 +52,9 @@ class Chaos:
     # How often each message was taken by its receiver; and how often nobody could write that down.
     taken: Counter[str] = field(default_factory=Counter)
     unnoted: int = 0
+    # Time as it runs, whatever the clock says; and when each message was claimed that is in somebody's hands.
+    running: timedelta = timedelta()
+    held: dict[int, timedelta] = field(default_factory=dict)
     # How long after the last fault all that was owed was told.
     healed_in: timedelta | None = None
 
@@ -86,7 +89,12 @@ class Chaos:
 
     def time_passes(self) -> None:
         """Some seconds, or minutes."""
-        self.scenario.now += timedelta(seconds=self.random.choice([1, 5, 20, 61, 300]))
+        self.runs(timedelta(seconds=self.random.choice([1, 5, 20, 61, 300])))
+
+    def runs(self, time: timedelta) -> None:
+        """On the clock, and in truth."""
+        self.scenario.now += time
+        self.running += time
 
     def clock_is_set_back(self) -> None:
         """By the time service."""
@@ -131,8 +139,7 @@ class Chaos:
     def thaws(self) -> None:
         """It goes on as if nothing had been."""
         if self.frozen:
-            claim, result = self.frozen.pop(self.random.randrange(len(self.frozen)))
-            notifying.finish(claim, result, self.scenario.now)
+            self.finish(*self.frozen.pop(self.random.randrange(len(self.frozen))))
 
     def heals(self) -> None:
         """All is well from now on: what is owed goes out."""
@@ -142,7 +149,7 @@ class Chaos:
             self.scenario.goes("closed", f"orders/{breaker.name}")
         began = self.scenario.now
         while self.scenario.now < began + 2 * LATEST:
-            self.scenario.now += timedelta(minutes=1)
+            self.runs(timedelta(minutes=1))
             self.scenario.sweeps()
             self.delivers()
             if not Alert.objects.filter(resolved_at=None).exists() and not self.owed():
@@ -180,15 +187,27 @@ class Chaos:
         # The last claim may be lost too, which the next one writes down.
         if list(last) == ["lost"] * len(last) and len(last) >= MOST_LOST - 1:
             return None
-        return notifying.claim_one(pk, self.scenario.now)
+        return self.lease(pk)
+
+    def lease(self, pk: int) -> notifying.Claim | None:
+        """Its lease, which nobody else has: not a worker that may yet send it."""
+        claim = notifying.claim_one(pk, self.scenario.now)
+        if claim is not None:
+            assert pk not in self.held or self.running - self.held[pk] > notifying.LEASE, f"{pk} is in another's hands"
+            self.held[pk] = self.running
+        return claim
+
+    def finish(self, claim: notifying.Claim, result: notifying.Result) -> None:
+        """Write down how it went, where that still counts."""
+        if notifying.finish(claim, result, self.scenario.now):
+            del self.held[claim.notification_id]
 
     def send(self, pk: int) -> None:
         """One try, as a worker makes it."""
-        claim = notifying.claim_one(pk, self.scenario.now)
-        if claim is not None:
+        if (claim := self.lease(pk)) is not None:
             result = self.attempt(claim)
             self.faults += result.error is not None
-            notifying.finish(claim, result, self.scenario.now)
+            self.finish(claim, result)
 
     def attempt(self, claim: notifying.Claim) -> notifying.Result:
         """Send it, and know whether it was taken."""
