@@ -78,7 +78,7 @@ def test_a_deployment_that_brings_new_tables(board: Board, told: Receiver, key: 
     """The tables are those of an earlier version; the new one brings them up to date, and goes on where the old one stopped."""
     owed = owes(board, told, key, "deployed")
     opens(board, key, "deployed-2")
-    with Posters(board, key, threads=4, pause=0.02, name="deployed") as posters:
+    with Posters(board, board.service("deployed"), threads=4, pause=0.02, name="deployed") as posters:
         posters.wait_for_taken(60)
         assert board.stop() == 0
         told.then = behaviours.answers(200)
@@ -91,7 +91,7 @@ def test_a_deployment_that_brings_new_tables(board: Board, told: Receiver, key: 
     hears_of(told, "deployed-2", 30)
     closes(board, key, "deployed")
     wait_for(lambda: kinds(told, "deployed")[-1] == "resolved", 90, "the end of it to be told")
-    check_each_once(board, posters, "orders")
+    check_each_once(board, posters, "deployed")
 
 
 @pytest.mark.parametrize("by", [HOUR, -HOUR], ids=["forward", "back"])
@@ -129,7 +129,7 @@ def test_no_file_is_left_to_open(board: Board, told: Receiver, key: str) -> None
     before = [process.rlimit(resource.RLIMIT_NOFILE) for process in processes]
     with (
         httpx.Client(base_url=board.url, headers={"Authorization": f"Bearer {key}"}, timeout=15) as client,
-        Posters(board, key, threads=3, pause=0.02, name="filed") as posters,
+        Posters(board, board.service("filed"), threads=3, pause=0.02, name="filed") as posters,
     ):
         event = {"type": "state_change", "breaker": "no-file", "to_state": "closed"}
         assert client.post("/api/v1/events", json=event).status_code == 202
@@ -159,7 +159,7 @@ def test_no_file_is_left_to_open(board: Board, told: Receiver, key: str) -> None
     assert outcomes(board, request)[-1] == "accepted"
     assert set(tried(board, "no-file")[:-1]) == {"unreachable"}
     healthy(board)
-    check_each_once(board, posters, "orders")
+    check_each_once(board, posters, "filed")
 
 
 def tried(board: Board, name: str) -> list[str]:

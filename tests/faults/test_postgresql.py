@@ -129,7 +129,7 @@ def test_a_database_that_takes_nothing_for_a_while(
     parts = {part: board.part(part).pid for part in ("web", "evaluate", "deliver", "beat")}
     key = board.service(name)
     told.then = behaviours.answers(503, headers="Retry-After: 1\r\n")
-    opens(board, key, name)
+    opens(board, board.service("alerted"), name)
     hears_of(told, name, 20)
     with Posters(board, key, threads=4, pause=0.02, name=name) as posters:
         posters.wait_for_taken(60)
@@ -158,12 +158,12 @@ def test_the_tables_of_the_next_version_while_this_one_runs(
 ) -> None:
     """A deployment adds columns and indexes under a board that posts, evaluates and sends: nothing of it is refused."""
     healthy(board)
-    key = board.service("expanded")
+    key, alerted = board.service("expanded"), board.service("alerted")
     with Posters(board, key, threads=4, pause=0.01, name="expanded") as posters:
         for number, change in enumerate(NEXT_VERSION):
             posters.wait_for_taken(100)
             postgres.execute(change)
-            opens(board, key, f"expanded-{number}")
+            opens(board, alerted, f"expanded-{number}")
             hears_of(told, f"expanded-{number}", 20)
         posters.wait_for_taken(100)
     assert posters.statuses() == {202}

@@ -57,7 +57,7 @@ def check_refused_and_healed(posters: Posters, healed_at: float) -> None:
 def test_locked_by_another_process(board: Board, told: Receiver) -> None:
     """Posts wait as long as a busy database may take, then they are told to come again. Claims and finishes wait too."""
     key = board.service("orders")
-    owes(board, told, key, "locked")
+    owes(board, told, board.service("alerted"), "locked")
     with Posters(board, key, pause=0.05) as posters:
         posters.wait_for_taken(100)
         with closing(sqlite3.connect(sqlite_path(board), isolation_level=None, timeout=10)) as holder:
@@ -98,7 +98,7 @@ def files_that_may_not_grow(board: Board) -> Iterator[None]:
 def check_without_room(board: Board, told: Receiver, fault: "contextmanager[None]", service: str) -> None:
     key = board.service(service)
     healthy(board)
-    owes(board, told, key, f"{service}-owed")
+    owes(board, told, board.service("alerted"), f"{service}-owed")
     with Posters(board, key, pause=0.05, name=service) as posters:
         posters.wait_for_taken(100)
         with fault:
@@ -109,7 +109,7 @@ def check_without_room(board: Board, told: Receiver, fault: "contextmanager[None
             wait_for(
                 lambda: len([post for post in posters.posts if post.status == 503]) > refused + 20, 20, "more of them"
             )
-        time.sleep(0.5)
+        posters.wait_for_taken(1)
         healed_at = time.monotonic()
         posters.wait_for_taken(200)
     check_refused_and_healed(posters, healed_at)
