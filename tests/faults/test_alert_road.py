@@ -5,8 +5,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.alerts import receiver as behaviours
@@ -25,8 +27,12 @@ BEFORE_THE_LAST = "0004_rules_incidents_silences"
 
 @pytest.fixture(scope="module")
 def board(told: Receiver) -> Iterator[Board]:
-    """A board that tells a receiver. Each test has breakers of its own."""
+    """A board that tells a receiver, a recovery after five seconds. Each test has breakers of its own."""
     with Board(ALERT_URLS=told.url, ALERT_WEBHOOK_SECRET=SECRET) as running:
+        headers = {"Authorization": f"Bearer {running.token('admin')}"}
+        with httpx.Client(base_url=f"{running.url}/api/v1", headers=headers, timeout=20) as ada:
+            [opened] = [each for each in ada.get("/rules").json()["items"] if each["kind"] == "opened"]
+            assert ada.patch(f"/rules/{opened['id']}", json={"keep_s": 5}).status_code == 200
         yield running
 
 
@@ -135,7 +141,7 @@ def test_no_file_is_left_to_open(board: Board, told: Receiver, key: str) -> None
         assert client.post("/api/v1/events", json=event).status_code == 202
         posters.wait_for_taken(60)
         for process, (_, most) in zip(processes, before, strict=True):
-            process.rlimit(resource.RLIMIT_NOFILE, (process.num_fds(), most))
+            process.rlimit(resource.RLIMIT_NOFILE, (first_free(process), most))
         try:
             with socket.create_connection(("127.0.0.1", board.port), timeout=15) as stranger:
                 stranger.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -160,6 +166,12 @@ def test_no_file_is_left_to_open(board: Board, told: Receiver, key: str) -> None
     assert set(tried(board, "no-file")[:-1]) == {"unreachable"}
     healthy(board)
     check_each_once(board, posters, "filed")
+
+
+def first_free(process: psutil.Process) -> int:
+    """The number that its next file would get."""
+    used = {int(path.name) for path in Path(f"/proc/{process.pid}/fd").iterdir()}
+    return min(set(range(len(used) + 1)) - used)
 
 
 def tried(board: Board, name: str) -> list[str]:
