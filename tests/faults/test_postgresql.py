@@ -94,7 +94,6 @@ def read_only(postgres: PostgresServer) -> Iterator[None]:
     finally:
         with psycopg.connect(postgres.url, autocommit=True, options="-c default_transaction_read_only=off") as writer:
             writer.execute("ALTER DATABASE breakerboard RESET ALL")
-        postgres.execute(TERMINATE)
 
 
 @contextmanager
