@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 import redis
 from websockets.sync.client import ClientConnection, connect
@@ -17,6 +18,7 @@ from tests.alerts.conftest import SECRET
 from tests.alerts.receiver import Receiver
 from tests.board import Board
 from tests.faults.posting import Posters, check_each_once, opens
+from tests.faults.processes import frozen
 from tests.faults.telling import about, healthy, hears_of, names, sweeps_pass
 from tests.servers import wait_for
 
@@ -57,16 +59,12 @@ def dead(board: Board) -> Iterator[None]:
 
 
 @contextmanager
-def frozen(board: Board) -> Iterator[None]:
+def silent(board: Board) -> Iterator[None]:
     """The broker keeps its connections and says nothing."""
-    broker = board.part("valkey")
     end = time.monotonic() + AWAY_FOR
-    broker.suspend()
-    try:
+    with frozen(board.part("valkey")):
         yield
         time.sleep(max(0.0, end - time.monotonic()))
-    finally:
-        broker.resume()
 
 
 def hears(socket: ClientConnection, bus: str, seconds: float) -> None:
@@ -78,7 +76,7 @@ def hears(socket: ClientConnection, bus: str, seconds: float) -> None:
             return
 
 
-@pytest.mark.parametrize("away", [dead, frozen])
+@pytest.mark.parametrize("away", [dead, silent])
 def test_without_a_broker(board: Board, told: Receiver, key: str, token: str, away: Any) -> None:
     healthy(board)
     # A part that dies soon after its start, again and again, would end the board.
@@ -173,23 +171,15 @@ def test_a_broker_that_takes_nothing(board: Board, told: Receiver, key: str, ill
     assert len(about(told, ill.__name__)) == 1
 
 
-@contextmanager
-def stopped_workers(board: Board) -> Iterator[None]:
-    """What is handed to the broker stays there."""
-    workers = [board.part("evaluate"), board.part("deliver")]
-    for worker in workers:
-        worker.suspend()
-    try:
-        yield
-    finally:
-        for worker in workers:
-            worker.resume()
+def workers(board: Board) -> list[psutil.Process]:
+    """While they stand still, what is handed to the broker stays there."""
+    return [board.part("evaluate"), board.part("deliver")]
 
 
 def test_a_broker_that_forgets_everything(board: Board, told: Receiver, key: str) -> None:
     """What was handed to it is found by the sweep."""
     healthy(board)
-    with stopped_workers(board), broker_of(board) as broker:
+    with frozen(*workers(board)), broker_of(board) as broker:
         opens(board, key, "forgotten")
         wait_for(lambda: broker.llen("bb:evaluate"), 5, "the nudge to be handed over")
         broker.flushall()
@@ -201,7 +191,7 @@ def test_a_broker_that_forgets_everything(board: Board, told: Receiver, key: str
 def test_a_broker_whose_files_are_gone(board: Board, told: Receiver, key: str) -> None:
     """It is killed, and starts again with nothing."""
     healthy(board)
-    with stopped_workers(board):
+    with frozen(*workers(board)):
         with broker_of(board) as broker:
             opens(board, key, "gone")
             wait_for(lambda: broker.llen("bb:evaluate"), 5, "the nudge to be handed over")

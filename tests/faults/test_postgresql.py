@@ -12,6 +12,7 @@ from tests.alerts.conftest import SECRET
 from tests.alerts.receiver import Receiver
 from tests.board import Board
 from tests.faults.posting import Posters, check_each_once, opens
+from tests.faults.processes import frozen
 from tests.faults.telling import about, healthy, hears_of, outcomes
 from tests.postgres import PostgresServer
 from tests.servers import wait_for
@@ -174,10 +175,7 @@ def test_a_frozen_server_holds_nothing_up_for_ever(board: Board, postgres: Postg
     key = board.service("payments")
     with Posters(board, key, pause=0.02) as posters:
         posters.wait_for_taken(100)
-        frozen = postgres.backends()
-        for process in frozen:
-            process.suspend()
-        try:
+        with frozen(*postgres.backends()):
             wait_for(lambda: board.readyz().get("database", {"ok": True})["ok"] is False, 10, "readyz to name it")
             wait_for(lambda: len([p for p in posters.posts if p.status == 503]) >= 24, 40, "posts to be refused")
             assert max(post.took for post in posters.posts) < LONGEST_SILENCE
@@ -185,8 +183,5 @@ def test_a_frozen_server_holds_nothing_up_for_ever(board: Board, postgres: Postg
             started = time.monotonic()
             assert board.stop() == 0
             assert time.monotonic() - started < 10
-        finally:
-            for process in frozen:
-                process.resume()
     board.start()
     check_each_once(board, posters, "payments")

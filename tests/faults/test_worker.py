@@ -20,6 +20,7 @@ from tests.alerts.receiver import Receiver, say
 from tests.board import ROOT, Board
 from tests.faults.injected import sitecustomize
 from tests.faults.posting import opens
+from tests.faults.processes import frozen
 from tests.faults.store import rows
 from tests.faults.telling import about, healthy, hears_of, leases_end, outcomes, sweeps_pass
 from tests.postgres import PostgresServer
@@ -130,15 +131,11 @@ def test_frozen_past_its_lease_and_thawed(board: Board, told: Receiver, key: str
     told.script = [behaviours.hangs]
     opens(board, key, "frozen")
     [first] = hears_of(told, "frozen", 20)
-    worker.suspend()
-    try:
-        with another_worker(board):
-            leases_end(board)
-            first, second = hears_of(told, "frozen", 30, 2)
-            assert first.headers["webhook-id"] == second.headers["webhook-id"]
-            wait_for(lambda: outcomes(board, first) == ["lost", "accepted"], 10, "both tries to be written down")
-    finally:
-        worker.resume()
+    with frozen(worker), another_worker(board):
+        leases_end(board)
+        first, second = hears_of(told, "frozen", 30, 2)
+        assert first.headers["webhook-id"] == second.headers["webhook-id"]
+        wait_for(lambda: outcomes(board, first) == ["lost", "accepted"], 10, "both tries to be written down")
     # Its own try times out now; the next alert shows that it is at work again.
     opens(board, key, "afterwards")
     hears_of(told, "afterwards", 30)
