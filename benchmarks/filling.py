@@ -10,7 +10,8 @@ from breakers import bulk
 from breakers.domain.checking import check
 from breakers.models import Service
 from breakers.models.fields import to_us
-from breakers.recording import Submission, record
+from breakers.recording import record
+from breakers.submissions import Submission
 
 DAY_S = 86_400
 BREAKERS = 2_000

@@ -13,8 +13,9 @@ from breakers.domain.states import SILENT
 from breakers.headlining import Step
 from breakers.models.fields import from_us, to_us
 from breakers.recording import MINUTE_S
+from breakers.rows import InstanceRow
 from breakers.signals import Changes, SilentSource, breakers_changed, sources_fell_silent
-from breakers.workingset import InstanceRow, WorkingSet
+from breakers.workingset import WorkingSet
 
 # Breakers in one transaction, and the pause after it.
 AT_ONCE = 200
