@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import IntegrityError
 
-from breakers import bulk, caching, commanding, headlining, remembering, sharing
+from breakers import bulk, caching, commanding, headlining, proving, remembering, sharing
 from breakers.caching import Stamp
 from breakers.domain.headlines import GONE
 from breakers.domain.reports import Refusal, Report, shown
@@ -459,7 +459,7 @@ class _Recording:
             for step in steps
             if step.to_state == State.OPEN and not step.late
         }
-        commanding.observe(self._shown, reopened, from_us(self._now))
+        proving.observe(self._shown, reopened, from_us(self._now))
         for submission, answer in zip(submissions, answers, strict=True):
             names = {report.instance for report in submission.reports}
             waiting = [name for name in names if (submission.service_id, name) in under_way]
