@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from django.db import connection
 
-from breakers import bulk
+from breakers import bulk, migrating
 from breakers.domain.checking import check
 from breakers.models import Service
 from breakers.models.fields import to_us
@@ -57,8 +57,7 @@ def fill(service_id: int, first: int, events: int, *, days: int, offset: int = 0
     )
     key = f"decode(md5(({offset} * 100000000000 + i)::text), 'hex')" if postgresql else "randomblob(16)"
     with connection.cursor() as cursor:
-        if postgresql:
-            cursor.execute("SET statement_timeout = 0")
+        migrating.begin("default")
         _without_indexes(cursor, postgresql)
         cursor.execute(
             "INSERT INTO breakers_event (id, service_id, key, breaker_id, instance_id, day, at, type, count, duration_ms)"
@@ -81,6 +80,7 @@ def fill(service_id: int, first: int, events: int, *, days: int, offset: int = 0
         _busy_minutes(cursor, first)
         cursor.execute("UPDATE breakers_board SET folded_until = %s", [to_us(datetime.now(UTC))])
         cursor.execute("ANALYZE")
+        migrating.end("default")
     return time.monotonic() - begun
 
 
