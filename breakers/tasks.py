@@ -5,7 +5,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from breakers import commanding, measuring, pruning, signing, silencing
+from breakers import measuring, proving, pruning, signing, silencing
 from breakers.jumps import Jumps
 from breakers.models import Pulse
 
@@ -21,7 +21,7 @@ def sweep() -> None:
     if not jumps.seen(at, time.monotonic()):
         silencing.sweep(at)
     silencing.tally(at)
-    commanding.expire_and_judge(at)
+    proving.expire_and_judge(at)
 
 
 @shared_task(name="breakers.tasks.fold")
