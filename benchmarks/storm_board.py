@@ -56,7 +56,7 @@ class Reader(threading.Thread):
 def measure(breakers: int) -> bool:
     """Print its rows; whether it kept its promises."""
     with receiver() as ops, receiver() as phone, receiver() as second:
-        urls = f"{ops.url} json://127.0.0.1:{phone.port}/ json://127.0.0.1:{second.port}/"
+        urls = f"{ops.url} json://127.0.0.1:{phone.port}/ {second.url}"
         with Board(ALERT_URLS=urls) as board:
             return _measure(board, breakers, {"webhook": ops, "people": phone, "second line": second})
 
@@ -94,7 +94,12 @@ def _measure(board: Board, breakers: int, told: dict[str, Receiver]) -> bool:
 def _set_up_routes(board: Board, ada: httpx.Client, told: dict[str, Receiver]) -> None:
     """Machines and people hear at once, others when nobody has it in hand after a minute, and all are reminded."""
     found = ada.get("/api/v1/destinations").raise_for_status().json()["items"]
-    ids = {name: next(each["id"] for each in found if str(one.port) in json.dumps(each)) for name, one in told.items()}
+    ids = {
+        name: next(each["id"] for each in found if each["kind"] == "webhook" and str(one.port) in json.dumps(each))
+        for name, one in told.items()
+        if name != "people"
+    }
+    [ids["people"]] = [each["id"] for each in found if each["kind"] == "apprise"]
     steps = [{"after_s": STEP_S, "destinations": [ids["second line"]]}]
     route = {"matchers": {}, "destinations": [ids["webhook"], ids["people"]], "steps": steps, "repeat_s": [900, 3600]}
     ada.post("/api/v1/routes", json={"name": "everything", **route}).raise_for_status()

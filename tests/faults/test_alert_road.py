@@ -146,7 +146,7 @@ def test_no_file_is_left_to_open(board: Board, told: Receiver, key: str) -> None
         try:
             assert not is_served(board)
             assert client.post("/api/v1/events", json={**event, "to_state": "open"}).status_code == 202
-            wait_for(lambda: tried(board, "no-file"), 30, "a try")
+            sweeps_pass(board, 1)
             posters.wait_for_taken(60)
             assert about(told, "no-file") == []
         finally:
@@ -157,7 +157,8 @@ def test_no_file_is_left_to_open(board: Board, told: Receiver, key: str) -> None
     assert posters.statuses() == {202}
     [request] = hears_of(told, "no-file", 60)
     assert outcomes(board, request)[-1] == "accepted"
-    assert set(tried(board, "no-file")[:-1]) == {"unreachable"}
+    # Where it came as far as a try.
+    assert set(tried(board, "no-file")[:-1]) <= {"unreachable"}
     healthy(board)
     check_each_once(board, posters, "filed")
 
