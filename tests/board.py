@@ -8,6 +8,7 @@ It is ready when `with` is entered. What it printed is `board.output()`.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +39,8 @@ LINK = re.compile(r"https?://\S+/welcome/\S+/")
 
 class Board:
     """A running tree. `environ` adds to, or with None takes from, the environment."""
+
+    command: Sequence[str] = (sys.executable, "manage.py", "up")
 
     def __init__(
         self, *, port: int | None = None, data_dir: Path | None = None, ready_within: float = 150, **environ: str | None
@@ -75,12 +79,13 @@ class Board:
 
     def start(self, *, ready: bool = True) -> Self:
         """Start the tree in a process group of its own, and wait until it is ready."""
-        if STATIC_CACHE.is_dir() and not (self.data_dir / "static").exists():
-            shutil.copytree(STATIC_CACHE, self.data_dir / "static")
+        with alone_with(STATIC_CACHE):
+            if STATIC_CACHE.is_dir() and not (self.data_dir / "static").exists():
+                shutil.copytree(STATIC_CACHE, self.data_dir / "static")
         self._started_from = len(self.output())
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up"],
+                self.command,
                 cwd=ROOT,
                 env=self.environ,
                 stdin=subprocess.DEVNULL,
@@ -197,11 +202,16 @@ class Board:
 
     def _keep_static_files(self) -> None:
         made, kept = self.data_dir / "static", STATIC_CACHE
-        if (kept / ".mark").is_file() and (kept / ".mark").read_text() == (made / ".mark").read_text():
-            return
-        fresh = kept.with_name(f"{kept.name}-{os.getpid()}-{time.monotonic_ns()}")
-        shutil.copytree(made, fresh)
-        shutil.rmtree(kept, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            fresh.rename(kept)
-        shutil.rmtree(fresh, ignore_errors=True)
+        with alone_with(kept):
+            if (kept / ".mark").is_file() and (kept / ".mark").read_text() == (made / ".mark").read_text():
+                return
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.copytree(made, kept)
+
+
+@contextlib.contextmanager
+def alone_with(path: Path) -> Iterator[None]:
+    """No other process of ours has this directory in hand meanwhile."""
+    with path.with_name(f"{path.name}.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
