@@ -27,9 +27,9 @@ from typing import Any, Self
 import httpx
 import psutil
 
+from tests.managing import ROOT, Manager
 from tests.servers import free_port, wait_for
 
-ROOT = Path(__file__).resolve().parent.parent
 # Compressing the files for browsers takes seconds, once a checkout.
 STATIC_CACHE = (
     Path(tempfile.gettempdir()) / f"breakerboard-tests-static-{os.getuid()}-{sha256(bytes(ROOT)).hexdigest()[:8]}"
@@ -61,6 +61,7 @@ class Board:
         self._log = self.data_dir.with_name(self.data_dir.name + ".log")
         self._started_from = 0
         self.process: subprocess.Popen[bytes] | None = None
+        self._manager: Manager | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -70,6 +71,7 @@ class Board:
             raise
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._close_manager()
         self.kill9()
         if error is not None:
             print(self.output()[-8_000:])
@@ -131,17 +133,10 @@ class Board:
 
     def manage(self, *words: str) -> Any:
         """Run a command of `manage.py` beside the board; the JSON of its last line."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *words],
-            cwd=ROOT,
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        if done.returncode:
-            raise RuntimeError(f"manage.py {' '.join(words)} ended with {done.returncode}: {done.stderr}")
-        return json.loads(done.stdout.splitlines()[-1])
+        if self._manager is None or self._manager.environ != self.environ:
+            self._close_manager()
+            self._manager = Manager(self.environ)
+        return json.loads(self._manager.run(*words).splitlines()[-1])
 
     def output(self) -> str:
         """All that the tree has printed."""
@@ -185,6 +180,11 @@ class Board:
         """Kill it without a word, and start it again on the same directory."""
         self.kill9()
         return self.start()
+
+    def _close_manager(self) -> None:
+        if self._manager is not None:
+            self._manager.close()
+            self._manager = None
 
     def _is_ready(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
