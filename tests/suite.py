@@ -98,4 +98,6 @@ def _interrupt(process: subprocess.Popen[str]) -> None:
 
 
 if __name__ == "__main__":
+    # Told to end in whichever way: what was started is ended first.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))
