@@ -42,11 +42,12 @@ def begin() -> tuple[int, int]:
 def fill(service_id: int, first: int, events: int, *, days: int, offset: int = 0) -> float:
     """So many more events over the last `days`, and the rollups of 90 days; how long it took in s.
 
-    `offset`: microseconds that keep these ids apart from those of another call.
+    `offset`: 0 or 1, microseconds that keep these ids apart from those of another call.
     """
     begun = time.monotonic()
-    step = days * DAY_S * 1_000_000 // events
-    start = to_us(datetime.now(UTC)) - days * DAY_S * 1_000_000 - 3_600_000_000
+    # Even both: ids that an offset makes odd meet none of them.
+    step = days * DAY_S * 1_000_000 // events // 2 * 2
+    start = (to_us(datetime.now(UTC)) - days * DAY_S * 1_000_000 - 3_600_000_000) // 2 * 2
     [[first_copy]] = bulk.select("SELECT min(id) FROM breakers_instance")
     breaker = f"CASE WHEN (i * 7919) % 100 < {BUSY} THEN (i * 31) % 5 ELSE (i * 104729) % {BREAKERS} END"
     postgresql = bulk.is_postgresql()
