@@ -9,7 +9,8 @@ from django.db.models import Count, Q
 
 from alerts.domain.lifecycle import Status, shown
 from alerts.domain.wording import plain
-from alerts.models import Alert, Incident, IncidentLog
+from alerts.models import Alert, Incident, IncidentLog, Notification
+from alerts.models.notification import State
 from alerts.models.rule import OPENED
 from alerts.shapes import IncidentView, MemberView, Subject, Suspected, moment, moment_or_none
 from breakers.errors import Invalid, NotFound
@@ -51,6 +52,18 @@ def row_of(incident_id: str) -> Incident:
     return row
 
 
+def told_of(incident_id: str) -> tuple[list[tuple[str, str, str, str]], int]:
+    """Who was told of its members ((destination, kind, at, state), in the order of the members), and how many messages were not sent."""
+    notes = Notification.objects.filter(alert__incident=incident_id, alert__rule__kind=OPENED)
+    rows = list(
+        notes.order_by("alert__started_at", "alert", "pk").values_list(
+            "destination__name", "kind", "created_at", "state"
+        )
+    )
+    sent = [(name, kind, moment(at), state) for name, kind, at, state in rows if state != State.DROPPED]
+    return sent, len(rows) - len(sent)
+
+
 def last_resolved() -> IncidentView | None:
     """The one that ended last."""
     row = Incident.objects.filter(merged_into=None, resolved_at__isnull=False).order_by("-resolved_at").first()
@@ -74,8 +87,8 @@ def likely_cause() -> Cause | None:
 
 
 def history(incident_id: str) -> list[tuple[str, str, str]]:
-    """(at, who, what), oldest first. Errors: NotFound."""
-    rows = IncidentLog.objects.filter(incident=row_of(incident_id)).order_by("id")
+    """(at, who, what), oldest first."""
+    rows = IncidentLog.objects.filter(incident=incident_id).order_by("id")
     return [(moment(row.at), row.who, row.what) for row in rows]
 
 
