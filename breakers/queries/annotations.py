@@ -37,6 +37,24 @@ def annotations(scope: Scope, start: datetime, end: datetime) -> list[Annotation
     return [shown(row) for row in reversed(rows)]
 
 
+def marks_within(scope: Scope, *windows: tuple[datetime, datetime]) -> tuple[list[list[AnnotationView]], str]:
+    """(`annotations()` of each window, `last_mark()`), from one look."""
+    marks = Annotation.objects.filter(scope.marks())
+    newest = [
+        _touching(*window).filter(scope.marks()).order_by("-at", "-id")[:MOST_ON_A_TIMELINE] for window in windows
+    ]
+    wanted = Q(pk__in=marks.order_by("-id")[:1].values("pk"))
+    for some in newest:
+        wanted |= Q(pk__in=some.values("pk"))
+    rows = list(Annotation.objects.filter(wanted).order_by("at", "id"))
+    found = [
+        [row for row in rows if row.at < end and (row.at >= start or (row.until is not None and row.until > start))]
+        for start, end in windows
+    ]
+    last = max((row.pk for row in rows), default="")
+    return [[shown(row) for row in some[-MOST_ON_A_TIMELINE:]] for some in found], str(last)
+
+
 def annotations_page(
     scope: Scope,
     *,

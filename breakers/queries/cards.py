@@ -71,16 +71,26 @@ def board() -> tuple[str, int]:
     return epoch, version
 
 
-def _cards(condition: str, params: list[Any], now: datetime) -> list[Card]:
-    columns = _COLUMNS.format(t="::text" if bulk.is_postgresql() else "")
-    rows = bulk.select(
+def card_rows(condition: str, params: list[Any], more: str = "") -> list[Any]:
+    """What cards are made of, row by row, and `more` columns behind it."""
+    columns = (_COLUMNS + more).format(t="::text" if bulk.is_postgresql() else "")
+    return bulk.select(
         f"SELECT {columns} FROM breakers_breaker b JOIN breakers_service s ON s.id = b.service_id {condition}",  # noqa: S608
         params,
     )
+
+
+def _cards(condition: str, params: list[Any], now: datetime) -> list[Card]:
+    rows = card_rows(condition, params)
     now_us = to_us(now)
-    due = [row[0] for row in rows if row[22] is not None and row[22] <= now_us]
+    due = [row[0] for row in rows if is_due(row, now_us)]
     silenced = judged_again(due, now_us) if due else {}
-    return [_card(row, silenced.get(row[0]), now_us) for row in rows]
+    return [card_of(row, silenced.get(row[0]), now_us) for row in rows]
+
+
+def is_due(row: Any, now: int) -> bool:
+    """Whether the silence of a row's instances has to be judged again."""
+    return row[22] is not None and row[22] <= now
 
 
 def judged_again(ids: list[int], now: int) -> dict[int, tuple[dict[str, int], int]]:
@@ -107,7 +117,8 @@ def silence_of(heard: Iterable[Sequence[Any]], now: int) -> dict[int, tuple[dict
     return {id: (counted(states[id]), since[id]) for id in since}
 
 
-def _card(row: Any, silenced: tuple[dict[str, int], int] | None, now: int) -> Card:
+def card_of(row: Any, silenced: tuple[dict[str, int], int] | None, now: int) -> Card:
+    """The card of a row; `silenced`: what `judged_again()` found of it."""
     state, since, instances = row[5], row[7], _decode_counts(row[9])
     strip = _decode_strip(row[20])
     if silenced:

@@ -21,7 +21,7 @@ from breakers.errors import Invalid
 from breakers.models.fields import to_us
 from breakers.queries.cards import INSTANCE_HEARD, MOST, cards_of, judged_again, silence_of
 from breakers.queries.filters import CardFilter, conditions
-from breakers.queries.shapes import Card, Page
+from breakers.queries.shapes import Card, Neighbour, Page
 
 RANK = {str(state): rank for rank, state in enumerate(SEVERITY)}
 _THIN = "b.id, b.state, s.name, b.name, b.dependency, b.since, b.rejected_1m, b.version, b.silence_due_at, b.headline"
@@ -134,6 +134,23 @@ def counts(where: CardFilter, now: datetime) -> dict[str, int]:
         state = str(headline(silenced[id][0], rule)) if id in silenced else state
         found[state] += not where.states or state in where.states
     return counted(found.elements())
+
+
+def neighbours(card: Card, now: datetime, *, limit: int) -> list[Neighbour]:
+    """The other breakers on a breaker's dependency that are not closed, in the wall's order, from one look."""
+    now_us = to_us(now)
+    rows = bulk.select(
+        f"SELECT {_THIN}, {INSTANCE_HEARD} FROM breakers_breaker b JOIN breakers_service s ON s.id = b.service_id"  # noqa: S608
+        " CROSS JOIN breakers_board LEFT JOIN breakers_instance i"
+        # Only those whose silence came due bring their instances.
+        " ON i.breaker_id = CASE WHEN b.silence_due_at <= %s THEN b.id END AND i.left_at IS NULL"
+        " WHERE b.dependency = %s AND b.id <> %s AND (b.state <> 'closed' OR b.silence_due_at <= %s)",
+        [now_us, card.dependency, int(card.id), now_us],
+    )
+    silenced = silence_of((row[10:] for row in rows if row[10] is not None), now_us)
+    found = {row[0]: _judged(row[:10], silenced, CardFilter(), now_us) for row in rows}
+    ranked = sorted(_ranked(thin) for thin in found.values() if thin and thin.state != "closed")
+    return [Neighbour(str(id), thin.service, thin.name, thin.state) for *_, id in ranked[:limit] if (thin := found[id])]
 
 
 def _still(where: CardFilter, items: list[object], now: datetime) -> list[object]:

@@ -194,7 +194,7 @@ def test_viewers_see_why_they_may_not_order(signed_in: SignIn, story: str) -> No
     page = text_of(signed_in("viewer"), f"/breakers/{story}/")
     assert "Orders need the role operator; you are viewer." in page
     assert "order-dialog" not in page
-    assert page.count('type="button" disabled') == 3
+    assert page.count('type="button" disabled') == 4
 
 
 def test_viewers_orders_are_refused(signed_in: SignIn, story: str) -> None:
