@@ -32,6 +32,9 @@ NEED_ASKING = {"dependency", "dependency-json", "connect-json"}
 # What is asked for behind the mark of interrogation changes what a page reads.
 ASKED = {
     "wall": ("query=open>5m", "query=state:open&all=1", "at={past}", "query=state:closed&by=dependency"),
+    "cause": ("query=state:open",),
+    "screen": ("query=state:open",),
+    "screen-cause": ("query=state:open",),
     "past-wall-json": ("at={past}",),
     "breaker": ("range=15m", "range=24h", "range=13mo", "at={past}"),
     "timeline": ("range=15m", "range=13mo", "at={past}"),
