@@ -89,6 +89,8 @@ def timeline_json(request: HttpRequest, breaker_id: str) -> HttpResponse:
     answer = {
         "range": asked.name,
         "query": asked.query,
+        "first": asked.first,
+        "length": asked.length,
         "from": asked.begins,
         "to": asked.ends,
         "width_s": told.line.width_s,

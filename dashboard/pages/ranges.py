@@ -53,6 +53,16 @@ class Range:
         return urlencode({"from": rfc3339(self.start), "to": rfc3339(self.end)})
 
     @property
+    def first(self) -> str:
+        """Its start, for a URL."""
+        return rfc3339(self.start)
+
+    @property
+    def length(self) -> str:
+        """The named range that is at least as long: what a page of the past is best looked at with."""
+        return next((each.name for each in RANGES if each.length >= self.end - self.start), RANGES[-1].name)
+
+    @property
     def begins(self) -> str:
         """For an `<input type="datetime-local">`, in UTC."""
         return f"{self.start.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"

@@ -300,3 +300,6 @@ def test_the_audit_trail_is_filtered_and_paged(signed_in: SignIn, story: str) ->
     assert following is not None
     assert text_of(client, "/audit/" + following[1]).count("command.probe") == 2
     assert "No line matches." in text_of(client, "/audit/?actor=nobody-here")
+    assert "No line matches." in text_of(client, f"/audit/?breaker={story}0")
+    assert f'href="/audit/?breaker={story}"' in text_of(client, f"/breakers/{story}/")
+    assert text_of(client, f"/audit/?breaker={story}&actor=grace").count("command.probe") == 50

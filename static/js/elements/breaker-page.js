@@ -77,6 +77,7 @@ class BreakerPage extends HTMLElement {
 
   #ranged(timeline, told) {
     showFacts(this, told)
+    this.querySelector(".play-from").search = new URLSearchParams({ at: told.first, range: told.length })
     const form = this.querySelector(".custom-range form")
     if (form.contains(document.activeElement)) return
     form.elements.from.value = told.from
@@ -122,7 +123,7 @@ class BreakerPage extends HTMLElement {
     write(after, shown.second.after)
     const told = card.reported_state
     this.#fact("seen", told && told !== card.state ? `${shown.word}, last told ${word(told)}` : shown.word)
-    this.#fact("wanted", ...wanted(card.wanted))
+    this.#fact("wanted", ...wanted(card.wanted, shown.unmet))
     if (card.last_event_at) this.#fact("heard", timeSince(card.last_event_at), " ago")
     this.#fact("failing", percent(card.failure_rate_1m))
     this.#fact("calls", whole(card.calls_1m))
@@ -179,10 +180,11 @@ class BreakerPage extends HTMLElement {
   }
 }
 
-const wanted = (order) => {
+const wanted = (order, unmet) => {
   if (!order) return ["automatic"]
   const by = order.by ? ` by ${order.by}` : ""
-  return [`${verbWord(order.action)}${by}`, ...(order.until ? [" until ", timeAt(order.until)] : [])]
+  const until = order.until ? [" until ", timeAt(order.until)] : []
+  return [`${verbWord(order.action)}${by}`, ...until, ...(unmet ? [" ", make("span", { class: "unmet" }, unmet)] : [])]
 }
 
 const instanceOf = (copy) => {
