@@ -54,7 +54,7 @@ def row_of(incident_id: str) -> Incident:
 
 def told_of(incident_id: str) -> tuple[list[tuple[str, str, str, str]], int]:
     """Who was told of its members ((destination, kind, at, state), in the order of the members), and how many messages were not sent."""
-    notes = Notification.objects.filter(alert__incident=incident_id, alert__rule__kind=OPENED)
+    notes = Notification.objects.filter(alert__incident=int(incident_id), alert__rule__kind=OPENED)
     rows = list(
         notes.order_by("alert__started_at", "alert", "pk").values_list(
             "destination__name", "kind", "created_at", "state"
@@ -102,7 +102,7 @@ def likely_cause(among: Collection[int] | None = None) -> Cause | None:
 
 def history(incident_id: str) -> list[tuple[str, str, str]]:
     """(at, who, what), oldest first."""
-    rows = IncidentLog.objects.filter(incident=incident_id).order_by("id")
+    rows = IncidentLog.objects.filter(incident=int(incident_id)).order_by("id")
     return [(moment(row.at), row.who, row.what) for row in rows]
 
 

@@ -60,7 +60,7 @@ def silences_page(now: datetime, statuses: Sequence[str] = (), *, limit: int = 5
     limit = min(max(limit, 1), MOST)
     found = [row for row in rows if not statuses or status_of(row, now) in statuses][: limit + 1]
     following = str(found[limit - 1].pk) if len(found) > limit else None
-    return Page(_silences(found[:limit], now), following)
+    return Page(list(_silences(found[:limit], now)), following)
 
 
 def silence_view(row: Silence, now: datetime) -> SilenceView:

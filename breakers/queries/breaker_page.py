@@ -126,6 +126,13 @@ def breaker_range(breaker_id: str, stretch: Stretch, now: datetime, present: dat
     return Range(details, line, marks[0], history.failing(number, stretch.start, stretch.end))
 
 
+def breaker_picture(breaker_id: str, stretch: Stretch, now: datetime) -> tuple[Details, Timeline]:
+    """What the socket tells of the page. Errors: NotFound."""
+    known = _steps(known_id(breaker_id), stretch, now)
+    details = detailed(breaker_id, now, known)
+    return details, drawn(details.card, known, stretch.start, stretch.end, now, points=stretch.points)
+
+
 def _steps(number: int, stretch: Stretch, now: datetime) -> Steps:
     return steps(number, now, stretch.start, min(stretch.end, now), lanes=stretch.lanes)
 

@@ -62,10 +62,10 @@ def detailed(breaker_id: str, now: datetime, known: Steps) -> Details:
 def why_opened(breaker_id: str, now: datetime) -> Why | None:
     """The last opening and what is known of its cause; None where it never opened. Errors: NotFound."""
     breaker = _known(breaker_id)
-    [*_, last] = [None, *history.outages_told(breaker.pk, now)]
-    if last is None:
+    outages = history.outages_told(breaker.pk, now)
+    if not outages:
         return None
-    return why_of(last, history.failing(breaker.pk, opened_at=last.started_at).opening, now)
+    return why_of(outages[-1], history.failing(breaker.pk, opened_at=outages[-1].started_at).opening, now)
 
 
 def why_of(outage: history.Trip, errors: list[ErrorGroup], now: datetime) -> Why:

@@ -25,7 +25,7 @@ from dashboard.pages.odd import odd_sentence
 from dashboard.pages.orders import OrderForm, doors, reach, siblings
 from dashboard.pages.past import travel
 from dashboard.pages.patterns import patterns
-from dashboard.pages.ranges import RANGES, Range, range_of
+from dashboard.pages.ranges import RANGES, Range, around, range_of
 from dashboard.pages.reasons import reason_sentence
 from dashboard.pages.words import moment
 
@@ -156,6 +156,7 @@ def _drawn(told: Told) -> dict[str, object]:
         "marks": [{"at": mark.at, "words": mark_words(mark), "url": mark.url} for mark in told.marks],
         "failures": failing.failures,
         "earlier": failing.earlier,
+        "earlier_query": around(moment(failing.earlier)) if failing.earlier else "",
         "notes": _notes(line),
     }
 

@@ -12,6 +12,7 @@ from breakers.times import rfc3339
 _BLANK_OFFSET = re.compile(r"(?<=T..:..:..) (?=\d\d:\d\d$)")
 SHORTEST = timedelta(seconds=10)
 LONGEST = timedelta(days=400)
+AROUND = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,11 @@ def range_of(query: Mapping[str, str], now: datetime) -> Range:
         return Range("custom", start, min(end, now), "")
     asked = query.get("range", "")
     return _named(next((each for each in RANGES if each.name == asked), USUAL), now)
+
+
+def around(at: datetime) -> str:
+    """The part of a URL that asks for what was around a moment."""
+    return Range("custom", at - AROUND, at + AROUND).query
 
 
 def moment_of(text: str) -> datetime | None:
