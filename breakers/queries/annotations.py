@@ -38,7 +38,10 @@ def annotations(scope: Scope, start: datetime, end: datetime) -> list[Annotation
 
 
 def marks_within(scope: Scope, *windows: tuple[datetime, datetime]) -> tuple[list[list[AnnotationView]], str]:
-    """(`annotations()` of each window, `last_mark()`), from one look."""
+    """(`annotations()` of each window, the id of the mark that was set last), from one look; the id is empty without one.
+
+    Another id, and timelines are drawn anew.
+    """
     marks = Annotation.objects.filter(scope.marks())
     newest = [
         _touching(*window).filter(scope.marks()).order_by("-at", "-id")[:MOST_ON_A_TIMELINE] for window in windows
@@ -76,12 +79,6 @@ def annotations_page(
     page = list(rows.order_by("-at", "-id")[: limit + 1])
     last = page[limit - 1] if len(page) > limit else None
     return Page([shown(row) for row in page[:limit]], f"{to_us(last.at)}.{last.pk}" if last else None)
-
-
-def last_mark(scope: Scope) -> str:
-    """The id of the mark that was set last, empty without one: another id, and timelines are drawn anew."""
-    row = Annotation.objects.filter(scope.marks()).order_by("-id").values_list("pk", flat=True).first()
-    return "" if row is None else str(row)
 
 
 def shown(row: Annotation) -> AnnotationView:

@@ -137,11 +137,6 @@ class Failing(NamedTuple):
     earlier: str | None
 
 
-def failures(breaker_id: str, start: datetime, end: datetime) -> Failures:
-    """The failures of [start, end) by error class, most first, among the newest events of the range."""
-    return failing(known_id(breaker_id), start, end).failures
-
-
 def failing(
     breaker_id: int, start: datetime | None = None, end: datetime | None = None, *, opened_at: datetime | None = None
 ) -> Failing:
@@ -228,7 +223,10 @@ class _Group:
 def settings_told(
     breaker_id: int, now: datetime, start: datetime | None = None, end: datetime | None = None
 ) -> tuple[list[SettingsView], list[SettingsView], dict[str, Any] | None]:
-    """(`settings_history()` up to now, that of [start, end], what it was set to now; None: not told by then), in one look."""
+    """(Changes of settings up to now, those of [start, end], what it was set to now; None: not told by then), in one look.
+
+    Newest first; the same change at several instances is one.
+    """
     rows = SettingsChange.objects.filter(breaker_id=breaker_id)
     wanted = Q(pk__in=rows.filter(at__lte=now).order_by("-at", "-id")[:MOST_SETTINGS].values("pk"))
     if start is not None and end is not None:
@@ -236,14 +234,6 @@ def settings_told(
     found = list(rows.filter(wanted).order_by("-at", "-id"))
     between = [row for row in found if start is not None and end is not None and start <= row.at <= end]
     return _merged(found[:MOST_SETTINGS]), _merged(between[:MOST_SETTINGS]), dict(found[0].after) if found else None
-
-
-def settings_history(breaker_id: str, end: datetime, start: datetime | None = None) -> list[SettingsView]:
-    """Changes of settings up to a moment, newest first; the same change at several instances is one."""
-    rows = SettingsChange.objects.filter(breaker_id=known_id(breaker_id), at__lte=end)
-    if start is not None:
-        rows = rows.filter(at__gte=start)
-    return _merged(rows.order_by("-at", "-id")[:MOST_SETTINGS])
 
 
 def _merged(rows: Iterable[SettingsChange]) -> list[SettingsView]:
