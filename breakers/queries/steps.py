@@ -21,6 +21,7 @@ PATHS_WINDOW = timedelta(hours=24)
 _FROM = "FROM breakers_transition t WHERE t.breaker_id = %s"
 _HEADLINE = f"{_FROM} AND t.instance_name IS NULL"
 Mark = tuple[int, str]  # when, and to which state
+Part = tuple[str, list[Any]]  # a statement's, and its parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,48 +58,65 @@ class Steps:
 
 
 def steps(
-    breaker_id: int, now: datetime, start: datetime | None = None, end: datetime | None = None, *, lanes: bool = False
+    breaker_id: int,
+    now: datetime,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    *,
+    lanes: bool = False,
+    told: bool = True,
 ) -> Steps:
-    """The steps of [start, end), of the instances too where `lanes`; without a range, only what is told of `now`."""
-    first, last, now_us = to_us(start or now), to_us(end or now), to_us(now)
-    parts: list[tuple[str, list[Any]]] = [
+    """The steps of [start, end), of the instances too where `lanes`; and where `told`, what is told of `now`."""
+    first, last = to_us(start or now), to_us(end or now)
+    parts = [
+        *(_told_of(breaker_id, now) if told else []),
+        *(_of_range(breaker_id, first, last, lanes) if start else []),
+    ]
+    rows = bulk.select(" UNION ALL ".join(sql for sql, _ in parts), [each for _, params in parts for each in params])
+    return _sorted(rows, first, last, lanes)
+
+
+def _told_of(breaker_id: int, now: datetime) -> list[Part]:
+    """The paths of the last 24 h, and the last probe that failed."""
+    return [
         (
             f"SELECT 'path', NULL, t.from_state, t.to_state, max(t.at), -1, count(*) {_HEADLINE}"
             " AND t.at >= %s AND t.at <= %s GROUP BY t.from_state, t.to_state",
-            [breaker_id, to_us(now - PATHS_WINDOW), now_us],
+            [breaker_id, to_us(now - PATHS_WINDOW), to_us(now)],
         ),
         (
             f"SELECT 'probe', NULL, NULL, NULL, max(t.at), -1, 0 {_HEADLINE}"
             " AND t.from_state = %s AND t.to_state = %s AND t.at <= %s",
-            [breaker_id, str(State.HALF_OPEN), str(State.OPEN), now_us],
+            [breaker_id, str(State.HALF_OPEN), str(State.OPEN), to_us(now)],
         ),
     ]
-    if start is not None:
-        which = _FROM if lanes else _HEADLINE
-        parts += [
-            (
-                f"SELECT 'in', t.instance_name, NULL, t.to_state, t.at, t.sequence, t.id {which}"
-                " AND t.at >= %s AND t.at < %s",
-                [breaker_id, first, last],
-            ),
-            (
-                "SELECT 'before', NULL, NULL, to_state, at, -1, id FROM (SELECT t.to_state, t.at, t.id"  # noqa: S608
-                f" {_HEADLINE} AND t.at < %s ORDER BY t.at DESC, t.id DESC LIMIT 1) AS last_of_them",
-                [breaker_id, first],
-            ),
-        ]
-    if start is not None and lanes:
+
+
+def _of_range(breaker_id: int, start: int, end: int, lanes: bool) -> list[Part]:
+    """The steps of a range, and the last ones before it."""
+    parts: list[Part] = [
+        (
+            f"SELECT 'in', t.instance_name, NULL, t.to_state, t.at, t.sequence, t.id {_FROM if lanes else _HEADLINE}"
+            " AND t.at >= %s AND t.at < %s",
+            [breaker_id, start, end],
+        ),
+        (
+            "SELECT 'before', NULL, NULL, to_state, at, -1, id FROM (SELECT t.to_state, t.at, t.id"  # noqa: S608
+            f" {_HEADLINE} AND t.at < %s ORDER BY t.at DESC, t.id DESC LIMIT 1) AS last_of_them",
+            [breaker_id, start],
+        ),
+    ]
+    if lanes:
         parts.append(
             (
                 f"SELECT 'before', t.instance_name, NULL, t.to_state, t.at, t.sequence, t.id {_FROM}"  # noqa: S608
                 " AND t.instance_name IS NOT NULL AND t.at < %s AND NOT EXISTS (SELECT 1 FROM breakers_transition l"
                 " WHERE l.breaker_id = t.breaker_id AND l.instance_name = t.instance_name AND l.at < %s"
                 " AND (l.at, l.sequence, l.id) > (t.at, t.sequence, t.id))",
-                [breaker_id, first, first],
+                [breaker_id, start, start],
             )
         )
-    rows = bulk.select(" UNION ALL ".join(sql for sql, _ in parts), [each for _, params in parts for each in params])
-    return _sorted(rows, first, last, lanes)
+    return parts
 
 
 def _sorted(rows: Sequence[Any], start: int, end: int, lanes: bool) -> Steps:

@@ -55,7 +55,7 @@ def timeline(
         raise Invalid(("points", f"'points' is {points}; expected 1 to {MOST_POINTS}"))
     shown = card(breaker_id, now)
     number = known_id(breaker_id)
-    known = steps(number, now, start, min(end, now), lanes=lanes)
+    known = steps(number, now, start, min(end, now), lanes=lanes, told=False)
     return drawn(shown, known, start, end, now, points=points, exact=exact)
 
 
