@@ -1,4 +1,4 @@
-"""The door: sign-in and sign-out. Failed tries are limited for each name and each address, over all processes.
+"""The door: sign-in and sign-out. Failed tries are limited for each name and each network, over all processes.
 
 A try takes a place before the password is looked at, so that many at once are no way around the limit.
 """
@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from breakers.domain.networks import network_of
 from dashboard.pages.actors import address_of
 
 PLACES_A_NAME, NAME_SECONDS = 5, 300
@@ -36,7 +37,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     name = request.POST.get("username", "").replace("\x00", "")[:150]
     places = [
         _take_place("name", name.casefold(), PLACES_A_NAME, NAME_SECONDS),
-        _take_place("address", address_of(request), PLACES_AN_ADDRESS, ADDRESS_SECONDS),
+        _take_place("address", network_of(address_of(request)), PLACES_AN_ADDRESS, ADDRESS_SECONDS),
     ]
     if not all(places):
         cache.delete_many([place for place in places if place])

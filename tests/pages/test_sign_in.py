@@ -75,6 +75,13 @@ def test_the_tenth_failure_from_an_address_is_the_last_try(person: Person) -> No
     )
 
 
+def test_the_addresses_of_one_network_are_one(person: Person) -> None:
+    person("ada", "admin")
+    tries = [post(Client(REMOTE_ADDR=f"2001:db8::{number:x}"), f"guess-{number}", "wrong") for number in range(11)]
+    assert tries == [401] * 10 + [429]
+    assert post(Client(REMOTE_ADDR="2001:db8:0:1::1"), "ada", PASSWORD) == 302
+
+
 def test_signing_in_well_takes_no_place(person: Person) -> None:
     person("ada", "admin")
     assert [post(Client(), "ada", PASSWORD) for _ in range(12)] == [302] * 12
