@@ -286,6 +286,9 @@ def test_cookies_of_an_https_site_stay_on_it() -> None:
             f"{board.url}/sign-in/",
             headers={"Host": "board.example.com", "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"},
         )
+        # Whoever passes the request on need not say that it came encrypted: the site's address does.
+        for path in ("/sign-in/", "/static/img/favicon.svg", "/api/v1/openapi.json"):
+            assert httpx.get(board.url + path).headers["strict-transport-security"].startswith("max-age=31536000"), path
         (cookie,) = told.headers.get_list("set-cookie")
         assert cookie.startswith("__Host-bb_csrf=")
         assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
