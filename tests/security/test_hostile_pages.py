@@ -29,7 +29,7 @@ from dashboard import screens
 from tests.security.test_every_address import DOORS, HOOK, plain_static  # noqa: F401 (a fixture)
 
 # What people may be called who are asked before they are stored: printable, and nothing else is asked of them.
-PRINTABLE = "'\"><img src=x onerror=pwned=1></script><script>pwned=1</script>{{7*7}}${7*7}javascript:pwned=1//[x](javascript:1)`"
+PRINTABLE = "'\"><img src=x onerror=pwned=1></script><script>pwned=1</script>{{7193*7193}}${7193*7193}javascript:pwned=1//[x](javascript:1)`"
 HOSTILE = f"=cmd|' /C calc'!A0\u202e\u200b\ufffe\r\nX-Evil: 1\x1b[31m__proto__{PRINTABLE[:120]}"
 
 
@@ -142,7 +142,7 @@ def test_no_page_holds_a_name_as_anything_but_text(ada: Client, ids: dict[str, s
     # They were there, and nothing in them was reckoned.
     for name in (PRINTABLE, HOSTILE.replace("\r\n", "\n"), "__proto__"):
         assert re.sub(r"\s+", " ", name) in re.sub(r"\s+", " ", seen).replace("\r", "")
-    assert "49" not in re.sub(r"\d\d:\d\d(:\d\d)?|\d{4}-\d\d-\d\d", "", seen)
+    assert str(7193 * 7193) not in seen
 
 
 def test_files_are_called_by_what_they_are(ada: Client, ids: dict[str, str]) -> None:
