@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import structlog
 from django.conf import settings
 
 from alerts.destinations import guard, services, texts
@@ -24,6 +25,8 @@ MENDABLE = frozenset({401, 403, 404})
 MENDING_S = 15 * 60
 # Apprise knows no deadline inside a read: calls that hang past ours go on in their threads. No more than these.
 MOST_HANGING = 16
+
+log = structlog.get_logger(__name__)
 
 _hanging = threading.BoundedSemaphore(MOST_HANGING)
 
@@ -119,6 +122,9 @@ def _bounded(service: "apprise.Apprise", text: Text) -> "apprise.AppriseResult":
                     timeout=DEADLINE_S,
                 )
             )
+        except Exception as error:
+            # Its sentence may hold the URL, and so may a traceback on its way out of the thread.
+            log.warning("Apprise broke", error=type(error).__name__)
         finally:
             _hanging.release()
             done.set()

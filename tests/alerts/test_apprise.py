@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from email.message import Message as Mail
 
+import msgspec
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -15,6 +16,7 @@ from pytest_django.fixtures import Settings
 from alerts import links, queries
 from alerts.destinations import apprise
 from alerts.destinations.base import Message, Target
+from alerts.errors import DeliveryError
 from alerts.models import Destination, Notification
 from tests.alerts import receiver as behaviours
 from tests.alerts.conftest import DAY, Scenario
@@ -159,6 +161,22 @@ def test_a_call_that_hangs_is_left_behind(hook: Receiver, monkeypatch: pytest.Mo
     assert time.monotonic() - begun < 2
     assert caught.value.arrived
     assert "s3cret" not in str(caught.value)
+
+
+def test_what_breaks_inside_apprise_takes_no_secret_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import apprise as library
+
+    def breaks(*args: object, **more: object) -> None:
+        raise ValueError("no host in json://127.0.0.1/s3cret")
+
+    monkeypatch.setattr(library.Apprise, "notify", breaks)
+    target = Target("apprise", "json://127.0.0.1/s3cret", "", trusted=True)
+    with pytest.raises(DeliveryError, match=r"^Apprise failed$"):
+        apprise.send(target, Message("msg_1", msgspec.json.encode(apprise.Text("a", "b")), DAY))
+    assert [record.msg["error"] for record in caplog.records if record.name == apprise.__name__] == ["ValueError"]  # type: ignore[index]
+    assert "s3cret" not in caplog.text + "".join(capfd.readouterr())
 
 
 def test_urls_that_apprise_knows(monkeypatch: pytest.MonkeyPatch) -> None:
