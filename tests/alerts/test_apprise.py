@@ -3,6 +3,7 @@
 import email
 import json
 import logging
+import re
 import time
 from collections.abc import Iterator
 from email.message import Message as Mail
@@ -13,9 +14,9 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pytest_django.fixtures import Settings
 
-from alerts import links, queries
+from alerts import addressing, links, queries
 from alerts.destinations import apprise
-from alerts.destinations.base import Message, Target
+from alerts.destinations.base import Message, Notice, Target
 from alerts.errors import DeliveryError
 from alerts.models import Destination, Notification
 from tests.alerts import receiver as behaviours
@@ -161,6 +162,22 @@ def test_a_call_that_hangs_is_left_behind(hook: Receiver, monkeypatch: pytest.Mo
     assert time.monotonic() - begun < 2
     assert caught.value.arrived
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_name_calls_nobody_and_links_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain text is not plain everywhere: Discord reads mentions and Markdown in it, Feishu tags."""
+    sent: list[apprise.Text] = []
+    monkeypatch.setattr(apprise, "_bounded", lambda service, text: sent.append(text) or True)
+    named = '@everyone <!channel> <@123> <at user_id="all">all</at> [Open it](https://evil.example) a@ b<c 1 < 2 opened'
+    board = "https://[::1]:8000/alerts/1/"
+    notice = Notice("opened", addressing._example(DAY), named, board, DAY, acknowledge_url="https://b/x:y/")
+    for url in ("discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js", "mailto://ops:secret@example.org"):
+        apprise.send(Target("apprise", url, "", trusted=True), Message("msg_1", apprise.compose(notice), DAY))
+    chat, mail = sent
+    assert not re.search(r"@\w|<[\w@!/]|\]\(", chat.title + chat.body)
+    assert chat.title.replace("\u200b", "") == mail.title == f"Firing: {named}"
+    # What is ours is as it was.
+    assert {board, "https://b/x:y/"} <= set(chat.body.split())
 
 
 def test_what_breaks_inside_apprise_takes_no_secret_out(
