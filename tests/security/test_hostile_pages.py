@@ -154,6 +154,17 @@ def test_files_are_called_by_what_they_are(ada: Client, ids: dict[str, str]) -> 
     ] == []
 
 
+def test_the_file_of_a_timeline_has_no_tag_of_a_name(ada: Client, ids: dict[str, str]) -> None:
+    """Of marks too: Plotly reads tags in its texts, and a script ends at the first word that says so."""
+    file = ada.get(f"/breakers/{ids['breaker']}/timeline.html?range=1h").content.decode()
+    library, _, drawn = file.rpartition("Plotly.newPlot")
+    figure, ended, rest = drawn.partition("</script>")
+    assert figure.count("onerror=pwned") >= 3
+    assert not re.search(r"<(img|script|svg|a|b)\b", figure)
+    assert (ended, rest.split()) == ("</script>", ["</div>", "</body>", "</html>"])
+    assert "pwned" not in library
+
+
 def test_the_lanes_are_a_picture_that_can_be_read(ada: Client, ids: dict[str, str]) -> None:
     picture = parseString(ada.get(f"/incidents/{ids['incident']}/postmortem.svg").content)  # noqa: S318 (our own file)
     assert {each.tagName for each in picture.getElementsByTagName("*")} == {"svg", "rect", "text", "title"}
