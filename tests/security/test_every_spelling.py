@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 from django.urls import resolve
 
-from tests.security.test_every_address import World, _doors, plain_static, world  # noqa: F401 (fixtures)
+from tests.security.doors import all_doors
+from tests.security.world import World
 
 WORD = re.compile(r'"([a-z_]{1,16})"')
 # Of the context of a page.
@@ -25,12 +26,12 @@ ROUNDS = 8
 
 
 @pytest.fixture
-def ada(world: World) -> Client:  # noqa: F811 (the fixture)
+def ada(world: World) -> Client:
     return world.people["admin"]
 
 
-def test_no_spelling_of_an_id_is_another_or_breaks_a_page(world: World, ada: Client) -> None:  # noqa: F811
-    for path in {door.path for door in _doors() if "{" in door.path}:
+def test_no_spelling_of_an_id_is_another_or_breaks_a_page(world: World, ada: Client) -> None:
+    for path in {door.path for door in all_doors() if "{" in door.path}:
         for bad in BAD:
             told = re.sub(r"\{\w+\}", quote(bad, safe=""), path)
             for method in (ada.get, ada.post):
@@ -38,10 +39,10 @@ def test_no_spelling_of_an_id_is_another_or_breaks_a_page(world: World, ada: Cli
                 assert 400 <= answer.status_code < 500, (method.__name__, told, answer.status_code)
 
 
-def test_no_parameter_breaks_a_page(world: World, ada: Client) -> None:  # noqa: F811
+def test_no_parameter_breaks_a_page(world: World, ada: Client) -> None:
     """Some of them at once, by chance that is the same each time: one that is refused hides what stands behind it."""
     dice = random.Random(5)
-    for path in sorted({world.filled(door.path) for door in _doors() if door.reads is not None}):
+    for path in sorted({world.filled(door.path) for door in all_doors() if door.reads is not None}):
         address = path.partition("?")[0]
         names = sorted(_names(address))
         for _ in range(ROUNDS):

@@ -26,7 +26,7 @@ from breakers.domain.checking import check
 from breakers.models import Breaker
 from breakers.models.fields import to_us
 from dashboard import screens
-from tests.security.test_every_address import DOORS, HOOK, plain_static  # noqa: F401 (a fixture)
+from tests.security.doors import HOOK, all_doors
 
 # What people may be called who are asked before they are stored: printable, and nothing else is asked of them.
 PRINTABLE = "'\"><img src=x onerror=pwned=1></script><script>pwned=1</script>{{7193*7193}}${7193*7193}javascript:pwned=1//[x](javascript:1)`"
@@ -69,7 +69,7 @@ class Taken(HTMLParser):
 
 
 @pytest.fixture
-def ids(db: None, settings: Settings) -> dict[str, str]:
+def ids(db: None, plain_static: None, settings: Settings) -> dict[str, str]:
     """One of everything, and all of them of that name."""
     now = datetime.now(UTC)
     settings.ALERT_URLS = ("https://hooks.example.org/s3cret",)
@@ -205,10 +205,9 @@ def test_a_letter_has_the_heads_that_we_wrote(ids: dict[str, str], settings: Set
 
 def _looks(ids: dict[str, str]) -> Iterator[str]:
     """Every address that can be looked at, with the ids of this board."""
-    for doors in DOORS.values():
-        for door in doors:
-            if door.reads is not None and not door.path.startswith("/acknowledge"):
-                yield re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], door.path)
+    for door in all_doors():
+        if door.reads is not None and not door.path.startswith("/acknowledge"):
+            yield re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], door.path)
 
 
 def _leads_somewhere_good(address: str) -> bool:
