@@ -111,6 +111,11 @@ def test_bodies_that_are_taken(post: Poster, body: object, headers: dict[str, st
         ({**EVENT, "breaker": "x" * 201}, {}, 422, "has 201 characters; at most 200"),
         ({**EVENT, "breaker": "a\0b"}, {}, 422, "holds a NUL"),
         ({**EVENT, "occurred_at": "yesterday"}, {}, 422, "'yesterday' is no RFC 3339 time"),
+        # Years that are none in UTC: kept, they could not be read again, and with them the wall.
+        ({**EVENT, "occurred_at": "9999-12-31T23:59:59-14:00"}, {}, 422, "is no RFC 3339 time"),
+        ({**EVENT, "occurred_at": "0001-01-01T00:00:00+14:00"}, {}, 422, "is no RFC 3339 time"),
+        ({"type": "state_change", "to_state": "open", "breaker": "p", "next_probe_at": "9999-12-31T23:59:59-14:00"}, {}, 422,
+         "is no RFC 3339 time"),
         ({**EVENT, "occurred_at": "2020-01-01T00:00:00Z"}, {}, 422, "older than the 30 days"),
         ({**EVENT, "labels": {str(n): "x" for n in range(33)}}, {}, 422, "33 labels; at most 32"),
         ({"type": "state_change", "breaker": "p"}, {}, 422, "'to_state' is missing"),
