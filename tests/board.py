@@ -27,6 +27,7 @@ from typing import Any, Self
 import httpx
 import psutil
 
+from dashboard.supervising import tie_to_parent
 from tests.managing import ROOT, Manager
 from tests.servers import free_port, wait_for
 
@@ -94,6 +95,8 @@ class Board:
                 stdout=log,
                 stderr=log,
                 process_group=0,
+                # Tests that are killed clean up nothing; what of it still ran would wait for no one.
+                preexec_fn=tie_to_parent(os.getpid(), deaf=False),
             )
         if ready:
             self.wait_ready()

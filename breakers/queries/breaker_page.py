@@ -3,9 +3,8 @@
 Each table is asked once, whatever parts of the page tell of it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from breakers.domain.headlines import counted
@@ -15,11 +14,9 @@ from breakers.queries.annotations import Scope, marks_within
 from breakers.queries.details import detailed, newest_events, why_of
 from breakers.queries.history import Failing, SettingsView, Trips, Upstream
 from breakers.queries.past import Seen, details_at, headlines_at
-from breakers.queries.shapes import AnnotationView, Card, Details, ErrorGroup, EventView, Timeline, Why
+from breakers.queries.shapes import AnnotationView, Card, Details, EventView, Timeline, Why
 from breakers.queries.steps import Steps, steps
 from breakers.queries.timeline import drawn
-
-LOOKED_BACK = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +73,9 @@ def breaker_page(
     number = known_id(breaker_id)
     known = _steps(number, stretch, now)
     last = newest_events(number, now if present else None, events)
-    trips = history.outages_told(number, now)
+    trips, opened = history.outages_told(number, now)
     opened_at = trips[-1].started_at if trips else None
-    before = (opened_at - LOOKED_BACK, opened_at) if opened_at else None
+    before = (opened_at - history.LOOKED_BACK, opened_at) if opened_at else None
     settings, changes, config = history.settings_told(number, now, *(before or ()))
     counts = None
     if present is None:
@@ -90,8 +87,9 @@ def breaker_page(
     windows = [(stretch.start, stretch.end), *([before] if before else [])]
     marks, last_mark = marks_within(_scope(details.card), *windows)
     failing = history.failing(number, stretch.start, stretch.end, opened_at=opened_at)
-    opening = _opening(details.card, trips, failing.opening, marks[1] if before else [], changes, now)
-    news = News(details, opening, history.trips(breaker_id, now, trips), settings, last, last_mark)
+    why = why_of(trips[-1], failing.opening, now) if trips else None
+    opening = Opening(why, marks[1] if before else [], changes, opened)
+    news = News(details, opening, history.trips(trips, now), settings, last, last_mark)
     line = drawn(details.card, known, stretch.start, stretch.end, now, points=stretch.points)
     return BreakerPage(news, Range(details, line, marks[0], failing), counts)
 
@@ -100,15 +98,16 @@ def breaker_news(breaker_id: str, now: datetime, *, events: int) -> News:
     """What the page asks for again when something happened. Errors: NotFound."""
     number = known_id(breaker_id)
     details = detailed(breaker_id, now, steps(number, now))
-    trips = history.outages_told(number, now)
+    trips, opened = history.outages_told(number, now)
     opened_at = trips[-1].started_at if trips else None
-    before = (opened_at - LOOKED_BACK, opened_at) if opened_at else None
+    before = (opened_at - history.LOOKED_BACK, opened_at) if opened_at else None
     settings, changes, _ = history.settings_told(number, now, *(before or ()))
     marks, last_mark = marks_within(_scope(details.card), *([before] if before else []))
     errors = history.failing(number, opened_at=opened_at).opening if opened_at else []
-    opening = _opening(details.card, trips, errors, marks[0] if before else [], changes, now)
+    why = why_of(trips[-1], errors, now) if trips else None
+    opening = Opening(why, marks[0] if before else [], changes, opened)
     last = newest_events(number, None, events)
-    return News(details, opening, history.trips(breaker_id, now, trips), settings, last, last_mark)
+    return News(details, opening, history.trips(trips, now), settings, last, last_mark)
 
 
 def breaker_range(breaker_id: str, stretch: Stretch, now: datetime, present: datetime | None = None) -> Range:
@@ -135,21 +134,6 @@ def breaker_picture(breaker_id: str, stretch: Stretch, now: datetime) -> tuple[D
 
 def _steps(number: int, stretch: Stretch, now: datetime) -> Steps:
     return steps(number, now, stretch.start, min(stretch.end, now), lanes=stretch.lanes)
-
-
-def _opening(
-    card: Card,
-    trips: Sequence[history.Trip],
-    errors: list[ErrorGroup],
-    marks: list[AnnotationView],
-    changes: list[SettingsView],
-    now: datetime,
-) -> Opening:
-    if not trips:
-        return Opening(None, [], [], [])
-    at = trips[-1].started_at
-    opened = history.opened_before(card.id, card.dependency, at - LOOKED_BACK, at)
-    return Opening(why_of(trips[-1], errors, now), marks, changes, opened)
 
 
 def _scope(card: Card) -> Scope:

@@ -62,7 +62,7 @@ def detailed(breaker_id: str, now: datetime, known: Steps) -> Details:
 def why_opened(breaker_id: str, now: datetime) -> Why | None:
     """The last opening and what is known of its cause; None where it never opened. Errors: NotFound."""
     breaker = _known(breaker_id)
-    outages = history.outages_told(breaker.pk, now)
+    outages, _ = history.outages_told(breaker.pk, now)
     if not outages:
         return None
     return why_of(outages[-1], history.failing(breaker.pk, opened_at=outages[-1].started_at).opening, now)

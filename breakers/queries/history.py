@@ -10,13 +10,14 @@ from django.db.models import Q
 
 from breakers import bulk
 from breakers.domain.silence import SECOND
-from breakers.ids import known_id
-from breakers.models import Breaker, Outage, SettingsChange
-from breakers.models.fields import from_us, to_us
+from breakers.models import SettingsChange
+from breakers.models.fields import MICROSECOND, from_us, to_us
 from breakers.queries.shapes import ErrorGroup
 from breakers.times import rfc3339
 
 DAY_US = 86_400 * SECOND
+# Before an opening, for what it may come from.
+LOOKED_BACK = timedelta(minutes=30)
 WINDOWS = {"24 h": timedelta(hours=24), "7 d": timedelta(days=7), "30 d": timedelta(days=30)}
 # The failures of a range are looked for among its newest events: a busy breaker has millions of the others.
 MOST_LOOKED_AT = 20_000
@@ -76,25 +77,35 @@ class Trip(NamedTuple):
     reason: dict[str, Any] | None
 
 
-def outages_told(breaker_id: int, now: datetime) -> list[Trip]:
-    """The outages of the longest window that ends now, oldest first, and before them the last one there was."""
+def outages_told(breaker_id: int, now: datetime) -> tuple[list[Trip], list[Upstream]]:
+    """(Its outages of the longest window that ends now, oldest first, and before them the last one there was;
+    who else opened in the half hour before the last one), in one look.
+
+    The others are those on its dependency, and those of a service of the dependency's name.
+    """
     text = "::text" if bulk.is_postgresql() else ""
+    newest = "SELECT max(l.started_at) FROM breakers_outage l WHERE l.breaker_id = %s AND l.started_at <= %s"
     rows = bulk.select(
         f"SELECT o.started_at, o.ended_at, o.failed_probes, o.first_instance, o.reason{text},"  # noqa: S608
         # The row counts all there were; seen from the past, some of them are yet to come.
         " CASE WHEN o.ended_at IS NULL OR o.ended_at > %s THEN (SELECT count(*) FROM breakers_transition t"
         " WHERE t.breaker_id = o.breaker_id AND t.instance_name IS NULL AND t.from_state = 'half_open'"
-        " AND t.to_state = 'open' AND t.at > o.started_at AND t.at <= %s) END FROM breakers_outage o"
-        " WHERE o.breaker_id = %s AND o.started_at <= %s AND (o.ended_at IS NULL OR o.ended_at > %s OR o.id ="
-        " (SELECT l.id FROM breakers_outage l WHERE l.breaker_id = %s AND l.started_at <= %s"
-        " ORDER BY l.started_at DESC LIMIT 1)) ORDER BY o.started_at",
+        " AND t.to_state = 'open' AND t.at > o.started_at AND t.at <= %s) END, NULL, NULL, NULL, NULL"
+        " FROM breakers_outage o WHERE o.breaker_id = %s AND o.started_at <= %s"
+        f" AND (o.ended_at IS NULL OR o.ended_at > %s OR o.started_at = ({newest}))"
+        " UNION ALL SELECT started_at, NULL, NULL, NULL, NULL, NULL, id, service, name, dependency FROM ("
+        "SELECT o.started_at, b.id, s.name AS service, b.name, b.dependency FROM breakers_breaker own"
+        " JOIN breakers_breaker b ON b.id <> own.id JOIN breakers_service s ON s.id = b.service_id"
+        " AND (b.dependency = own.dependency OR s.name = own.dependency)"
+        f" JOIN breakers_outage o ON o.breaker_id = b.id AND o.started_at <= ({newest})"
+        f" AND o.started_at >= ({newest}) - %s WHERE own.id = %s ORDER BY o.started_at LIMIT %s) AS others",
         [
-            *(to_us(now), to_us(now)),
-            *(breaker_id, to_us(now), to_us(now - max(WINDOWS.values()))),
-            *(breaker_id, to_us(now)),
+            *(to_us(now), to_us(now), breaker_id, to_us(now), to_us(now - max(WINDOWS.values()))),
+            *(breaker_id, to_us(now)) * 3,
+            *(LOOKED_BACK // MICROSECOND, breaker_id, MOST_UPSTREAM),
         ],
     )
-    return [
+    own = [
         Trip(
             from_us(started),
             None if ended is None else from_us(ended),
@@ -102,13 +113,15 @@ def outages_told(breaker_id: int, now: datetime) -> list[Trip]:
             first,
             msgspec.json.decode(reason) if reason else None,
         )
-        for started, ended, probes, first, reason, probed in rows
+        for started, ended, probes, first, reason, probed, other, *_ in sorted(rows, key=lambda row: row[0])
+        if other is None
     ]
+    others = [Upstream(str(row[6]), row[7], row[8], row[9], rfc3339(row[0])) for row in rows if row[6] is not None]
+    return own, sorted(others, key=lambda each: each.opened_at)
 
 
-def trips(breaker_id: str, now: datetime, known: Sequence[Trip] | None = None) -> list[Trips]:
-    """Trips, open time and mean time to recover of each window that ends now. `known`: `outages_told()`, where at hand."""
-    rows = outages_told(known_id(breaker_id), now) if known is None else known
+def trips(rows: Sequence[Trip], now: datetime) -> list[Trips]:
+    """Trips, open time and mean time to recover of each window that ends now, of `outages_told()`."""
     return [_trips(name, now - length, now, rows) for name, length in WINDOWS.items()]
 
 
@@ -252,29 +265,6 @@ def _merged(rows: Iterable[SettingsChange]) -> list[SettingsView]:
         elif row.instance_name not in known:
             known.append(row.instance_name)
     return [SettingsView(rfc3339(row.at), sorted(names), _changed(row.before, row.after)) for row, names in merged]
-
-
-def opened_before(breaker_id: str, dependency: str, start: datetime, end: datetime) -> list[Upstream]:
-    """Breakers that opened in [start, end]: others on this dependency, and those of a service of its name."""
-    # The breakers first, by their own indexes: outages have one of a breaker and a time.
-    others = Breaker.objects.filter(Q(dependency=dependency) | Q(service__name=dependency)).exclude(
-        pk=known_id(breaker_id)
-    )
-    rows = (
-        Outage.objects.filter(breaker_id__in=others.values("pk"), started_at__gte=start, started_at__lte=end)
-        .select_related("breaker__service")
-        .order_by("started_at")[:MOST_UPSTREAM]
-    )
-    return [
-        Upstream(
-            str(row.breaker_id),
-            row.breaker.service.name,
-            row.breaker.name,
-            row.breaker.dependency,
-            rfc3339(row.started_at),
-        )
-        for row in rows
-    ]
 
 
 def _changed(before: dict[str, object], after: dict[str, object]) -> list[tuple[str, object, object]]:

@@ -1,6 +1,6 @@
 """A breaker's past: its trips, its failures by class, its settings, and what came before an opening."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +11,9 @@ from tests.breakers.conftest import Scenario
 pytestmark = pytest.mark.storage
 
 
-def of(scenario: Scenario, name: str = "payments") -> str:
-    return str(scenario.breaker(name).pk)
+def trips(scenario: Scenario, now: datetime) -> list[history.Trips]:
+    told, _ = history.outages_told(scenario.breaker().pk, now)
+    return history.trips(told, now)
 
 
 def test_trips_open_time_and_recovery(scenario: Scenario) -> None:
@@ -25,11 +26,11 @@ def test_trips_open_time_and_recovery(scenario: Scenario) -> None:
         scenario.moves("closed")
     scenario.at("08:30:01")
     scenario.moves("open")
-    day, week, month = history.trips(of(scenario), scenario.at("08:31:01"))
+    day, week, month = trips(scenario, scenario.at("08:31:01"))
     assert (day.trips, day.open_s, day.recover_s, day.longest_s) == (3, 120 + 240 + 60, 180, 240)
     assert (week.trips, month.trips) == (3, 3)
     later = scenario.now + timedelta(hours=26)
-    day, week, _ = history.trips(of(scenario), later)
+    day, week, _ = trips(scenario, later)
     # Open all the time, but it did not trip in these 24 hours.
     assert (day.trips, day.open_s, day.recover_s) == (0, 86_400, None)
     assert week.trips == 3
@@ -100,5 +101,5 @@ def test_breakers_that_opened_first_are_named(scenario: Scenario) -> None:
     scenario.moves("open", breaker="orders", dependency="payments-db")
     scenario.at("08:10")
     scenario.moves("open", breaker="payments", dependency="payments-db")
-    found = history.opened_before(of(scenario), "payments-db", scenario.at("07:45"), scenario.at("08:10"))
+    _, found = history.outages_told(scenario.breaker().pk, scenario.at("08:11"))
     assert sorted((each.service, each.name) for each in found) == [("checkout", "orders"), ("payments-db", "pool")]
