@@ -30,6 +30,8 @@ class Owed:
     notice: Notice
     destination: Destination
     decision: Decision
+    # Why it goes to this destination, where the route does not name it itself.
+    because: str = ""
 
 
 def write(owed: Sequence[Owed], at: datetime) -> list[int]:
@@ -51,6 +53,8 @@ def write(owed: Sequence[Owed], at: datetime) -> list[int]:
                 alert=each.alert,
                 destination=each.destination,
                 kind=each.notice.kind,
+                summary=each.notice.summary[:500],
+                because=each.because,
                 sequence=places[place],
                 # What is not sent has no words, until someone sends it by hand.
                 body=_composed(each.notice, each.alert, each.destination) if sends else b"",
@@ -97,6 +101,8 @@ def again(row: Notification, notice: Notice, at: datetime) -> Notification:
         alert_id=row.alert_id,
         destination_id=row.destination_id,
         kind=row.kind,
+        summary=row.summary,
+        because=row.because,
         sequence=last.sequence + 1,
         body=bytes(row.body) or _composed(notice, row.alert, row.destination),
         webhook_id=new_webhook_id(),

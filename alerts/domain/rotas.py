@@ -168,9 +168,10 @@ def _windows(hours: Hours, timezone: str, first: date, last: date) -> Iterable[t
 
 def _edges(rota: Rota, begins: datetime, ends: datetime) -> Iterable[datetime]:
     """Every moment at which it may change; more than needed does no harm."""
-    for span in (*rota.overrides, *rota.shifts):
-        if span.begins < ends and span.ends > begins:
-            yield from (span.begins, span.ends)
+    for override in rota.overrides:
+        yield from (override.begins, override.ends)
+    for shift in rota.shifts:
+        yield from (shift.begins, shift.ends)
     zone = ZoneInfo(rota.timezone)
     first, last = begins.astimezone(zone).date() - DAY, ends.astimezone(zone).date() + DAY
     for layer in rota.layers:

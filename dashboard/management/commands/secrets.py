@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import models
 
-from alerts.models import Destination
+from alerts.models import Destination, Rota
 from breakers import bulk
 from breakers.errors import Unreadable
 from breakers.management.tables import need_tables
@@ -18,6 +18,7 @@ SEALED: tuple[tuple[type[models.Model], str], ...] = (
     (Service, "signing_secret"),
     (Service, "earlier_secret"),
     (Destination, "sealed"),
+    (Rota, "calendar_url"),
 )
 
 
