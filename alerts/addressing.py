@@ -14,7 +14,7 @@ from alerts import faulting, queries
 from alerts.destinations import board, speaking
 from alerts.destinations.base import Message, Notice, Outcome, outcome_of
 from alerts.errors import DeliveryError
-from alerts.models import Destination, Route
+from alerts.models import Destination, Person, Rota, Route
 from alerts.models.destination import Kind, Source
 from alerts.outbox import new_webhook_id
 from alerts.shapes import AlertView, Subject, TestView, moment
@@ -104,8 +104,7 @@ def remove(actor: Actor, destination_id: str, *, at: datetime) -> None:
         row.sealed, row.off_at, row.removed_at = "", at, at
         row.save(update_fields=["sealed", "off_at", "removed_at"])
         faulting.leaves(row, at)
-        for route in Route.objects.all():
-            _forget(route, str(row.pk))
+        _forget(str(row.pk))
         _tell(actor, "destination.remove", row, seen, None, at)
 
 
@@ -198,12 +197,28 @@ def _free(name: str) -> None:
         raise Conflict(f"there is a destination '{name}' already")
 
 
-def _forget(route: Route, pk: str) -> None:
-    steps = [{**step, "destinations": [each for each in step["destinations"] if each != pk]} for step in route.steps]
-    rest = [each for each in route.destinations if each != pk]
-    if rest != route.destinations or steps != route.steps:
-        route.destinations, route.steps = rest, [step for step in steps if step["destinations"]]
-        route.save(update_fields=["destinations", "steps"])
+def _forget(pk: str) -> None:
+    """Nothing leads there any more. Errors: Conflict where somebody would be left who nobody hears for."""
+    for rota in Rota.objects.order_by("name"):
+        rota.fallback = [each for each in rota.fallback if each != pk]
+        if not rota.fallback:
+            raise Conflict(
+                f"it is all that hears where nobody is on call for {rota.name}: give that another fallback first"
+            )
+        rota.save(update_fields=["fallback"])
+    for person in Person.objects.all():
+        if pk in person.destinations:
+            person.destinations = [each for each in person.destinations if each != pk]
+            person.save(update_fields=["destinations"])
+    Destination.objects.filter(fallback=pk).update(fallback=None)
+    for route in Route.objects.all():
+        steps = [
+            {**step, "destinations": [each for each in step["destinations"] if each != pk]} for step in route.steps
+        ]
+        rest = [each for each in route.destinations if each != pk]
+        if rest != route.destinations or steps != route.steps:
+            route.destinations, route.steps = rest, [step for step in steps if step["destinations"]]
+            route.save(update_fields=["destinations", "steps"])
 
 
 def _seen(row: Destination, *, secrets_changed: bool = False) -> dict[str, object]:

@@ -231,6 +231,7 @@ def _destination(row: Any, warnings: Sequence[str] = ()) -> DestinationView:
         last_failure_at=moment_or_none(row.last_failure_at),
         last_error=row.last_error,
         open_until=moment_or_none(row.open_until),
+        fallback=None if row.fallback_id is None else str(row.fallback_id),
         warnings=list(warnings),
     )
 
@@ -362,6 +363,8 @@ def _shown_notifications(found: Sequence[Notification], attempts: int) -> dict[i
                 finished_at=moment_or_none(row.finished_at),
                 resend_of=None if row.resend_of_id is None else str(row.resend_of_id),
                 attempts=tries[row.pk],
+                because=row.because,
+                stands_in_for=None if row.stands_in_for_id is None else str(row.stands_in_for_id),
             )
         )
     return views
