@@ -7,10 +7,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
 from django.conf import settings
 
-from alerts import faulting, queries
+from alerts import deputising, faulting, queries
 from alerts.destinations import board, speaking
 from alerts.destinations.base import Message, Notice, Outcome, outcome_of
 from alerts.errors import DeliveryError
@@ -20,7 +21,7 @@ from alerts.outbox import new_webhook_id
 from alerts.shapes import AlertView, Subject, TestView, moment
 from breakers import auditing, bulk
 from breakers.access import Actor, Role, require
-from breakers.errors import Conflict, Invalid, Unreadable
+from breakers.errors import Conflict, Invalid, NotFound, Unreadable
 from breakers.models.service import NAME_LENGTH
 
 MOST_DESTINATIONS = 200
@@ -34,7 +35,7 @@ class Kept:
     warnings: list[str]
 
 
-def add(actor: Actor, name: str, kind: str, config: Mapping[str, object], *, at: datetime) -> Kept:
+def add(actor: Actor, name: str, kind: str, config: Mapping[str, object], *, fallback: str = "", at: datetime) -> Kept:
     """Set one up. Errors: NotAllowed, Invalid, BadTarget, Conflict (the name, too many)."""
     require(actor, Role.ADMIN, "adding a destination")
     name = _name(name)
@@ -47,6 +48,7 @@ def add(actor: Actor, name: str, kind: str, config: Mapping[str, object], *, at:
         if Destination.objects.filter(source=Source.BOARD, removed_at=None).count() >= MOST_DESTINATIONS:
             raise Conflict(f"there are {MOST_DESTINATIONS} destinations already; remove one first")
         row = Destination(kind=kind, name=name, source=Source.BOARD, created_at=at)
+        row.fallback = _fallback(row, fallback)
         board.keep(row, found)
         row.save(force_insert=True)
         _tell(actor, "destination.add", row, None, _seen(row), at)
@@ -60,9 +62,10 @@ def change(
     name: str | None = None,
     config: Mapping[str, object] | None = None,
     enabled: bool | None = None,
+    fallback: str | None = None,
     at: datetime,
 ) -> Kept:
-    """Change what is given; a part of the configuration that is not given, a secret too, is kept.
+    """Change what is given; a part of the configuration that is not given, a secret too, is kept. `fallback` empty: none.
 
     Errors: NotAllowed, NotFound, Invalid, BadTarget, Conflict (the name; the environment's are not changed here).
     """
@@ -83,6 +86,8 @@ def change(
             board.keep(row, found)
             # Another target: what the last one did says nothing about it.
             row.failures, row.recent, row.open_until, row.open_for_s, row.rests_until = 0, [], None, 0, None
+        if fallback is not None:
+            row.fallback = _fallback(row, fallback)
         if enabled is not None:
             row.off_at = None if enabled else row.off_at or at
             if not enabled:
@@ -177,6 +182,21 @@ def _own(destination_id: str) -> Destination:
     return row
 
 
+def _fallback(row: Destination, destination_id: str) -> Destination | None:
+    """The destination of this id. Errors: Invalid for one that is not there, or leads back."""
+    if not destination_id:
+        return None
+    try:
+        found = queries.destination_row(destination_id)
+    except NotFound as missing:
+        raise Invalid(("fallback", str(missing))) from None
+    way = [found, *deputising.chain(found)]
+    if row.pk in {each.pk for each in way}:
+        names = [row.name, *(each.name for each in takewhile(lambda each: each.pk != row.pk, way)), row.name]
+        raise Invalid(("fallback", f"{' → '.join(names)}: a fallback must not lead back"))
+    return found
+
+
 def _readable(row: Destination) -> bool:
     try:
         board.kept(row)
@@ -210,7 +230,7 @@ def _forget(pk: str) -> None:
         if pk in person.destinations:
             person.destinations = [each for each in person.destinations if each != pk]
             person.save(update_fields=["destinations"])
-    Destination.objects.filter(fallback=pk).update(fallback=None)
+    Destination.objects.filter(fallback__pk=pk).update(fallback=None)
     for route in Route.objects.all():
         steps = [
             {**step, "destinations": [each for each in step["destinations"] if each != pk]} for step in route.steps
@@ -223,7 +243,8 @@ def _forget(pk: str) -> None:
 
 def _seen(row: Destination, *, secrets_changed: bool = False) -> dict[str, object]:
     seen: dict[str, object] = {
-        "name": row.name, "kind": row.kind, "config": row.shown, "enabled": row.off_at is None
+        "name": row.name, "kind": row.kind, "config": row.shown, "enabled": row.off_at is None,
+        "fallback": row.fallback.name if row.fallback else None,
     }  # fmt: skip
     return {**seen, "config_changed": True} if secrets_changed else seen
 

@@ -41,8 +41,7 @@ def write(owed: Sequence[Owed], at: datetime) -> list[int]:
     """
     if not owed:
         return []
-    told = Notification.objects.filter(alert__in={each.alert.pk for each in owed})
-    places = {(row[0], row[1]): row[2] for row in told.values_list("alert", "destination").annotate(Max("sequence"))}
+    places = places_of({each.alert.pk for each in owed})
     rows = []
     for each in owed:
         place = (each.alert.pk, each.destination.pk)
@@ -57,7 +56,7 @@ def write(owed: Sequence[Owed], at: datetime) -> list[int]:
                 because=each.because,
                 sequence=places[place],
                 # What is not sent has no words, until someone sends it by hand.
-                body=_composed(each.notice, each.alert, each.destination) if sends else b"",
+                body=composed(each.notice, each.alert, each.destination) if sends else b"",
                 webhook_id=new_webhook_id(),
                 created_at=at,
                 state=State.DUE if sends else State.DROPPED,
@@ -69,6 +68,12 @@ def write(owed: Sequence[Owed], at: datetime) -> list[int]:
         )
     made = Notification.objects.bulk_create(rows, batch_size=BATCH)
     return [row.pk for row in made if row.state == State.DUE]
+
+
+def places_of(alerts: set[int]) -> dict[tuple[int, uuid.UUID], int]:
+    """The last sequence of each of these alerts to each destination."""
+    told = Notification.objects.filter(alert__in=alerts).values_list("alert", "destination").annotate(Max("sequence"))
+    return {(row[0], row[1]): row[2] for row in told}
 
 
 def told_of(alert: Alert) -> list[Destination]:
@@ -104,7 +109,7 @@ def again(row: Notification, notice: Notice, at: datetime) -> Notification:
         summary=row.summary,
         because=row.because,
         sequence=last.sequence + 1,
-        body=bytes(row.body) or _composed(notice, row.alert, row.destination),
+        body=bytes(row.body) or composed(notice, row.alert, row.destination),
         webhook_id=new_webhook_id(),
         created_at=at,
         resend_of=row,
@@ -138,7 +143,8 @@ def next_of(destination: Destination, at: datetime) -> int | None:
     return waiting.values_list("pk", flat=True).first()
 
 
-def _composed(notice: Notice, alert: Alert, destination: Destination) -> bytes:
+def composed(notice: Notice, alert: Alert, destination: Destination) -> bytes:
+    """The bytes that this destination is sent."""
     return speaking.compose(destination.kind, links.with_link(notice, alert, destination))
 
 

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
@@ -156,7 +156,8 @@ def trail_of(destination_id: str, limit: int = 50) -> list[tuple[NotificationVie
     )
     found = list(rows.defer("body").order_by("-pk")[:limit])
     alerts = {str(row.pk): (str(row.alert_id), row.alert.summary) for row in found}
-    views = [view for some in _shown_notifications(found, IN_LISTS).values() for view in some]
+    stand_ins = Notification.objects.filter(stands_in_for__in=found).values_list("stands_in_for", "destination__name")
+    views = [view for some in _shown_notifications(found, IN_LISTS, dict(stand_ins)).values() for view in some]
     return [(view, *alerts[view.id]) for view in sorted(views, key=lambda view: -int(view.id))]
 
 
@@ -330,7 +331,12 @@ def _notifications(rows: QuerySet[Notification], attempts: int) -> dict[int, lis
     return _shown_notifications(list(rows.defer("body").order_by("pk")), attempts)
 
 
-def _shown_notifications(found: Sequence[Notification], attempts: int) -> dict[int, list[NotificationView]]:
+def _shown_notifications(
+    found: Sequence[Notification], attempts: int, stand_ins: Mapping[int | None, str] | None = None
+) -> dict[int, list[NotificationView]]:
+    """`stand_ins`: who stands in for which, where that is not among those found."""
+    if stand_ins is None:
+        stand_ins = {row.stands_in_for_id: row.destination.name for row in found}
     tries: dict[int, list[AttemptView]] = defaultdict(list)
     newest = Attempt.objects.filter(notification__in=found, number__gt=F("notification__attempt") - attempts)
     for each in newest.order_by("notification_id", "number"):
@@ -364,6 +370,7 @@ def _shown_notifications(found: Sequence[Notification], attempts: int) -> dict[i
                 resend_of=None if row.resend_of_id is None else str(row.resend_of_id),
                 attempts=tries[row.pk],
                 because=row.because,
+                handed_to=stand_ins.get(row.pk),
                 stands_in_for=None if row.stands_in_for_id is None else str(row.stands_in_for_id),
             )
         )

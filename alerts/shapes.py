@@ -59,6 +59,8 @@ class NotificationView(msgspec.Struct, frozen=True):
     because: str = ""
     # The notification whose own destination fails, that this one stands in for; null: none.
     stands_in_for: str | None = None
+    # The name of the destination that stands in for this one's own; null: none does.
+    handed_to: str | None = None
 
 
 class Silenced(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ import uuid
 from celery import shared_task
 from django.utils import timezone
 
-from alerts import escalating, evaluating, notifying, outbox, pinging, reading, refreshing, reviewing
+from alerts import deputising, escalating, evaluating, notifying, outbox, pinging, reading, refreshing, reviewing
 from breakers import nudging
 
 
@@ -26,6 +26,7 @@ def sweep() -> None:
     """Whatever is due: transitions that no nudge brought, ends of holds, notifications, leases that lapsed."""
     evaluating.sweep(timezone.now())
     escalating.sweep(timezone.now())
+    deputising.sweep(timezone.now())
     for notification_id in outbox.due(timezone.now()):
         nudging.nudge("alerts.tasks.deliver", notification_id)
     for destination_id in refreshing.due(timezone.now()):
