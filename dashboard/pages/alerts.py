@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from alerts import handling, queries
+from alerts import handling, queries, rota_queries
 from breakers.errors import Conflict, Invalid, NotAllowed
 from dashboard.pages.actors import actor_of, for_viewers
 from dashboard.pages.context import now_of
@@ -28,6 +28,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
         "alerts": page.items,
         "next": page.next,
         "destinations": queries.destinations(),
+        "rotas": rota_queries.rotas(now_of(request)),
     }
     return render(request, "alerts.html", context)
 
