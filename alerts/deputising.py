@@ -68,6 +68,18 @@ def absences(now: datetime) -> Iterable[tuple[Absence, QuerySet[Notification]]]:
                 break
 
 
+def alone(now: datetime) -> list[tuple[Destination, datetime]]:
+    """Destinations that have failed for long, with nobody in their place who does not fail too; and since when."""
+    failing = DeliveryFault.objects.filter(ended_at=None, kind=DeliveryFault.Kind.FAILING, destination__off_at=None)
+    faults = failing.filter(began_at__lte=now - PATIENCE, destination__open_until__isnull=False)
+    found = []
+    for fault in faults.select_related("destination").order_by("began_at"):
+        able = [each for each in chain(fault.destination) if each.off_at is None and each.open_until is None]
+        if not able:
+            found.append((fault.destination, fault.began_at))
+    return found
+
+
 def chain(row: Destination) -> list[Destination]:
     """Its fallback, the fallback of that, and so on, each once and never itself."""
     found: list[Destination] = []

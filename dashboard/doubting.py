@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from alerts import deputising
+from alerts.domain.wording import plain
 from breakers.models import Board, Pulse
 from breakers.times import rfc3339
 from dashboard.health import PARTS, PULSE_DEAD_AFTER, STORED_WITHIN
@@ -36,9 +38,21 @@ class Doubt(msgspec.Struct, frozen=True):
 def doubts(now: datetime, bus_lost_at: datetime | None = None) -> list[Doubt]:
     """What is ill now, by what the database tells. `bus_lost_at`: since when this process hears nothing from Redis."""
     listening, stored_at = Board.objects.values_list("listening_since", "intake_pulse_at").first() or (None, None)
-    return judged(
-        dict(Pulse.objects.filter(part__in=PARTS).values_list("part", "at")), stored_at, listening, bus_lost_at, now
-    )
+    pulses = dict(Pulse.objects.filter(part__in=PARTS).values_list("part", "at"))
+    return [*judged(pulses, stored_at, listening, bus_lost_at, now), *unheard(now)]
+
+
+def unheard(now: datetime) -> list[Doubt]:
+    """Destinations that fail while nobody stands in: what is owed to them reaches nobody now."""
+    return [
+        Doubt(
+            f"destination:{row.pk}",
+            rfc3339(began_at),
+            f"{plain(row.name)} takes no alerts",
+            "no fallback stands in for it, or that fails too; what it is owed waits",
+        )
+        for row, began_at in deputising.alone(now)
+    ]
 
 
 def judged(

@@ -183,9 +183,9 @@ def _shown(roster: Roster, row: Rota, names: Mapping[str, str]) -> Shown:
     view, zone = roster.view(row), ZoneInfo(row.timezone)
     return Shown(
         view=view,
-        who=_people(roster, view.on_call.people),
+        who=_people(roster, view.on_call.people) or "Nobody",
         until=local(datetime.fromisoformat(view.on_call.to), zone),
-        next=_people(roster, view.next.people) if view.next else "",
+        next=(_people(roster, view.next.people) or "nobody") if view.next else "",
         next_at=local(datetime.fromisoformat(view.next.from_), zone) if view.next else "",
         fallback=", ".join(names.get(pk, "one that is gone") for pk in row.fallback),
         schedule=schedule(roster, row),
@@ -194,7 +194,7 @@ def _shown(roster: Roster, row: Rota, names: Mapping[str, str]) -> Shown:
 
 def _people(roster: Roster, logins: list[str]) -> str:
     by_login = {each.names[0]: each.name for each in roster.people.values() if each.names}
-    return " and ".join(by_login.get(each, each) for each in logins) or "nobody"
+    return " and ".join(by_login.get(each, each) for each in logins)
 
 
 def _page(
