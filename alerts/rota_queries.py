@@ -20,7 +20,7 @@ from alerts.shapes import (
     moment,
     moment_or_none,
 )
-from breakers.errors import Conflict, NotFound
+from breakers.errors import Invalid, NotFound
 from breakers.queries.shapes import Page
 
 # How far ahead gaps are looked for, and how far the next handover.
@@ -119,9 +119,9 @@ def rota(row: Rota, now: datetime) -> RotaView:
 
 
 def duties(row: Rota, begins: datetime, ends: datetime) -> list[DutyView]:
-    """Who is on call from a moment to another. Errors: Conflict where that is too long to tell."""
+    """Who is on call from a moment to another. Errors: Invalid where that is too long to tell."""
     if not begins < ends <= begins + LONGEST:
-        raise Conflict(f"'to' comes after 'from', by {LONGEST.days} days at most")
+        raise Invalid(("to", f"'to' comes after 'from', by {LONGEST.days} days at most"))
     roster = Roster(begins)
     return [roster.told(each) for each in roster.duties(row, begins, ends)]
 

@@ -315,7 +315,7 @@ class CalendarView(msgspec.Struct, frozen=True):
 class RotaView(msgspec.Struct, frozen=True):
     """Who is on call. The strongest first: overrides, the calendar, the layers in their order; `fallback` hears where that is nobody.
 
-    `on_call`: now; `next`: who comes after, null where nobody else does in the next four weeks; `gaps`: of the next two weeks.
+    `on_call`: from this moment on; `next`: who comes after, null where nobody else does in the next four weeks; `gaps`: of the next two weeks.
     """
 
     id: str

@@ -19,23 +19,28 @@ MOST = 200
 
 
 class NewDestination(Body):
-    """A destination to be. `config`: `url`, and by kind `secret`, `to`, `server`, `sender`, `p256dh`, `auth`."""
+    """A destination to be. `config`: `url`, and by kind `secret`, `to`, `server`, `sender`, `p256dh`, `auth`.
+
+    `fallback`: the id of the destination that is told instead while this one fails.
+    """
 
     name: Text
     kind: Literal["webhook", "email", "apprise", "alertmanager", "push"]
     config: dict[str, Text | None]
+    fallback: Text | None = None
 
 
 class ChangedDestination(Body):
-    """What is not given stays as it is, a secret too; null takes a part of `config` away."""
+    """What is not given stays as it is, a secret too; null takes a part of `config` away, and the fallback."""
 
     name: Text | None = None
     config: dict[str, Text | None] | None = None
     enabled: bool | None = None
+    fallback: Text | None = None
 
 
 class RouteStep(Body):
-    """Who hears next while nobody has the alert in hand."""
+    """Who hears next while nobody has the alert in hand: ids of destinations, or `rota:<id>` for whoever is on call."""
 
     after_s: int
     destinations: list[Text]
@@ -70,7 +75,14 @@ def list_destinations(request: HttpRequest, limit: Limit, cursor: Cursor) -> Htt
 @router.post("/destinations", **tells(DestinationView, 400, 409, 422, status=201, role=Role.ADMIN))
 def add_destination(request: HttpRequest, destination: NewDestination) -> HttpResponse:
     """Add a destination. 422 has `code` bad_url or private_address where its URL can't be taken."""
-    kept = addressing.add(acting(request), destination.name, destination.kind, destination.config, at=now_of(request))
+    kept = addressing.add(
+        acting(request),
+        destination.name,
+        destination.kind,
+        destination.config,
+        fallback=destination.fallback or "",
+        at=now_of(request),
+    )
     return _destination(kept, status=201, location=f"/api/v1/destinations/{kept.row.pk}")
 
 
@@ -90,6 +102,7 @@ def set_destination(request: HttpRequest, destination_id: str, destination: Chan
         name=destination.name,
         config=destination.config,
         enabled=destination.enabled,
+        fallback=(destination.fallback or "") if "fallback" in destination.model_fields_set else None,
         at=now_of(request),
     )
     return _destination(kept)

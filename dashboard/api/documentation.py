@@ -14,7 +14,10 @@ from alerts.shapes import (
     DestinationView,
     IncidentView,
     NotificationView,
+    OverrideView,
+    PersonView,
     PreviewView,
+    RotaView,
     RouteView,
     RuleView,
     SilenceView,
@@ -33,6 +36,7 @@ from breakers.queries.shapes import (
 from dashboard.api import posting
 from dashboard.api.answers import JSON
 from dashboard.api.application import api
+from dashboard.api.rotas import DutiesView
 from dashboard.api.shapes import AddedKey, AddedService, BreakerView, ConfiguredService, FieldError, Problem
 
 PREFIX = "api/v1/"
@@ -40,7 +44,8 @@ REF = "#/components/schemas/"
 ANSWERED = (
     Card, BreakerView, Timeline, EventView, CommandView, AlertView, NotificationView, DestinationView, TestView, RouteView, ServiceView,
     ConfiguredService, AddedService,
-    AddedKey, ServiceSources, AnnotationView, AuditView, IncidentView, RuleView, PreviewView, SilenceView, Problem,
+    AddedKey, ServiceSources, AnnotationView, AuditView, IncidentView, RuleView, PreviewView, SilenceView, RotaView, DutiesView, OverrideView,
+    PersonView, Problem,
 )  # fmt: skip
 
 
