@@ -14,6 +14,7 @@ from django.conf import settings
 from alerts import deputising, faulting, queries
 from alerts.destinations import board, speaking
 from alerts.destinations.base import Message, Notice, Outcome, outcome_of
+from alerts.domain.backoff import MOST_RECENT
 from alerts.errors import DeliveryError
 from alerts.models import Destination, Person, Rota, Route
 from alerts.models.destination import Kind, Source
@@ -35,7 +36,16 @@ class Kept:
     warnings: list[str]
 
 
-def add(actor: Actor, name: str, kind: str, config: Mapping[str, object], *, fallback: str = "", at: datetime) -> Kept:
+def add(
+    actor: Actor,
+    name: str,
+    kind: str,
+    config: Mapping[str, object],
+    *,
+    fallback: str = "",
+    per_minute: int = 0,
+    at: datetime,
+) -> Kept:
     """Set one up. Errors: NotAllowed, Invalid, BadTarget, Conflict (the name, too many)."""
     require(actor, Role.ADMIN, "adding a destination")
     name = _name(name)
@@ -48,7 +58,7 @@ def add(actor: Actor, name: str, kind: str, config: Mapping[str, object], *, fal
         if Destination.objects.filter(source=Source.BOARD, removed_at=None).count() >= MOST_DESTINATIONS:
             raise Conflict(f"there are {MOST_DESTINATIONS} destinations already; remove one first")
         row = Destination(kind=kind, name=name, source=Source.BOARD, created_at=at)
-        row.fallback = _fallback(row, fallback)
+        row.fallback, row.per_minute = _fallback(row, fallback), _pace(per_minute)
         board.keep(row, found)
         row.save(force_insert=True)
         _tell(actor, "destination.add", row, None, _seen(row), at)
@@ -63,9 +73,12 @@ def change(
     config: Mapping[str, object] | None = None,
     enabled: bool | None = None,
     fallback: str | None = None,
+    per_minute: int | None = None,
     at: datetime,
 ) -> Kept:
-    """Change what is given; a part of the configuration that is not given, a secret too, is kept. `fallback` empty: none.
+    """Change what is given; a part of the configuration that is not given, a secret too, is kept.
+
+    `fallback` empty: none; `per_minute` 0: no limit.
 
     Errors: NotAllowed, NotFound, Invalid, BadTarget, Conflict (the name; the environment's are not changed here).
     """
@@ -88,6 +101,8 @@ def change(
             row.failures, row.recent, row.open_until, row.open_for_s, row.rests_until = 0, [], None, 0, None
         if fallback is not None:
             row.fallback = _fallback(row, fallback)
+        if per_minute is not None:
+            row.per_minute = _pace(per_minute)
         if enabled is not None:
             row.off_at = None if enabled else row.off_at or at
             if not enabled:
@@ -182,6 +197,12 @@ def _own(destination_id: str) -> Destination:
     return row
 
 
+def _pace(per_minute: int) -> int | None:
+    if not 0 <= per_minute <= MOST_RECENT:
+        raise Invalid(("per_minute", f"'per_minute' is {per_minute}; expected 1 to {MOST_RECENT}, or none"))
+    return per_minute or None
+
+
 def _fallback(row: Destination, destination_id: str) -> Destination | None:
     """The destination of this id. Errors: Invalid for one that is not there, or leads back."""
     if not destination_id:
@@ -244,7 +265,7 @@ def _forget(pk: str) -> None:
 def _seen(row: Destination, *, secrets_changed: bool = False) -> dict[str, object]:
     seen: dict[str, object] = {
         "name": row.name, "kind": row.kind, "config": row.shown, "enabled": row.off_at is None,
-        "fallback": row.fallback.name if row.fallback else None,
+        "fallback": row.fallback.name if row.fallback else None, "per_minute": row.per_minute,
     }  # fmt: skip
     return {**seen, "config_changed": True} if secrets_changed else seen
 

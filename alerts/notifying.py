@@ -113,8 +113,11 @@ def may_send(destination: Destination, at: datetime) -> bool:
     if destination.rests_until is not None and at < destination.rests_until:
         return False
     under_way = Notification.objects.filter(destination=destination, state=State.DUE, claimed_until__gte=at).count()
+    breaker = _breaker(destination)
+    if destination.per_minute is not None and breaker.is_paced(at, under_way, destination.per_minute):
+        return False
     # One that failed last is felt for with one message: hands that wait for it are missing elsewhere.
-    return _breaker(destination).lets_pass(at, under_way, MOST_LEASES if destination.failures == 0 else 1)
+    return breaker.lets_pass(at, under_way, MOST_LEASES if destination.failures == 0 else 1)
 
 
 def attempt(claim: Claim) -> Result:

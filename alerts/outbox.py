@@ -13,10 +13,11 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from alerts import links
 from alerts.destinations import speaking
 from alerts.destinations.base import Notice
-from alerts.domain.backoff import GIVE_UP_AFTER
+from alerts.domain.backoff import GIVE_UP_AFTER, RECENT
 from alerts.domain.deciding import SENTENCES, Decision, Reason
 from alerts.models import Alert, Destination, Notification
 from alerts.models.notification import State
+from breakers.models.fields import to_us
 
 DUE_AT_ONCE = 200
 BATCH = 500
@@ -129,12 +130,19 @@ def claimable(at: datetime) -> QuerySet[Notification]:
 
 def due(at: datetime) -> list[int]:
     """Ids of what can be sent now, oldest first, a few of each destination before many of one."""
-    open_ones = Q(destination__open_until__gt=at) | Q(destination__rests_until__gt=at)
+    open_ones = Q(destination__open_until__gt=at) | Q(destination__rests_until__gt=at) | Q(destination__in=paced(at))
     rows = (
         claimable(at).exclude(open_ones).order_by("destination_id", "due_at", "pk").values_list("destination_id", "pk")
     )
     ranked = [(rank, pk) for _, some in groupby(rows, key=lambda row: row[0]) for rank, (_, pk) in enumerate(some)]
     return [pk for _, pk in sorted(ranked)[:DUE_AT_ONCE]]
+
+
+def paced(at: datetime) -> list[uuid.UUID]:
+    """Destinations that got as many messages in the last minute as they are to get: what waits for them is not late."""
+    rows = Destination.objects.filter(per_minute__isnull=False)
+    since = to_us(at - RECENT)
+    return [row.pk for row in rows if sum(us > since for us, _ in row.recent) >= (row.per_minute or 0)]
 
 
 def next_of(destination: Destination, at: datetime) -> int | None:

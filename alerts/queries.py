@@ -233,6 +233,7 @@ def _destination(row: Any, warnings: Sequence[str] = ()) -> DestinationView:
         last_error=row.last_error,
         open_until=moment_or_none(row.open_until),
         fallback=None if row.fallback_id is None else str(row.fallback_id),
+        per_minute=row.per_minute,
         warnings=list(warnings),
     )
 

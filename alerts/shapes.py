@@ -226,6 +226,8 @@ class DestinationView(msgspec.Struct, frozen=True):
     open_until: str | None
     # The id of the destination that takes its notifications while it fails; null: none does.
     fallback: str | None = None
+    # How many messages it is sent in a minute at most; null: as many as there are.
+    per_minute: int | None = None
     warnings: list[str] = []
 
 

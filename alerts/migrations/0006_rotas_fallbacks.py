@@ -72,6 +72,11 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddField(
+            model_name="destination",
+            name="per_minute",
+            field=models.IntegerField(null=True),
+        ),
+        migrations.AddField(
             model_name="notification",
             name="because",
             field=models.CharField(db_default="", default="", max_length=300),

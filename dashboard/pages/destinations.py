@@ -90,7 +90,9 @@ def add(request: HttpRequest, kind: str) -> HttpResponse:
     try:
         config = _config(request.POST)
         name, fallback = request.POST.get("name", ""), request.POST.get("fallback", "")
-        kept = addressing.add(actor_of(request), name, kind, config, fallback=fallback, at=now_of(request))
+        kept = addressing.add(
+            actor_of(request), name, kind, config, fallback=fallback, per_minute=_pace(request), at=now_of(request)
+        )
     except NotAllowed as refused:
         return _refused(request, refused)
     except (Invalid, Conflict) as refused:
@@ -117,7 +119,9 @@ def change(request: HttpRequest, destination_id: str) -> HttpResponse:
         else:
             config = _config(request.POST)
             name, fallback = request.POST.get("name"), request.POST.get("fallback")
-            kept = addressing.change(actor, destination_id, name=name, config=config, fallback=fallback, at=now)
+            kept = addressing.change(
+                actor, destination_id, name=name, config=config, fallback=fallback, per_minute=_pace(request), at=now
+            )
             for warning in kept.warnings:
                 messages.warning(request, f"Saved, but {warning}.")
     except NotAllowed as refused:
@@ -161,6 +165,7 @@ def _form(request: HttpRequest, kind: str, sentence: str = "") -> HttpResponse:
         "sentence": sentence,
         "others": queries.destinations(),
         "chosen": given("fallback", ""),
+        "pace": given("per_minute", ""),
         "may_configure": _may(request),
     }
     return render(request, "destination_new.html", context, status=422 if sentence else 200)
@@ -189,6 +194,14 @@ def _url_of(schema: str, given: Mapping[str, str]) -> str:
             raise Invalid((field.name, f"'{field.label}' is missing"))
         url = url.replace("{" + field.name + "}", quote(value, safe=""))
     return url
+
+
+def _pace(request: HttpRequest) -> int:
+    """How many messages a minute the form says; 0: no limit. Errors: Invalid."""
+    text = request.POST.get("per_minute", "").strip()
+    if text and not (text.isascii() and text.isdecimal()):
+        raise Invalid(("per_minute", f"'{text[:20]}' is no number of messages a minute"))
+    return int(text or 0)
 
 
 def _may(request: HttpRequest) -> bool:
