@@ -3,6 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
@@ -54,10 +55,14 @@ def alerts_page(
     severities: Sequence[str] = (),
     labels: Sequence[tuple[str, str]] = (),
     breaker_id: str = "",
+    silenced_at: datetime | None = None,
     limit: int = 50,
     cursor: str | None = None,
 ) -> Page:
-    """Alerts, newest first; empty means all. Items are AlertView. Errors: Invalid (statuses, cursor)."""
+    """Alerts, newest first; empty means all. Items are AlertView. `silenced_at`: those alone that are silenced then.
+
+    Errors: Invalid (statuses, cursor).
+    """
     rows = _seen()
     if statuses:
         rows = rows.filter(_in_status(statuses))
@@ -70,6 +75,8 @@ def alerts_page(
     for key, value in labels:
         # Not by keyword: there a label named `contains` would be a lookup.
         rows = rows.filter(Exact(KeyTextTransform(key, "labels"), value))
+    if silenced_at is not None:
+        rows = rows.filter(silenced_until__gt=silenced_at)
     if breaker_id:
         rows = rows.filter(breaker_id=_number(breaker_id) or 0)
     if cursor:
@@ -370,6 +377,7 @@ def _shown_notifications(
                 finished_at=moment_or_none(row.finished_at),
                 resend_of=None if row.resend_of_id is None else str(row.resend_of_id),
                 attempts=tries[row.pk],
+                claimed_until=moment_or_none(row.claimed_until) if row.state == State.DUE else None,
                 because=row.because,
                 handed_to=stand_ins.get(row.pk),
                 stands_in_for=None if row.stands_in_for_id is None else str(row.stands_in_for_id),

@@ -55,6 +55,8 @@ class NotificationView(msgspec.Struct, frozen=True):
     finished_at: str | None
     resend_of: str | None
     attempts: list[AttemptView]
+    # Until when a worker has it in hand to send it; null: none has.
+    claimed_until: str | None = None
     # Why it goes to this destination; empty: the route names it.
     because: str = ""
     # The notification whose own destination fails, that this one stands in for; null: none.

@@ -31,6 +31,15 @@ def only() -> Notification:
     return Notification.objects.get()
 
 
+def test_the_trail_says_that_a_worker_has_it(scenario: Scenario, hook: Receiver) -> None:
+    scenario.at("10:00").then("open")
+    claim = notifying.claim_one(only().pk, scenario.now)
+    assert claim is not None
+    assert queries.notification(str(only().pk)).claimed_until == "2026-11-23T10:01:00Z"
+    notifying.finish(claim, notifying.attempt(claim), scenario.now)
+    assert queries.notification(str(only().pk)).claimed_until is None
+
+
 def test_a_destination_gets_no_more_a_minute_than_it_is_to_get_and_that_is_nobodys_lateness(
     scenario: Scenario, ada: Actor, settings: Settings
 ) -> None:

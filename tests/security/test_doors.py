@@ -50,6 +50,7 @@ class Site:
         one, other = f"/breakers/{self.breaker}/", f"/api/v1/breakers/{self.breaker}"
         return [
             *("/", "/screen/", "/completions.json", "/alerts/", "/audit/", f"/alerts/{self.alert}/", "/metrics"),
+            *("/alerts/on-call/", "/alerts/on-call/new/", "/alerts/destinations/", "/api/v1/rotas", "/api/v1/people"),
             *("/map/", "/map.json", "/marks/", "/connect/", "/connect.json?service=orders", "/past/wall.json"),
             *("/dependency/?name=tracking", "/dependency.json?name=tracking"),
             *(
@@ -91,6 +92,8 @@ class Site:
             f"/alerts/{self.alert}/notifications/1/resend/",
             *("/views/", "/views/1/delete/", "/density/", "/screens/", "/screens/1/revoke/"),
             "/marks/",
+            "/alerts/on-call/add/",
+            "/alerts/on-call/people/ada/reach/",
             "/connect/",
             *("/services/", "/services/orders/"),
             "/sign-out/",
