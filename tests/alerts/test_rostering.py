@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from pytest_django.fixtures import Settings
 
-from alerts import addressing, calendars, escalating, leading, reading, rostering, rota_queries
+from alerts import addressing, calendars, escalating, leading, reading, rostering, rota_queries, tasks
 from alerts.calendars import BadCalendar
 from alerts.errors import BadTarget
 from alerts.models import Notification, Override, Rota
@@ -245,6 +245,23 @@ def test_nobody_reads_what_is_not_due_and_a_lost_reader_holds_up_nobody(
     with pytest.raises(SystemExit):
         reading.refresh(rota.pk, clock("00:30"))
     assert (reading.due(clock("00:31")), reading.due(clock("00:32"))) == ([], [rota.pk])
+
+
+def test_the_sweep_asks_for_what_is_due_and_the_task_reads_it(
+    to: dict[str, str], ada: Actor, served: Receiver, nudges: list[tuple[object, ...]]
+) -> None:
+    rota = calendar_of(ada, to, served)
+    wanted = ("alerts.tasks.read_calendar", str(rota.pk))
+    Rota.objects.update(read_due_at=NEW_YEAR + timedelta(days=3_650))
+    tasks.sweep()
+    assert wanted not in nudges
+    Rota.objects.update(read_due_at=DAY)
+    tasks.sweep()
+    assert nudges.count(wanted) == 1
+    tasks.read_calendar(str(rota.pk))
+    assert len(served.requests) == 2
+    tasks.sweep()
+    assert nudges.count(wanted) == 1
 
 
 def test_a_calendar_given_meanwhile_is_not_undone(
