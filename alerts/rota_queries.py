@@ -10,16 +10,8 @@ from alerts import queries, reaching
 from alerts.domain import rotas as domain
 from alerts.domain.rotas import Duty
 from alerts.models import Destination, Override, Person, Rota
-from alerts.shapes import (
-    CalendarView,
-    DutyView,
-    LayerView,
-    OverrideView,
-    PersonView,
-    RotaView,
-    moment,
-    moment_or_none,
-)
+from alerts.rota_shapes import CalendarView, DutyView, LayerView, OverrideView, PersonView, RotaView
+from alerts.shapes import moment, moment_or_none
 from breakers.errors import Invalid, NotFound
 from breakers.queries.shapes import Page
 

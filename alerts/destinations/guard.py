@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
+from alerts.destinations import failures
 from alerts.destinations.addresses import forbidden
 from alerts.destinations.base import DEADLINE_S, MOST_KEPT, MOST_READ
 from alerts.domain.wording import plain
@@ -159,7 +160,7 @@ def _asked(request: _Request, backend: "_Backend", parts: httpx.URL, deadline_s:
     except DeliveryError:
         raise
     except Exception as error:
-        raise _told(error, backend, deadline_s) from None
+        raise failures.told(error, backend.sent, backend.address, deadline_s) from None
 
 
 def _exchange(pool: httpcore.ConnectionPool, backend: "_Backend", parts: httpx.URL, request: _Request) -> Answer:
@@ -224,34 +225,6 @@ def _port(parts: httpx.URL) -> int:
 def _ssl_context() -> ssl.SSLContext:
     # Made once: reading the authorities' file takes some 20 ms. A file named by SSL_CERT_FILE is heeded.
     return httpx.create_ssl_context()
-
-
-def _told(error: Exception, backend: "_Backend", deadline_s: float) -> DeliveryError:
-    """What an exception means, in words that are ours: a library's may hold the URL."""
-    arrived = backend.sent
-    if isinstance(error, httpcore.TimeoutException):
-        what = f"no answer within {deadline_s:.0f} s" if arrived else "no connection in time"
-        return DeliveryError(what, arrived=arrived, address=backend.address)
-    if isinstance(error, httpcore.ConnectError):
-        return DeliveryError(_why_not_connected(error), address=backend.address)
-    if isinstance(error, httpcore.NetworkError):
-        return DeliveryError("the connection broke before an answer", arrived=arrived, address=backend.address)
-    if isinstance(error, httpcore.RemoteProtocolError):
-        return DeliveryError("what came back is no HTTP answer", arrived=arrived, address=backend.address)
-    return DeliveryError(f"the request failed: {type(error).__name__}", arrived=arrived, address=backend.address)
-
-
-def _why_not_connected(error: BaseException) -> str:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"the certificate is not good: {plain(cause.verify_message)}"
-        if isinstance(cause, ssl.SSLError):
-            return f"TLS failed: {plain(cause.reason or 'no reason given')}"
-        if isinstance(cause, ConnectionRefusedError):
-            return "the connection was refused"
-        cause = cause.__cause__ or cause.__context__
-    return "no connection could be made"
 
 
 class _Backend(httpcore.NetworkBackend):

@@ -9,15 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from alerts.rota_shapes import OverrideView, PersonView, RotaView
 from alerts.shapes import (
     AlertView,
     DestinationView,
     IncidentView,
     NotificationView,
-    OverrideView,
-    PersonView,
     PreviewView,
-    RotaView,
     RouteView,
     RuleView,
     SilenceView,

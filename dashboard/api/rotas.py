@@ -9,7 +9,7 @@ from ninja import Router
 from pydantic import ConfigDict, Field, StrictInt
 
 from alerts import rostering, rota_queries
-from alerts.shapes import DutyView, OverrideView, PersonView, RotaView
+from alerts.rota_shapes import DutyView, OverrideView, PersonView, RotaView
 from breakers.access import Role
 from dashboard.api.answers import answer, nothing, page, tells
 from dashboard.api.credentials import acting

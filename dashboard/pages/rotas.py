@@ -2,30 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from alerts import calendars, queries, rostering, rota_queries
-from alerts.domain.rotas import instant
 from alerts.domain.routes import DAYS
 from alerts.models import Override, Rota
 from alerts.rota_queries import Roster
-from alerts.shapes import RotaView
+from alerts.rota_shapes import RotaView
 from breakers.access import Role
 from breakers.errors import Conflict, Invalid, NotAllowed
+from dashboard.pages import rota_forms
 from dashboard.pages.actors import actor_of, for_viewers
 from dashboard.pages.alerts import tabs
 from dashboard.pages.context import now_of
 from dashboard.pages.schedules import Schedule, local, schedule, sentence
 
-LAYERS = 2
 TURNS = {1: "each day", 7: "each week", 14: "every two weeks"}
 EXPORTED = timedelta(days=60)
 
@@ -87,7 +86,7 @@ def save(request: HttpRequest, rota_id: str = "") -> HttpResponse:
         if row is not None and verb == "remove":
             rostering.remove(actor, rota_id, at=now)
             return redirect("on-call")
-        given = _given(request, row)
+        given = rota_forms.given_by(request, row)
         if verb == "preview":
             # It is not saved; but it may ask for a calendar, so it wants the role all the same.
             if actor.role < Role.ADMIN:
@@ -109,7 +108,7 @@ def override(request: HttpRequest, rota_id: str) -> HttpResponse:
     actor, now, row = actor_of(request), now_of(request), rota_queries.row_of(rota_id)
     given = request.POST
     try:
-        person, begins_at, ends_at, comment = _override_of(given, row)
+        person, begins_at, ends_at, comment = rota_forms.override_of(given, row)
         if given.get("verb") == "preview":
             draft = rostering.drafted_override(
                 row, actor, person, begins_at=begins_at, ends_at=ends_at, comment=comment, at=now
@@ -207,7 +206,7 @@ def _page(
     wrong_override: str = "",
 ) -> HttpResponse:
     roster = Roster(now_of(request))
-    typed = request.method == "POST" and (draft is not None or bool(wrong))
+    was_typed = request.method == "POST" and (draft is not None or bool(wrong))
     names = _destination_names()
     zone = ZoneInfo(row.timezone) if row else None
     context: dict[str, Any] = {
@@ -224,117 +223,13 @@ def _page(
         "typed_override": request.POST if draft_override or wrong_override else {},
         "people": [(each.names[0], each.name) for each in roster.people.values() if each.active and each.names],
         "destinations": queries.destinations(),
-        "said": _typed(request.POST) if typed else _known(row, roster),
+        "said": rota_forms.typed(request.POST) if was_typed else rota_forms.known(row, roster),
         "days": DAYS,
         "turns": TURNS,
         "wrong": wrong,
         "wrong_override": wrong_override,
     }
     return render(request, "rota.html", context, status=422 if wrong or wrong_override else 200)
-
-
-def _known(row: Rota | None, roster: Roster) -> dict[str, Any]:
-    """What the form shows of a rota, or of none."""
-    layers = roster.view(row).layers if row else []
-    shown = [
-        {
-            "people": ", ".join(each.people),
-            "since": each.since,
-            "at": each.at,
-            "every": str(each.every_days),
-            "limited": each.hours is not None,
-            "hours": each.hours or {"days": list(DAYS), "from": "08:00", "to": "18:00"},
-        }
-        for each in layers
-    ]
-    monday = roster.now.date() - timedelta(days=roster.now.weekday())
-    while len(shown) < LAYERS:
-        hours = {"days": list(DAYS), "from": "08:00", "to": "18:00"}
-        shown.append({
-            "people": "", "since": monday.isoformat(), "at": "09:00", "every": "7", "limited": False, "hours": hours,
-        })  # fmt: skip
-    return {
-        "name": row.name if row else "",
-        "timezone": row.timezone if row else "UTC",
-        "layers": shown,
-        "fallback": row.fallback if row else [],
-    }
-
-
-def _typed(given: QueryDict) -> dict[str, Any]:
-    """What was typed, to be shown again. A calendar's address is not: it may be a secret."""
-    numbers = [n for n in range(rostering.MOST_LAYERS) if f"people-{n}" in given]
-    return {
-        "name": given.get("name", ""),
-        "timezone": given.get("timezone", ""),
-        "layers": [
-            {
-                "people": given.get(f"people-{n}", ""),
-                "since": given.get(f"since-{n}", ""),
-                "at": given.get(f"at-{n}", ""),
-                "every": given.get(f"every-{n}", ""),
-                "limited": f"limited-{n}" in given,
-                "hours": {
-                    "days": given.getlist(f"days-{n}"),
-                    "from": given.get(f"from-{n}", ""),
-                    "to": given.get(f"to-{n}", ""),
-                },
-            }
-            for n in numbers
-        ],
-        "fallback": given.getlist("fallback"),
-    }
-
-
-def _given(request: HttpRequest, row: Rota | None) -> dict[str, object]:
-    """What the form means, for the gerund to check. Errors: Invalid for what can't be read."""
-    said = _typed(request.POST)
-    given: dict[str, object] = {name: said[name] for name in ("name", "timezone", "fallback")}
-    given["layers"] = [_layer(number, each) for number, each in enumerate(said["layers"]) if each["people"].strip()]
-    file, text = request.FILES.get("calendar_file"), request.POST.get("calendar", "").strip()
-    if file is not None and not isinstance(file, list):
-        if (file.size or 0) > calendars.LONGEST:
-            raise Invalid(("calendar", f"the calendar is larger than {calendars.LONGEST // 1024} KiB"))
-        text = file.read().decode("utf-8", "replace")
-    if text:
-        given["calendar"] = text
-    if url := request.POST.get("calendar_url", "").strip():
-        given["calendar_url"] = url
-    if "forget-calendar" in request.POST and row is not None and not text and not url:
-        given["calendar_url" if row.calendar_url else "calendar"] = None
-    return given
-
-
-def _layer(number: int, said: Mapping[str, Any]) -> dict[str, object]:
-    if not said["every"].isdecimal() or len(said["every"]) > 3:
-        raise Invalid((f"layers.{number}.every_days", f"'{said['every'][:20]}' is no number of days"))
-    return {
-        "people": [each.strip() for each in said["people"].split(",") if each.strip()],
-        "since": said["since"],
-        "at": said["at"],
-        "every_days": int(said["every"]),
-        "hours": said["hours"] if said["limited"] else None,
-    }
-
-
-def _override_of(given: QueryDict, row: Rota) -> tuple[str, datetime | None, datetime, str]:
-    """What the form means, by the clock of the rota's place. Errors: Invalid."""
-    begins = given.get("from", "").strip()
-    ends_at = _local("to", given.get("to", ""), row.timezone)
-    return (
-        given.get("person", ""),
-        _local("from", begins, row.timezone) if begins else None,
-        ends_at,
-        given.get("comment", "").strip(),
-    )
-
-
-def _local(field: str, text: str, timezone: str) -> datetime:
-    day, _, clock = text.strip().partition("T")
-    try:
-        return instant(date.fromisoformat(day), time.fromisoformat(clock), timezone)
-    except (ValueError, OverflowError):
-        raise Invalid((field, f"'{text[:40]}' is no moment; expected 2026-11-27T18:00")) from None
 
 
 def _person(request: HttpRequest, name: str, wrong: str = "") -> HttpResponse:

@@ -10,7 +10,8 @@ from django.views.decorators.http import require_POST, require_safe
 from alerts import leading, queries, rota_queries
 from alerts.domain.routes import DAYS, NAMES
 from alerts.reaching import MARK
-from alerts.shapes import DestinationView, RotaView, RouteView
+from alerts.rota_shapes import RotaView
+from alerts.shapes import DestinationView, RouteView
 from breakers.access import Role
 from breakers.errors import Conflict, Invalid, NotAllowed
 from dashboard.pages.actors import actor_of, for_viewers
