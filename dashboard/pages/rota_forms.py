@@ -66,6 +66,8 @@ def typed(given: QueryDict) -> dict[str, Any]:
             for n in numbers
         ],
         "fallback": given.getlist("fallback"),
+        "calendar": given.get("calendar", ""),
+        "had_address": bool(given.get("calendar_url", "").strip()),
     }
 
 

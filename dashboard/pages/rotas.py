@@ -207,6 +207,10 @@ def _page(
 ) -> HttpResponse:
     roster = Roster(now_of(request))
     was_typed = request.method == "POST" and (draft is not None or bool(wrong))
+    said = rota_forms.typed(request.POST) if was_typed else rota_forms.known(row, roster)
+    if draft is not None and "calendar_file" in request.FILES:
+        # A browser sends a file once: its text goes on with the form.
+        said["calendar"] = draft.calendar
     names = _destination_names()
     zone = ZoneInfo(row.timezone) if row else None
     context: dict[str, Any] = {
@@ -223,7 +227,7 @@ def _page(
         "typed_override": request.POST if draft_override or wrong_override else {},
         "people": [(each.names[0], each.name) for each in roster.people.values() if each.active and each.names],
         "destinations": queries.destinations(),
-        "said": rota_forms.typed(request.POST) if was_typed else rota_forms.known(row, roster),
+        "said": said,
         "days": DAYS,
         "turns": TURNS,
         "wrong": wrong,

@@ -147,6 +147,12 @@ def test_a_calendar_by_text_file_or_address(ada: Client) -> None:
     file = SimpleUploadedFile("on-call.ics", CALENDAR.encode(), "text/calendar")
     assert ada.post(address, {**form(), "calendar_file": file}).status_code == 302
     assert Rota.objects.get().calendar == CALENDAR
+    tried = {
+        **form(),
+        "verb": "preview",
+        "calendar_file": SimpleUploadedFile("x.ics", CALENDAR.replace("grace", "ada").encode()),
+    }
+    assert "SUMMARY:On call: ada" in text(ada.post(address, tried)), "what was tried is still there to be saved"
     large = SimpleUploadedFile("on-call.ics", b"x" * 600_000, "text/calendar")
     assert "larger than 512 KiB" in text(ada.post(address, {**form(), "calendar_file": large}), 422)
     inside = text(ada.post(address, {**form(), "calendar_url": "http://127.0.0.1/s3cret.ics"}), 422)
