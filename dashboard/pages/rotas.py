@@ -17,7 +17,7 @@ from alerts.domain.routes import DAYS
 from alerts.models import Override, Rota
 from alerts.rota_queries import Roster
 from alerts.rota_shapes import RotaView
-from breakers.access import Role
+from breakers.access import Role, require
 from breakers.errors import Conflict, Invalid, NotAllowed
 from dashboard.pages import rota_forms
 from dashboard.pages.actors import actor_of, for_viewers
@@ -83,14 +83,12 @@ def save(request: HttpRequest, rota_id: str = "") -> HttpResponse:
     actor, now, verb = actor_of(request), now_of(request), request.POST.get("verb", "")
     row = rota_queries.row_of(rota_id) if rota_id else None
     try:
+        require(actor, Role.ADMIN, "changing a rota")
         if row is not None and verb == "remove":
             rostering.remove(actor, rota_id, at=now)
             return redirect("on-call")
         given = rota_forms.given_by(request, row)
         if verb == "preview":
-            # It is not saved; but it may ask for a calendar, so it wants the role all the same.
-            if actor.role < Role.ADMIN:
-                raise NotAllowed(f"trying a rota out needs the role admin; {actor.name} is {actor.role.name.lower()}")
             draft = rostering.drafted(given, row, at=now)
             return _page(request, row and rota_queries.row_of(rota_id), draft=draft)
         kept = rostering.change(actor, rota_id, given, at=now) if row else rostering.add(actor, given, at=now)
@@ -108,6 +106,7 @@ def override(request: HttpRequest, rota_id: str) -> HttpResponse:
     actor, now, row = actor_of(request), now_of(request), rota_queries.row_of(rota_id)
     given = request.POST
     try:
+        require(actor, Role.OPERATOR, "putting someone on call")
         person, begins_at, ends_at, comment = rota_forms.override_of(given, row)
         if given.get("verb") == "preview":
             draft = rostering.drafted_override(
