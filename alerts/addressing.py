@@ -7,20 +7,22 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
 from django.conf import settings
 
-from alerts import faulting, queries
+from alerts import deputising, faulting, queries
 from alerts.destinations import board, speaking
 from alerts.destinations.base import Message, Notice, Outcome, outcome_of
+from alerts.domain.backoff import MOST_RECENT
 from alerts.errors import DeliveryError
-from alerts.models import Destination, Route
+from alerts.models import Destination, Person, Rota, Route
 from alerts.models.destination import Kind, Source
 from alerts.outbox import new_webhook_id
 from alerts.shapes import AlertView, Subject, TestView, moment
 from breakers import auditing, bulk
 from breakers.access import Actor, Role, require
-from breakers.errors import Conflict, Invalid, Unreadable
+from breakers.errors import Conflict, Invalid, NotFound, Unreadable
 from breakers.models.service import NAME_LENGTH
 
 MOST_DESTINATIONS = 200
@@ -34,7 +36,16 @@ class Kept:
     warnings: list[str]
 
 
-def add(actor: Actor, name: str, kind: str, config: Mapping[str, object], *, at: datetime) -> Kept:
+def add(
+    actor: Actor,
+    name: str,
+    kind: str,
+    config: Mapping[str, object],
+    *,
+    fallback: str = "",
+    per_minute: int = 0,
+    at: datetime,
+) -> Kept:
     """Set one up. Errors: NotAllowed, Invalid, BadTarget, Conflict (the name, too many)."""
     require(actor, Role.ADMIN, "adding a destination")
     name = _name(name)
@@ -47,6 +58,7 @@ def add(actor: Actor, name: str, kind: str, config: Mapping[str, object], *, at:
         if Destination.objects.filter(source=Source.BOARD, removed_at=None).count() >= MOST_DESTINATIONS:
             raise Conflict(f"there are {MOST_DESTINATIONS} destinations already; remove one first")
         row = Destination(kind=kind, name=name, source=Source.BOARD, created_at=at)
+        row.fallback, row.per_minute = _fallback(row, fallback), _pace(per_minute)
         board.keep(row, found)
         row.save(force_insert=True)
         _tell(actor, "destination.add", row, None, _seen(row), at)
@@ -60,9 +72,13 @@ def change(
     name: str | None = None,
     config: Mapping[str, object] | None = None,
     enabled: bool | None = None,
+    fallback: str | None = None,
+    per_minute: int | None = None,
     at: datetime,
 ) -> Kept:
     """Change what is given; a part of the configuration that is not given, a secret too, is kept.
+
+    `fallback` empty: none; `per_minute` 0: no limit.
 
     Errors: NotAllowed, NotFound, Invalid, BadTarget, Conflict (the name; the environment's are not changed here).
     """
@@ -83,6 +99,10 @@ def change(
             board.keep(row, found)
             # Another target: what the last one did says nothing about it.
             row.failures, row.recent, row.open_until, row.open_for_s, row.rests_until = 0, [], None, 0, None
+        if fallback is not None:
+            row.fallback = _fallback(row, fallback)
+        if per_minute is not None:
+            row.per_minute = _pace(per_minute)
         if enabled is not None:
             row.off_at = None if enabled else row.off_at or at
             if not enabled:
@@ -104,8 +124,7 @@ def remove(actor: Actor, destination_id: str, *, at: datetime) -> None:
         row.sealed, row.off_at, row.removed_at = "", at, at
         row.save(update_fields=["sealed", "off_at", "removed_at"])
         faulting.leaves(row, at)
-        for route in Route.objects.all():
-            _forget(route, str(row.pk))
+        _forget(str(row.pk))
         _tell(actor, "destination.remove", row, seen, None, at)
 
 
@@ -178,6 +197,27 @@ def _own(destination_id: str) -> Destination:
     return row
 
 
+def _pace(per_minute: int) -> int | None:
+    if not 0 <= per_minute <= MOST_RECENT:
+        raise Invalid(("per_minute", f"'per_minute' is {per_minute}; expected 1 to {MOST_RECENT}, or none"))
+    return per_minute or None
+
+
+def _fallback(row: Destination, destination_id: str) -> Destination | None:
+    """The destination of this id. Errors: Invalid for one that is not there, or leads back."""
+    if not destination_id:
+        return None
+    try:
+        found = queries.destination_row(destination_id)
+    except NotFound as missing:
+        raise Invalid(("fallback", str(missing))) from None
+    way = [found, *deputising.chain(found)]
+    if row.pk in {each.pk for each in way}:
+        names = [row.name, *(each.name for each in takewhile(lambda each: each.pk != row.pk, way)), row.name]
+        raise Invalid(("fallback", f"{' → '.join(names)}: a fallback must not lead back"))
+    return found
+
+
 def _readable(row: Destination) -> bool:
     try:
         board.kept(row)
@@ -198,17 +238,34 @@ def _free(name: str) -> None:
         raise Conflict(f"there is a destination '{name}' already")
 
 
-def _forget(route: Route, pk: str) -> None:
-    steps = [{**step, "destinations": [each for each in step["destinations"] if each != pk]} for step in route.steps]
-    rest = [each for each in route.destinations if each != pk]
-    if rest != route.destinations or steps != route.steps:
-        route.destinations, route.steps = rest, [step for step in steps if step["destinations"]]
-        route.save(update_fields=["destinations", "steps"])
+def _forget(pk: str) -> None:
+    """Nothing leads there any more. Errors: Conflict where somebody would be left who nobody hears for."""
+    for rota in Rota.objects.order_by("name"):
+        rota.fallback = [each for each in rota.fallback if each != pk]
+        if not rota.fallback:
+            raise Conflict(
+                f"it is all that hears where nobody is on call for {rota.name}: give that another fallback first"
+            )
+        rota.save(update_fields=["fallback"])
+    for person in Person.objects.all():
+        if pk in person.destinations:
+            person.destinations = [each for each in person.destinations if each != pk]
+            person.save(update_fields=["destinations"])
+    Destination.objects.filter(fallback__pk=pk).update(fallback=None)
+    for route in Route.objects.all():
+        steps = [
+            {**step, "destinations": [each for each in step["destinations"] if each != pk]} for step in route.steps
+        ]
+        rest = [each for each in route.destinations if each != pk]
+        if rest != route.destinations or steps != route.steps:
+            route.destinations, route.steps = rest, [step for step in steps if step["destinations"]]
+            route.save(update_fields=["destinations", "steps"])
 
 
 def _seen(row: Destination, *, secrets_changed: bool = False) -> dict[str, object]:
     seen: dict[str, object] = {
-        "name": row.name, "kind": row.kind, "config": row.shown, "enabled": row.off_at is None
+        "name": row.name, "kind": row.kind, "config": row.shown, "enabled": row.off_at is None,
+        "fallback": row.fallback.name if row.fallback else None, "per_minute": row.per_minute,
     }  # fmt: skip
     return {**seen, "config_changed": True} if secrets_changed else seen
 

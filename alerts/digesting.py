@@ -71,8 +71,9 @@ def _is_storm(destination: Destination, at: datetime) -> bool:
 
 
 def _told_to(destination: Destination) -> QuerySet[Notification]:
-    """What it was told of what is wrong: a team's week is a digest too, and no sign of a storm."""
-    return Notification.objects.filter(destination=destination).exclude(alert__subject_kind=TEAM)
+    """What it was told of what is wrong: a team's week is a digest too, and no sign of a storm; nor is another's digest."""
+    rows = Notification.objects.filter(destination=destination).exclude(alert__subject_kind=TEAM)
+    return rows.exclude(kind="digest", stands_in_for__isnull=False)
 
 
 def _open_digest(row: Notification, destination: Destination, at: datetime) -> Notification:

@@ -16,6 +16,7 @@ from alerts.domain.deciding import Reason
 from alerts.domain.lifecycle import Status
 from alerts.models import Alert, Destination, Notification, Reminder
 from alerts.models.rule import OPENED
+from alerts.reaching import Reaching
 from alerts.signals import alerts_changed
 from breakers import bulk, nudging
 
@@ -53,16 +54,18 @@ def _ask(row: Reminder, now: datetime) -> bool:
         return False
     if row.kind == Reminder.Kind.ESCALATION:
         step = route.steps[min(row.number, len(route.steps) - 1)]
-        to = routing.named(step["destinations"])
+        names = step["destinations"]
         after = [each["after_s"] for each in route.steps]
         row.due_at = routes.next_step(after, row.number + 1, alert.detected_at, now)
     else:
-        to = routing.named(route.destinations)
+        names = route.destinations
         row.due_at = routes.next_repeat(route.repeat_s, row.number + 1, now) if route.repeat_s else None
     row.number += 1
     row.reason = ""
     row.save(update_fields=["number", "due_at", "reason"])
-    owed = [pk for each in to for pk in telling.again(alert, _notice(alert, each, row.kind, now), each, now)]
+    owed: list[int] = []
+    for to in routing.meant(names, alert, Reaching(now)).values():
+        owed += telling.again(alert, _notice(alert, to.destination, row.kind, now), to, now)
     return bool(owed)
 
 

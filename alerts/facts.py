@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
+from alerts import outbox
 from alerts.domain.matching import Subject
 from alerts.domain.rules import Facts, Rule
 from alerts.domain.rules.overrides import FORCED
@@ -57,6 +58,7 @@ def lateness(now: datetime) -> Facts:
     """What waits longest of ours."""
     waiting = Transition.objects.filter(evaluated_at=None, instance_name=None).order_by("pk")
     fresh = Notification.objects.filter(state=State.DUE, attempt=0, destination__open_until=None)
+    fresh = fresh.exclude(destination__in=outbox.paced(now))
     return Facts(
         Subject(),
         oldest_transition_at=waiting.values_list("recorded_at", flat=True).first(),

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts import queries
 from alerts.domain.routes import DAYS, NAMES
-from alerts.models import Destination, Route
+from alerts.models import Destination, Rota, Route
+from alerts.reaching import MARK
 from breakers import auditing, bulk
 from breakers.access import Actor, Role, require
 from breakers.errors import Conflict, Invalid
@@ -71,7 +72,7 @@ def _take(row: Route, given: Mapping[str, object], at: datetime) -> None:
             case "matchers":
                 row.matchers = _matchers(value)
             case "destinations":
-                row.destinations = _destinations(name, value)
+                row.destinations = _told(name, value)
             case "hours":
                 row.hours = _hours(value)
             case "always":
@@ -117,12 +118,15 @@ def _pattern(field: str, value: object) -> str:
     return value
 
 
-def _destinations(field: str, value: object) -> list[str]:
+def _told(field: str, value: object) -> list[str]:
+    """Ids of destinations, and of rotas behind their mark: whoever is on call. Errors: Invalid."""
     wanted = list(dict.fromkeys(str(each) for each in _list(field, value, 50)))
     known = {str(pk) for pk in Destination.objects.filter(removed_at=None).values_list("pk", flat=True)}
+    rotas = {f"{MARK}{pk}" for pk in Rota.objects.values_list("pk", flat=True)}
     for each in wanted:
-        if each not in known:
-            raise Invalid((field, f"no destination '{each[:40]}'"))
+        if each not in known and each not in rotas:
+            kind, name = ("rota", each.removeprefix(MARK)) if each.startswith(MARK) else ("destination", each)
+            raise Invalid((field, f"no {kind} '{name[:40]}'"))
     return wanted
 
 
@@ -131,23 +135,32 @@ def _hours(value: object) -> dict[str, object] | None:
         return None
     if not isinstance(value, Mapping) or not set(value) <= {"days", "from", "to", "timezone"}:
         raise Invalid(("hours", "hours are {days, from, to, timezone}, or null for always"))
-    days = [_one_of("hours.days", each, DAYS) for each in _list("hours.days", value.get("days", list(DAYS)), 7)]
-    if not days:
-        raise Invalid(("hours.days", "at least one day"))
     zone = str(value.get("timezone", "UTC"))
+    hours = hours_of_day("hours", {name: each for name, each in value.items() if name != "timezone"})
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise Invalid(("hours.timezone", f"unknown time zone '{zone[:60]}'; expected one like Europe/Berlin")) from None
+    return {**hours, "timezone": zone}
+
+
+def hours_of_day(field: str, value: object) -> dict[str, object]:
+    """The days and times of hours, checked. Errors: Invalid."""
+    if not isinstance(value, Mapping) or not set(value) <= {"days", "from", "to"}:
+        raise Invalid((field, "hours are {days, from, to}, or null for always"))
+    given = _list(f"{field}.days", value.get("days", list(DAYS)), 7)
+    days = {_one_of(f"{field}.days", each, DAYS) for each in given}
+    if not days:
+        raise Invalid((f"{field}.days", "at least one day"))
     return {
-        "days": sorted(set(days), key=DAYS.index),
-        "from": _time("hours.from", value.get("from", "00:00")),
-        "to": _time("hours.to", value.get("to", "00:00")),
-        "timezone": zone,
+        "days": sorted(days, key=DAYS.index),
+        "from": time_of_day(f"{field}.from", value.get("from", "00:00")),
+        "to": time_of_day(f"{field}.to", value.get("to", "00:00")),
     }
 
 
-def _time(field: str, value: object) -> str:
+def time_of_day(field: str, value: object) -> str:
+    """A time of day as 08:00. Errors: Invalid."""
     try:
         return time.fromisoformat(str(value)).strftime("%H:%M") if len(str(value)) == 5 else _not_a_time(field, value)
     except ValueError:
@@ -164,7 +177,7 @@ def _steps(value: object) -> list[dict[str, object]]:
         field = f"steps.{number}"
         if not isinstance(step, Mapping) or set(step) != {"after_s", "destinations"}:
             raise Invalid((field, "a step is {after_s, destinations}"))
-        to = _destinations(f"{field}.destinations", step["destinations"])
+        to = _told(f"{field}.destinations", step["destinations"])
         if not to:
             raise Invalid((f"{field}.destinations", "a step tells at least one destination"))
         found.append((_seconds(f"{field}.after_s", step["after_s"], 0), to))

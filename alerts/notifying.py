@@ -17,7 +17,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 
-from alerts import digesting, faulting, outbox, sparing
+from alerts import deputising, digesting, faulting, outbox, sparing
 from alerts.destinations import speaking
 from alerts.destinations.base import MAY_HAVE_ARRIVED, OUR_FAULT, Message, Outcome, Receipt, Target, outcome_of
 from alerts.domain import backoff
@@ -100,6 +100,9 @@ def claim_one(notification_id: int, at: datetime) -> Claim | None:
     )
     if not decision.send:
         _drop(row.pk, number + 1, decision.reason, at)
+        return None
+    if row.stands_in_for_id is not None and deputising.took_it_after_all(row):
+        _drop(row.pk, number + 1, "not sent: the destination that it stands in for took it after all", at)
         return None
     if digesting.puts_off(row, destination, at):
         return None

@@ -13,10 +13,11 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from alerts import links
 from alerts.destinations import speaking
 from alerts.destinations.base import Notice
-from alerts.domain.backoff import GIVE_UP_AFTER
+from alerts.domain.backoff import GIVE_UP_AFTER, RECENT
 from alerts.domain.deciding import SENTENCES, Decision, Reason
 from alerts.models import Alert, Destination, Notification
 from alerts.models.notification import State
+from breakers.models.fields import to_us
 
 DUE_AT_ONCE = 200
 BATCH = 500
@@ -30,6 +31,8 @@ class Owed:
     notice: Notice
     destination: Destination
     decision: Decision
+    # Why it goes to this destination, where the route does not name it itself.
+    because: str = ""
 
 
 def write(owed: Sequence[Owed], at: datetime) -> list[int]:
@@ -39,8 +42,7 @@ def write(owed: Sequence[Owed], at: datetime) -> list[int]:
     """
     if not owed:
         return []
-    told = Notification.objects.filter(alert__in={each.alert.pk for each in owed})
-    places = {(row[0], row[1]): row[2] for row in told.values_list("alert", "destination").annotate(Max("sequence"))}
+    places = places_of({each.alert.pk for each in owed})
     rows = []
     for each in owed:
         place = (each.alert.pk, each.destination.pk)
@@ -51,9 +53,11 @@ def write(owed: Sequence[Owed], at: datetime) -> list[int]:
                 alert=each.alert,
                 destination=each.destination,
                 kind=each.notice.kind,
+                summary=each.notice.summary[:500],
+                because=each.because,
                 sequence=places[place],
                 # What is not sent has no words, until someone sends it by hand.
-                body=_composed(each.notice, each.alert, each.destination) if sends else b"",
+                body=composed(each.notice, each.alert, each.destination) if sends else b"",
                 webhook_id=new_webhook_id(),
                 created_at=at,
                 state=State.DUE if sends else State.DROPPED,
@@ -65,6 +69,12 @@ def write(owed: Sequence[Owed], at: datetime) -> list[int]:
         )
     made = Notification.objects.bulk_create(rows, batch_size=BATCH)
     return [row.pk for row in made if row.state == State.DUE]
+
+
+def places_of(alerts: set[int]) -> dict[tuple[int, uuid.UUID], int]:
+    """The last sequence of each of these alerts to each destination."""
+    told = Notification.objects.filter(alert__in=alerts).values_list("alert", "destination").annotate(Max("sequence"))
+    return {(row[0], row[1]): row[2] for row in told}
 
 
 def told_of(alert: Alert) -> list[Destination]:
@@ -97,8 +107,10 @@ def again(row: Notification, notice: Notice, at: datetime) -> Notification:
         alert_id=row.alert_id,
         destination_id=row.destination_id,
         kind=row.kind,
+        summary=row.summary,
+        because=row.because,
         sequence=last.sequence + 1,
-        body=bytes(row.body) or _composed(notice, row.alert, row.destination),
+        body=bytes(row.body) or composed(notice, row.alert, row.destination),
         webhook_id=new_webhook_id(),
         created_at=at,
         resend_of=row,
@@ -118,12 +130,19 @@ def claimable(at: datetime) -> QuerySet[Notification]:
 
 def due(at: datetime) -> list[int]:
     """Ids of what can be sent now, oldest first, a few of each destination before many of one."""
-    open_ones = Q(destination__open_until__gt=at) | Q(destination__rests_until__gt=at)
+    open_ones = Q(destination__open_until__gt=at) | Q(destination__rests_until__gt=at) | Q(destination__in=paced(at))
     rows = (
         claimable(at).exclude(open_ones).order_by("destination_id", "due_at", "pk").values_list("destination_id", "pk")
     )
     ranked = [(rank, pk) for _, some in groupby(rows, key=lambda row: row[0]) for rank, (_, pk) in enumerate(some)]
     return [pk for _, pk in sorted(ranked)[:DUE_AT_ONCE]]
+
+
+def paced(at: datetime) -> list[uuid.UUID]:
+    """Destinations that got as many messages in the last minute as they are to get: what waits for them is not late."""
+    rows = Destination.objects.filter(per_minute__isnull=False)
+    since = to_us(at - RECENT)
+    return [row.pk for row in rows if sum(us > since for us, _ in row.recent) >= (row.per_minute or 0)]
 
 
 def next_of(destination: Destination, at: datetime) -> int | None:
@@ -132,7 +151,8 @@ def next_of(destination: Destination, at: datetime) -> int | None:
     return waiting.values_list("pk", flat=True).first()
 
 
-def _composed(notice: Notice, alert: Alert, destination: Destination) -> bytes:
+def composed(notice: Notice, alert: Alert, destination: Destination) -> bytes:
+    """The bytes that this destination is sent."""
     return speaking.compose(destination.kind, links.with_link(notice, alert, destination))
 
 

@@ -2,7 +2,8 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet
@@ -54,10 +55,14 @@ def alerts_page(
     severities: Sequence[str] = (),
     labels: Sequence[tuple[str, str]] = (),
     breaker_id: str = "",
+    silenced_at: datetime | None = None,
     limit: int = 50,
     cursor: str | None = None,
 ) -> Page:
-    """Alerts, newest first; empty means all. Items are AlertView. Errors: Invalid (statuses, cursor)."""
+    """Alerts, newest first; empty means all. Items are AlertView. `silenced_at`: those alone that are silenced then.
+
+    Errors: Invalid (statuses, cursor).
+    """
     rows = _seen()
     if statuses:
         rows = rows.filter(_in_status(statuses))
@@ -70,6 +75,8 @@ def alerts_page(
     for key, value in labels:
         # Not by keyword: there a label named `contains` would be a lookup.
         rows = rows.filter(Exact(KeyTextTransform(key, "labels"), value))
+    if silenced_at is not None:
+        rows = rows.filter(silenced_until__gt=silenced_at)
     if breaker_id:
         rows = rows.filter(breaker_id=_number(breaker_id) or 0)
     if cursor:
@@ -151,7 +158,8 @@ def trail_of(destination_id: str, limit: int = 50) -> list[tuple[NotificationVie
     )
     found = list(rows.defer("body").order_by("-pk")[:limit])
     alerts = {str(row.pk): (str(row.alert_id), row.alert.summary) for row in found}
-    views = [view for some in _shown_notifications(found, IN_LISTS).values() for view in some]
+    stand_ins = Notification.objects.filter(stands_in_for__in=found).values_list("stands_in_for", "destination__name")
+    views = [view for some in _shown_notifications(found, IN_LISTS, dict(stand_ins)).values() for view in some]
     return [(view, *alerts[view.id]) for view in sorted(views, key=lambda view: -int(view.id))]
 
 
@@ -226,6 +234,8 @@ def _destination(row: Any, warnings: Sequence[str] = ()) -> DestinationView:
         last_failure_at=moment_or_none(row.last_failure_at),
         last_error=row.last_error,
         open_until=moment_or_none(row.open_until),
+        fallback=None if row.fallback_id is None else str(row.fallback_id),
+        per_minute=row.per_minute,
         warnings=list(warnings),
     )
 
@@ -324,7 +334,12 @@ def _notifications(rows: QuerySet[Notification], attempts: int) -> dict[int, lis
     return _shown_notifications(list(rows.defer("body").order_by("pk")), attempts)
 
 
-def _shown_notifications(found: Sequence[Notification], attempts: int) -> dict[int, list[NotificationView]]:
+def _shown_notifications(
+    found: Sequence[Notification], attempts: int, stand_ins: Mapping[int | None, str] | None = None
+) -> dict[int, list[NotificationView]]:
+    """`stand_ins`: who stands in for which, where that is not among those found."""
+    if stand_ins is None:
+        stand_ins = {row.stands_in_for_id: row.destination.name for row in found}
     tries: dict[int, list[AttemptView]] = defaultdict(list)
     newest = Attempt.objects.filter(notification__in=found, number__gt=F("notification__attempt") - attempts)
     for each in newest.order_by("notification_id", "number"):
@@ -357,6 +372,10 @@ def _shown_notifications(found: Sequence[Notification], attempts: int) -> dict[i
                 finished_at=moment_or_none(row.finished_at),
                 resend_of=None if row.resend_of_id is None else str(row.resend_of_id),
                 attempts=tries[row.pk],
+                claimed_until=moment_or_none(row.claimed_until) if row.state == State.DUE else None,
+                because=row.because,
+                handed_to=stand_ins.get(row.pk),
+                stands_in_for=None if row.stands_in_for_id is None else str(row.stands_in_for_id),
             )
         )
     return views

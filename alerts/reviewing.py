@@ -90,8 +90,9 @@ def _tell(told: TeamWeek, start: datetime, now: datetime) -> None:
     round.log(alert, now, None, f"rule:{rule.name}", {})
     round.close()
     goes = Decision(True, Reason.OPENED)
-    people = [each for each in Routing(round.on, now).owed_to(alert) if each.kind in FOR_PEOPLE]
-    ids = outbox.write([outbox.Owed(alert, notice(alert, told, start, now), each, goes) for each in people], now)
+    hear = [each for each in Routing(round.on, now).owed_to(alert) if each.destination.kind in FOR_PEOPLE]
+    said = notice(alert, told, start, now)
+    ids = outbox.write([outbox.Owed(alert, said, each.destination, goes, each.because) for each in hear], now)
 
     def after() -> None:
         for pk in ids:

@@ -9,6 +9,7 @@ from alerts.domain.matching import Subject, labels_of
 from alerts.models import Alert, Destination, Reminder, Route
 from alerts.models.destination import Source
 from alerts.models.rule import OPENED
+from alerts.reaching import Reached, Reaching
 
 # The service of the board's own breakers: one a destination, by its name.
 OURSELVES = "breakerboard"
@@ -22,26 +23,25 @@ class Routing:
         rows = list(Route.objects.order_by("name"))
         self._everyone = None if rows else everyone(environment)
         self._routes = [(row, routes.wanted(row.matchers)) for row in rows if row.off_at is None]
-        self._on = {str(row.pk): row for row in Destination.objects.filter(off_at=None)} if rows else {}
+        self._reaching = Reaching(at)
         self._owed: list[tuple[Alert, Route]] = []
 
-    def owed_to(self, alert: Alert) -> list[Destination]:
-        """The destinations that hear of this alert now."""
+    def owed_to(self, alert: Alert) -> list[Reached]:
+        """The destinations that hear of this alert now, and why each does."""
         if self._everyone is not None:
-            return others(self._everyone, alert)
+            return [Reached(each) for each in others(self._everyone, alert)]
         awake = [row for row in self._matching(alert) if self._is_awake(row, alert)]
-        wanted = dict.fromkeys(pk for row in awake for pk in row.destinations)
-        return others([self._on[pk] for pk in wanted if pk in self._on], alert)
+        return list(meant((name for row in awake for name in row.destinations), alert, self._reaching).values())
 
     def remember(self, alert: Alert, told: Collection[UUID], *, hushed: bool) -> None:
         """What comes next, should nobody take the alert in hand: of each route that told somebody of it.
 
         A route that sleeps or has steps alone tells nobody yet; it remembers the alert unless that is `hushed` for everybody.
         """
-        ids = {str(pk) for pk in told}
+        ids = set(told)
         for row in self._matching(alert):
-            speaks = self._is_awake(row, alert) and any(pk in self._on for pk in row.destinations)
-            if not ids.isdisjoint(row.destinations) if speaks else not hushed:
+            heard = meant(row.destinations, alert, self._reaching) if self._is_awake(row, alert) else {}
+            if not ids.isdisjoint(heard) if heard else not hushed:
                 self._owed.append((alert, row))
 
     def write(self) -> None:
@@ -96,11 +96,15 @@ def others(destinations: list[Destination], alert: Alert) -> list[Destination]:
     return destinations
 
 
-def named(ids: Iterable[str]) -> list[Destination]:
-    """The destinations of these ids that are on, each once, in this order."""
-    wanted = list(dict.fromkeys(ids))
-    rows = {str(row.pk): row for row in Destination.objects.filter(pk__in=wanted, off_at=None)}
-    return [rows[pk] for pk in wanted if pk in rows]
+def meant(names: Iterable[str], alert: Alert, reaching: Reaching) -> dict[UUID, Reached]:
+    """Whom a route's names mean for this alert: of what is wrong with a destination, the others are told."""
+    names = list(names)
+    found = reaching.of(names)
+    left = {each.pk for each in others([each.destination for each in found.values()], alert)}
+    for pk in found.keys() - left:
+        # Not left out of what was found: whoever is on call may be reached by no other, and then the fallback hears.
+        return reaching.without(str(pk)).of(names)
+    return found
 
 
 def subject_of(alert: Alert) -> Subject:

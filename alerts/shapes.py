@@ -55,6 +55,14 @@ class NotificationView(msgspec.Struct, frozen=True):
     finished_at: str | None
     resend_of: str | None
     attempts: list[AttemptView]
+    # Until when a worker has it in hand to send it; null: none has.
+    claimed_until: str | None = None
+    # Why it goes to this destination; empty: the route names it.
+    because: str = ""
+    # The notification whose own destination fails, that this one stands in for; null: none.
+    stands_in_for: str | None = None
+    # The name of the destination that stands in for this one's own; null: none does.
+    handed_to: str | None = None
 
 
 class Silenced(msgspec.Struct, frozen=True):
@@ -218,6 +226,10 @@ class DestinationView(msgspec.Struct, frozen=True):
     last_failure_at: str | None
     last_error: str
     open_until: str | None
+    # The id of the destination that takes its notifications while it fails; null: none does.
+    fallback: str | None = None
+    # How many messages it is sent in a minute at most; null: as many as there are.
+    per_minute: int | None = None
     warnings: list[str] = []
 
 

@@ -28,11 +28,14 @@ log = structlog.get_logger(__name__)
 
 
 def may_send(destination: Destination, at: datetime) -> bool:
-    """Whether one more may go there now, by its breaker, its bulkhead and the rest that it asked for."""
+    """Whether one more may go there now, by its breaker, its bulkhead, its speed and the rest that it asked for."""
     if destination.rests_until is not None and at < destination.rests_until:
         return False
     under_way = Notification.objects.filter(destination=destination, state=State.DUE, claimed_until__gte=at).count()
-    return _breaker(destination).lets_pass(at, under_way, _hands(destination, at))
+    breaker = _breaker(destination)
+    if destination.per_minute is not None and breaker.is_paced(at, under_way, destination.per_minute):
+        return False
+    return breaker.lets_pass(at, under_way, _hands(destination, at))
 
 
 def _hands(destination: Destination, at: datetime) -> int:

@@ -5,7 +5,7 @@ import uuid
 from celery import shared_task
 from django.utils import timezone
 
-from alerts import escalating, evaluating, notifying, outbox, pinging, refreshing, reviewing
+from alerts import deputising, escalating, evaluating, notifying, outbox, pinging, reading, refreshing, reviewing
 from breakers import nudging
 
 
@@ -26,16 +26,25 @@ def sweep() -> None:
     """Whatever is due: transitions that no nudge brought, ends of holds, notifications, leases that lapsed."""
     evaluating.sweep(timezone.now())
     escalating.sweep(timezone.now())
+    deputising.sweep(timezone.now())
     for notification_id in outbox.due(timezone.now()):
         nudging.nudge("alerts.tasks.deliver", notification_id)
     for destination_id in refreshing.due(timezone.now()):
         nudging.nudge("alerts.tasks.refresh", str(destination_id))
+    for rota_id in reading.due(timezone.now()):
+        nudging.nudge("alerts.tasks.read_calendar", str(rota_id))
 
 
 @shared_task(name="alerts.tasks.refresh")
 def refresh(destination_id: str) -> None:
     """Tell a destination again what is live there."""
     refreshing.refresh(uuid.UUID(destination_id), timezone.now())
+
+
+@shared_task(name="alerts.tasks.read_calendar")
+def read_calendar(rota_id: str) -> None:
+    """Read a rota's calendar again."""
+    reading.refresh(uuid.UUID(rota_id), timezone.now())
 
 
 @shared_task(name="alerts.tasks.tell_the_week")

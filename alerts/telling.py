@@ -11,6 +11,7 @@ from alerts.domain import wording
 from alerts.domain.deciding import About, Decision, Hush, Last, Reason, weigh
 from alerts.models import Alert, Destination, Incident
 from alerts.models.rule import OPENED
+from alerts.reaching import Reached
 from alerts.routing import Routing, subject_of
 
 if TYPE_CHECKING:
@@ -48,11 +49,12 @@ def remind(round: "Round", alert: Alert, said: str) -> list[int]:
     """Say something by an alert that is hushed, to all who would hear of it; ids of what is to be sent."""
     goes, notice = Decision(True, Reason.REPEAT), round.notice(alert, "repeat", said)
     to = Routing(round.on, round.now).owed_to(alert)
-    return outbox.write([outbox.Owed(alert, notice, destination, goes) for destination in to], round.now)
+    return outbox.write([outbox.Owed(alert, notice, each.destination, goes, each.because) for each in to], round.now)
 
 
-def again(alert: Alert, notice: Notice, destination: Destination, now: datetime) -> list[int]:
+def again(alert: Alert, notice: Notice, to: Reached, now: datetime) -> list[int]:
     """A reminder to one destination: it is hushed by what hushes an opening; the id of what is to be sent, if it is."""
+    destination = to.destination
     # Read anew: a reminder before this one may have been the first word of it.
     incident, inhibited = None, ""
     if alert.rule.kind == OPENED and alert.incident_id is not None:
@@ -72,7 +74,7 @@ def again(alert: Alert, notice: Notice, destination: Destination, now: datetime)
     if decision.send and incident is not None:
         incident.told[str(destination.pk)] = alert.pk
         incident.save(update_fields=["told"])
-    return outbox.write([outbox.Owed(alert, notice, destination, decision)], now)
+    return outbox.write([outbox.Owed(alert, notice, destination, decision, to.because)], now)
 
 
 class _Teller:
@@ -116,16 +118,17 @@ class _Teller:
             overtaken=over,
         )
         sent = set()
-        for destination in self._routing.owed_to(alert):
+        for to in self._routing.owed_to(alert):
+            destination = to.destination
             if destination.pk in known:
                 continue
             spoken_for = "" if tell.worse else _spoken_for(incident, alert, destination)
             about = replace(anyhow, inhibited_by=anyhow.inhibited_by or spoken_for)
             decision = weigh(about, self._hushes, Last(on=destination.off_at is None), round.now)
-            self._owed.append(outbox.Owed(alert, notice, destination, decision))
+            self._owed.append(outbox.Owed(alert, notice, destination, decision, to.because))
             if decision.reason == Reason.OVERTAKEN:
                 both = round.notice(alert, "update", summary)
-                self._owed.append(outbox.Owed(alert, both, destination, Decision(True, Reason.OPENED)))
+                self._owed.append(outbox.Owed(alert, both, destination, Decision(True, Reason.OPENED), to.because))
             if decision.send:
                 sent.add(destination.pk)
             if incident is not None:

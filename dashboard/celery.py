@@ -60,7 +60,7 @@ app.conf.update(
     task_publish_retry_policy={"max_retries": 0, "interval_start": 0, "interval_step": 0, "interval_max": 0},
     task_default_queue="evaluate",
     task_routes={
-        name: {"queue": "deliver"} for name in ("alerts.tasks.deliver", "alerts.tasks.refresh", "alerts.tasks.ping")
+        f"alerts.tasks.{name}": {"queue": "deliver"} for name in ("deliver", "refresh", "ping", "read_calendar")
     },
     worker_prefetch_multiplier=1,
     worker_enable_remote_control=False,

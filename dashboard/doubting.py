@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from alerts import deputising
+from alerts.domain.wording import plain
 from breakers import bulk
 from breakers.models.fields import from_us
 from breakers.times import rfc3339
@@ -37,13 +39,30 @@ class Doubt(msgspec.Struct, frozen=True):
 def doubts(now: datetime, bus_lost_at: datetime | None = None) -> list[Doubt]:
     """What is ill now, by what the database tells. `bus_lost_at`: since when this process hears nothing from Redis."""
     rows = bulk.select(
-        "SELECT b.listening_since, b.intake_pulse_at, p.part, p.at FROM breakers_board b"  # noqa: S608
+        "SELECT b.listening_since, b.intake_pulse_at, p.part, p.at,"  # noqa: S608
+        " EXISTS (SELECT 1 FROM alerts_deliveryfault f WHERE f.ended_at IS NULL AND f.kind = 'failing')"
+        " FROM breakers_board b"
         f" LEFT JOIN breakers_pulse p ON {bulk.is_one_of('p.part')}",
         [bulk.as_list(list(PARTS))],
     )
     listening, stored_at = rows[0][:2] if rows else (None, None)
-    pulses = {part: from_us(at) for _, _, part, at in rows if part is not None}
-    return judged(pulses, _moment(stored_at), _moment(listening), bus_lost_at, now)
+    pulses = {part: from_us(at) for _, _, part, at, _ in rows if part is not None}
+    ours = judged(pulses, _moment(stored_at), _moment(listening), bus_lost_at, now)
+    # Asked for more only where some destination fails: every page comes by here.
+    return [*ours, *unheard(now)] if rows and rows[0][4] else ours
+
+
+def unheard(now: datetime) -> list[Doubt]:
+    """Destinations that fail while nobody stands in: what is owed to them reaches nobody now."""
+    return [
+        Doubt(
+            f"destination:{row.pk}",
+            rfc3339(began_at),
+            f"{plain(row.name)} takes no alerts",
+            "no fallback stands in for it, or that fails too; what it is owed waits",
+        )
+        for row, began_at in deputising.alone(now)
+    ]
 
 
 def _moment(us: int | None) -> datetime | None:

@@ -29,6 +29,7 @@ EMPTY = {
     "empty-incidents": "/incidents/",
     "empty-alerts": "/alerts/",
     "empty-silences": "/alerts/silences/",
+    "empty-on-call": "/alerts/on-call/",
     "empty-destinations": "/alerts/destinations/",
     "empty-sources": "/sources/",
     "empty-services": "/services/",
@@ -42,6 +43,7 @@ FOUND = {
     "alert": ("/alerts/", ".alert-title a"),
     "rule": ("/alerts/rules/", ".alert-title a"),
     "destination": ("/alerts/destinations/", ".table a[href^='/alerts/destinations/']"),
+    "rota": ("/alerts/on-call/", ".rota h2 a"),
     "service": ("/services/", "main a[href^='/services/']"),
 }
 # Pages that are as high as the window, whatever is on them.
@@ -86,6 +88,7 @@ def pages_of(story: str) -> dict[str, str]:
         "destinations": "/alerts/destinations/",
         "destination-new": "/alerts/destinations/new/apprise/?service=pagerduty",
         "route": "/alerts/routes/new/",
+        "on-call": "/alerts/on-call/",
         "week": "/alerts/week/",
         "sources": "/sources/",
         "services": "/services/",

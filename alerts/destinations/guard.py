@@ -1,4 +1,4 @@
-"""The guard: one outgoing POST, bounded in time and size, that reaches no address it must not.
+"""The guard: one outgoing request, bounded in time and size, that reaches no address it must not.
 
 A name is resolved once, every address of it is judged, and the connection goes to a judged one; the URL, the Host header and
 the certificate's check stay by name. No redirects, no proxies, no cookies, no connection kept for the next.
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
-from alerts.destinations import names
+from alerts.destinations import failures, names
 from alerts.destinations.addresses import forbidden
 from alerts.destinations.base import DEADLINE_S, MOST_KEPT, MOST_READ
 from alerts.domain.wording import plain
@@ -28,23 +28,21 @@ CONNECT_S = 3.0
 # Of the ports from 1024 on, these belong to stores; below, only the web's two.
 STORES = frozenset({3306, 5432, 6379, 9200, 11211, 27017})
 WEB = frozenset({80, 443})
-# What OpenSSL calls them.
-TLS_REASONS = {
-    "TLSV1_ALERT_PROTOCOL_VERSION": "it speaks no version from 1.2 on",
-    "UNSUPPORTED_PROTOCOL": "it speaks no version from 1.2 on",
-    "WRONG_VERSION_NUMBER": "what it speaks is no TLS",
-    "RECORD_LAYER_FAILURE": "what it speaks is no TLS",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; `text` is its first KiB without control characters."""
+    """What came back; `text` is its first KiB without control characters, `body` as much as was asked for.
+
+    `is_cut`: the connection broke in the middle of it.
+    """
 
     status_code: int
     headers: Mapping[str, str]
     text: str
     address: str
+    body: bytes = b""
+    is_cut: bool = False
 
 
 def parse(url: str, *, trusted: bool) -> httpx.URL:
@@ -115,37 +113,61 @@ def post(
     """POST once. Any status is an answer; where none came, DeliveryError says why and whether it may have arrived."""
     parts = parse(url, trusted=trusted)
     backend = _Backend(trusted, allow_private, time.monotonic() + deadline_s)
+    return _asked(_Request("POST", headers, body, MOST_READ), backend, parts, deadline_s)
+
+
+def get(
+    url: str, headers: Mapping[str, str], *, most: int, allow_private: bool, deadline_s: float = DEADLINE_S
+) -> Answer:
+    """GET once, of the body `most` bytes and one more at most: who gets more knows that it is too long. Errors: DeliveryError."""
+    parts = parse(url, trusted=False)
+    backend = _Backend(False, allow_private, time.monotonic() + deadline_s)
+    answer = _asked(_Request("GET", headers, b"", most + 1), backend, parts, deadline_s)
+    if answer.is_cut:
+        raise DeliveryError("the connection broke in the middle of the answer", address=answer.address)
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    headers: Mapping[str, str]
+    body: bytes
+    most: int
+
+
+def _asked(request: _Request, backend: "_Backend", parts: httpx.URL, deadline_s: float) -> Answer:
     try:
         with httpcore.ConnectionPool(network_backend=backend, ssl_context=_ssl_context(), retries=0) as pool:
-            return _exchange(pool, backend, parts, headers, body)
+            return _exchange(pool, backend, parts, request)
     except DeliveryError:
         raise
     except Exception as error:
-        raise _told(error, backend, deadline_s) from None
+        raise failures.told(error, backend.sent, backend.address, deadline_s) from None
 
 
-def _exchange(
-    pool: httpcore.ConnectionPool, backend: "_Backend", parts: httpx.URL, headers: Mapping[str, str], body: bytes
-) -> Answer:
-    sent = [(name.encode(), value.encode()) for name, value in _all_headers(parts, headers, body).items()]
+def _exchange(pool: httpcore.ConnectionPool, backend: "_Backend", parts: httpx.URL, request: _Request) -> Answer:
+    sent = [(name.encode(), value.encode()) for name, value in _all_headers(parts, request).items()]
     url = httpcore.URL(scheme=parts.raw_scheme, host=parts.raw_host, port=parts.port, target=parts.raw_path)
     timeouts = {"connect": CONNECT_S, "read": DEADLINE_S, "write": DEADLINE_S, "pool": CONNECT_S}
-    with pool.stream("POST", url, headers=sent, content=body, extensions={"timeout": timeouts}) as response:
+    with pool.stream(
+        request.method, url, headers=sent, content=request.body, extensions={"timeout": timeouts}
+    ) as response:
         got = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-        text = b""
+        text, is_cut = bytearray(), False
         try:
             for chunk in response.iter_stream():
                 text += chunk
-                if len(text) >= MOST_READ:
+                if len(text) >= request.most:
                     break
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.RemoteProtocolError):
-            # The status was said; how the rest of the answer goes does not matter.
-            pass
+            # The status was said; to who only wants that, the rest of the answer does not matter.
+            is_cut = True
         kept = plain(text[:MOST_KEPT].decode("utf-8", "replace"), MOST_KEPT)
-        return Answer(response.status, got, kept, backend.address)
+        return Answer(response.status, got, kept, backend.address, bytes(text[: request.most]), is_cut)
 
 
-def _all_headers(parts: httpx.URL, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+def _all_headers(parts: httpx.URL, request: _Request) -> dict[str, str]:
     host = parts.netloc.decode("ascii")
     extra = {}
     if parts.userinfo:
@@ -153,11 +175,11 @@ def _all_headers(parts: httpx.URL, headers: Mapping[str, str], body: bytes) -> d
         extra["Authorization"] = f"Basic {named}"
     return {
         "Host": host,
-        "Content-Length": str(len(body)),
+        **({"Content-Length": str(len(request.body))} if request.method == "POST" else {}),
         "Accept-Encoding": "identity",
         "Connection": "close",
         **extra,
-        **headers,
+        **request.headers,
     }
 
 
@@ -186,34 +208,6 @@ def _port(parts: httpx.URL) -> int:
 def _ssl_context() -> ssl.SSLContext:
     # Made once: reading the authorities' file takes some 20 ms. A file named by SSL_CERT_FILE is heeded.
     return httpx.create_ssl_context()
-
-
-def _told(error: Exception, backend: "_Backend", deadline_s: float) -> DeliveryError:
-    """What an exception means, in words that are ours: a library's may hold the URL."""
-    arrived = backend.sent
-    if isinstance(error, httpcore.TimeoutException):
-        what = f"no answer within {deadline_s:.0f} s" if arrived else "no connection in time"
-        return DeliveryError(what, arrived=arrived, address=backend.address)
-    if isinstance(error, httpcore.ConnectError):
-        return DeliveryError(_why_not_connected(error), address=backend.address)
-    if isinstance(error, httpcore.NetworkError):
-        return DeliveryError("the connection broke before an answer", arrived=arrived, address=backend.address)
-    if isinstance(error, httpcore.RemoteProtocolError):
-        return DeliveryError("what came back is no HTTP answer", arrived=arrived, address=backend.address)
-    return DeliveryError(f"the request failed: {type(error).__name__}", arrived=arrived, address=backend.address)
-
-
-def _why_not_connected(error: BaseException) -> str:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"the certificate is not good: {plain(cause.verify_message)}"
-        if isinstance(cause, ssl.SSLError):
-            return f"TLS failed: {TLS_REASONS.get(cause.reason) or plain(cause.reason or 'no reason given')}"
-        if isinstance(cause, ConnectionRefusedError):
-            return "the connection was refused"
-        cause = cause.__cause__ or cause.__context__
-    return "no connection could be made"
 
 
 class _Backend(httpcore.NetworkBackend):

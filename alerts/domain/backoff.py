@@ -80,6 +80,10 @@ class Breaker:
             return under_way < most
         return now >= self.open_until and under_way == 0
 
+    def is_paced(self, now: datetime, under_way: int, per_minute: int) -> bool:
+        """Whether it got as many in the last minute, with those under way, as it is to get."""
+        return under_way + sum(now - RECENT < at <= now for at, _ in self.recent) >= per_minute
+
     def after(self, succeeded: bool, now: datetime) -> "Breaker":
         """The breaker after one more try."""
         recent = (*(each for each in self.recent if now - RECENT < each[0] <= now), (now, succeeded))[-MOST_RECENT:]

@@ -50,6 +50,12 @@ class Destination(models.Model):
     # When it was deleted: its notifications stay, its secrets went. Null: it is there.
     removed_at = MomentField(null=True)
 
+    # Where its notifications go while it fails, and those that it was never brought to take; null: nowhere.
+    fallback = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+")
+
+    # How many messages it is sent in a minute at most; null: as many as there are.
+    per_minute = models.IntegerField(null=True)
+
     # Its breaker: failures in a row; until when nothing is tried (null: closed); how long the last opening was.
     failures = models.IntegerField(default=0)
     # The tries of the last minute: [[moment in µs, 1 or 0], …].

@@ -25,11 +25,17 @@ class Notification(models.Model):
     # Its place among those of its alert to its destination: a lower one that is not finished holds it back.
     sequence = models.IntegerField()
     body = models.BinaryField()
-    # The same at every try: what a receiver knows a repetition by.
-    webhook_id = models.CharField(max_length=40, unique=True)
+    # What it says, in one sentence. Empty: it was written before this was kept.
+    summary = models.CharField(max_length=500, default="", db_default="")
+    # Why it goes to this destination, where a route does not name it itself: "on call for payments: Grace, override by ada".
+    because = models.CharField(max_length=300, default="", db_default="")
+    # The same at every try, and where another destination stands in: what a receiver knows a repetition by.
+    webhook_id = models.CharField(max_length=40)
     created_at = MomentField()
     # The notification that this one sends again by hand; null: the first.
     resend_of = models.ForeignKey("self", models.SET_NULL, null=True, related_name="resends")
+    # The notification that goes this way because its own destination fails; null: this is its own way.
+    stands_in_for = models.OneToOneField("self", models.SET_NULL, null=True, related_name="stand_in")
     # The digest that told of this one in its place; null: it speaks for itself.
     digest = models.ForeignKey("self", models.SET_NULL, null=True, related_name="members")
 
@@ -46,7 +52,8 @@ class Notification(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["alert", "destination", "sequence"], name="one_notification_a_place")
+            models.UniqueConstraint(fields=["alert", "destination", "sequence"], name="one_notification_a_place"),
+            models.UniqueConstraint(fields=["webhook_id", "destination"], name="one_notification_an_id"),
         ]
         indexes = [
             models.Index(fields=["due_at"], name="notifications_due", condition=models.Q(state="due")),

@@ -20,6 +20,7 @@ from dashboard.api import (
     commands,
     destinations,
     incidents,
+    rotas,
     rules,
     services,
     silences,
@@ -99,7 +100,7 @@ def _made() -> OperatorsApi:
     for kind in (Exception, BreakersError, BadSignature, HttpError, ValidationError):
         api.add_exception_handler(kind, answer_to)
     for noun in (
-        breakers, commands, alerts, incidents, silences, rules, destinations, annotations, services, sources, audit,
+        breakers, commands, alerts, incidents, silences, rules, destinations, rotas, annotations, services, sources, audit,
     ):  # fmt: skip
         api.add_router("", noun.router)
     return api

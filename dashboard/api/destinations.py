@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from alerts import addressing, leading, queries
 from alerts.shapes import DestinationView, RouteView, TestView
@@ -19,23 +19,31 @@ MOST = 200
 
 
 class NewDestination(Body):
-    """A destination to be. `config`: `url`, and by kind `secret`, `to`, `server`, `sender`, `p256dh`, `auth`."""
+    """A destination to be. `config`: `url`, and by kind `secret`, `to`, `server`, `sender`, `p256dh`, `auth`.
+
+    `fallback`: the id of the destination that is told instead while this one fails. `per_minute`: how many messages it is
+    sent in a minute at most, 1 to 100; null: as many as there are.
+    """
 
     name: Text
     kind: Literal["webhook", "email", "apprise", "alertmanager", "push"]
     config: dict[str, Text | None]
+    fallback: Text | None = None
+    per_minute: StrictInt | None = None
 
 
 class ChangedDestination(Body):
-    """What is not given stays as it is, a secret too; null takes a part of `config` away."""
+    """What is not given stays as it is, a secret too; null takes a part of `config` away, and the fallback, and the limit."""
 
     name: Text | None = None
     config: dict[str, Text | None] | None = None
     enabled: bool | None = None
+    fallback: Text | None = None
+    per_minute: StrictInt | None = None
 
 
 class RouteStep(Body):
-    """Who hears next while nobody has the alert in hand."""
+    """Who hears next while nobody has the alert in hand: ids of destinations, or `rota:<id>` for whoever is on call."""
 
     after_s: int
     destinations: list[Text]
@@ -70,7 +78,15 @@ def list_destinations(request: HttpRequest, limit: Limit, cursor: Cursor) -> Htt
 @router.post("/destinations", **tells(DestinationView, 400, 409, 422, status=201, role=Role.ADMIN))
 def add_destination(request: HttpRequest, destination: NewDestination) -> HttpResponse:
     """Add a destination. 422 has `code` bad_url or private_address where its URL can't be taken."""
-    kept = addressing.add(acting(request), destination.name, destination.kind, destination.config, at=now_of(request))
+    kept = addressing.add(
+        acting(request),
+        destination.name,
+        destination.kind,
+        destination.config,
+        fallback=destination.fallback or "",
+        per_minute=destination.per_minute or 0,
+        at=now_of(request),
+    )
     return _destination(kept, status=201, location=f"/api/v1/destinations/{kept.row.pk}")
 
 
@@ -90,6 +106,8 @@ def set_destination(request: HttpRequest, destination_id: str, destination: Chan
         name=destination.name,
         config=destination.config,
         enabled=destination.enabled,
+        fallback=(destination.fallback or "") if "fallback" in destination.model_fields_set else None,
+        per_minute=(destination.per_minute or 0) if "per_minute" in destination.model_fields_set else None,
         at=now_of(request),
     )
     return _destination(kept)

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
+from alerts.rota_shapes import OverrideView, PersonView, RotaView
 from alerts.shapes import (
     AlertView,
     DestinationView,
@@ -35,6 +36,7 @@ from breakers.queries.shapes import (
 from dashboard.api import posting
 from dashboard.api.answers import JSON
 from dashboard.api.application import api
+from dashboard.api.rotas import DutiesView
 from dashboard.api.shapes import AddedKey, AddedService, BreakerView, ConfiguredService, FieldError, Problem
 
 PREFIX = "api/v1/"
@@ -42,7 +44,8 @@ REF = "#/components/schemas/"
 ANSWERED = (
     Card, BreakerView, Timeline, EventView, CommandView, AlertView, NotificationView, DestinationView, TestView, RouteView, ServiceView,
     ConfiguredService, AddedService,
-    AddedKey, ServiceSources, AnnotationView, AuditView, IncidentView, RuleView, PreviewView, SilenceView, Problem,
+    AddedKey, ServiceSources, AnnotationView, AuditView, IncidentView, RuleView, PreviewView, SilenceView, RotaView, DutiesView, OverrideView,
+    PersonView, Problem,
 )  # fmt: skip
 
 

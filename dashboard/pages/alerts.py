@@ -5,22 +5,26 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from alerts import handling, queries
+from alerts import handling, queries, rota_queries
 from breakers.errors import Conflict, Invalid, NotAllowed
 from dashboard.pages.actors import actor_of, for_viewers
 from dashboard.pages.context import now_of
 
 PAGE_SIZE = 50
-TABS = {"firing": ("firing",), "acknowledged": ("acknowledged",), "history": ("resolved",)}
+TABS = {
+    "firing": ("firing",), "acknowledged": ("acknowledged",), "silenced": ("firing", "acknowledged"), "history": ("resolved",),
+}  # fmt: skip
 
 
 @for_viewers
 @require_safe
 def alerts(request: HttpRequest) -> HttpResponse:
-    """The list: firing, acknowledged, history."""
+    """The list: firing, acknowledged, what of both is silenced, history."""
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else "firing"
-    page = queries.alerts_page(TABS[tab], limit=PAGE_SIZE, cursor=request.GET.get("cursor") or None)
+    silenced_at = now_of(request) if tab == "silenced" else None
+    cursor = request.GET.get("cursor") or None
+    page = queries.alerts_page(TABS[tab], silenced_at=silenced_at, limit=PAGE_SIZE, cursor=cursor)
     counts = queries.open_count()
     context = {
         "tab": tab,
@@ -28,6 +32,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
         "alerts": page.items,
         "next": page.next,
         "destinations": queries.destinations(),
+        "rotas": rota_queries.rotas(now_of(request)),
     }
     return render(request, "alerts.html", context)
 

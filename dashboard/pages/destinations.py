@@ -10,13 +10,14 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
-from alerts import addressing, queries
+from alerts import addressing, queries, rota_queries
 from alerts.destinations import push, services
 from breakers.access import Role
 from breakers.errors import BreakersError, Conflict, Invalid, NotAllowed, NotFound
 from dashboard.pages.actors import actor_of, for_viewers
 from dashboard.pages.alerts import tabs
 from dashboard.pages.context import now_of
+from dashboard.pages.routes import told_names
 
 # What each kind asks for: field, label, what stands in it, whether it is a secret.
 FORMS: dict[str, list[tuple[str, str, str, bool]]] = {
@@ -48,10 +49,11 @@ WORDS = {
 @require_safe
 def destinations(request: HttpRequest) -> HttpResponse:
     """The list, and the doors to new ones."""
-    known = queries.destinations()
+    known, rotas = queries.destinations(), rota_queries.rotas(now_of(request))
     context = {
         "destinations": known,
-        "names": {view.id: view.name for view in known},
+        "names": told_names(rotas, known),
+        "rotas": rotas,
         "routes": queries.routes(),
         "kinds": [(kind, WORDS[kind]) for kind in FORMS],
         "push_key": push.public_key(),
@@ -87,7 +89,10 @@ def add(request: HttpRequest, kind: str) -> HttpResponse:
         raise NotFound(f"no kind of destination '{kind[:40]}'")
     try:
         config = _config(request.POST)
-        kept = addressing.add(actor_of(request), request.POST.get("name", ""), kind, config, at=now_of(request))
+        name, fallback = request.POST.get("name", ""), request.POST.get("fallback", "")
+        kept = addressing.add(
+            actor_of(request), name, kind, config, fallback=fallback, per_minute=_pace(request), at=now_of(request)
+        )
     except NotAllowed as refused:
         return _refused(request, refused)
     except (Invalid, Conflict) as refused:
@@ -113,7 +118,10 @@ def change(request: HttpRequest, destination_id: str) -> HttpResponse:
             addressing.change(actor, destination_id, enabled=verb == "on", at=now)
         else:
             config = _config(request.POST)
-            kept = addressing.change(actor, destination_id, name=request.POST.get("name"), config=config, at=now)
+            name, fallback = request.POST.get("name"), request.POST.get("fallback")
+            kept = addressing.change(
+                actor, destination_id, name=name, config=config, fallback=fallback, per_minute=_pace(request), at=now
+            )
             for warning in kept.warnings:
                 messages.warning(request, f"Saved, but {warning}.")
     except NotAllowed as refused:
@@ -131,6 +139,8 @@ def _shown(request: HttpRequest, destination_id: str, *, status: int = 200, **mo
         "word": WORDS[view.kind],
         "fields": fields,
         "trail": queries.trail_of(destination_id),
+        "names": {each.id: each.name for each in queries.destinations()},
+        "others": [each for each in queries.destinations() if each.id != destination_id],
         "may_configure": _may(request),
         **more,
     }
@@ -153,6 +163,9 @@ def _form(request: HttpRequest, kind: str, sentence: str = "") -> HttpResponse:
         "services": offered,
         "service": service,
         "sentence": sentence,
+        "others": queries.destinations(),
+        "chosen": given("fallback", ""),
+        "pace": given("per_minute", ""),
         "may_configure": _may(request),
     }
     return render(request, "destination_new.html", context, status=422 if sentence else 200)
@@ -181,6 +194,14 @@ def _url_of(schema: str, given: Mapping[str, str]) -> str:
             raise Invalid((field.name, f"'{field.label}' is missing"))
         url = url.replace("{" + field.name + "}", quote(value, safe=""))
     return url
+
+
+def _pace(request: HttpRequest) -> int:
+    """How many messages a minute the form says; 0: no limit. Errors: Invalid."""
+    text = request.POST.get("per_minute", "").strip()
+    if text and not (text.isascii() and text.isdecimal()):
+        raise Invalid(("per_minute", f"'{text[:20]}' is no number of messages a minute"))
+    return int(text or 0)
 
 
 def _may(request: HttpRequest) -> bool:

@@ -1,15 +1,17 @@
 """Routes: a form in words for who hears of which alerts, when, and who next."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from alerts import leading, queries
+from alerts import leading, queries, rota_queries
 from alerts.domain.routes import DAYS, NAMES
-from alerts.shapes import RouteView
+from alerts.reaching import MARK
+from alerts.rota_shapes import RotaView
+from alerts.shapes import DestinationView, RouteView
 from breakers.access import Role
 from breakers.errors import Conflict, Invalid, NotAllowed
 from dashboard.pages.actors import actor_of, for_viewers
@@ -60,14 +62,22 @@ def _form(request: HttpRequest, view: RouteView | None, sentence: str = "") -> H
     context = {
         "route": view,
         "said": said,
-        "destinations": queries.destinations(),
-        "names": NAMES,
+        "names": [*told_names(rota_queries.rotas(now_of(request)), queries.destinations()).items()],
         "days": DAYS,
         "severities": leading.SEVERITIES,
         "sentence": sentence,
         "may_configure": actor_of(request).role >= Role.ADMIN,
     }
     return render(request, "route.html", context, status=422 if sentence else 200)
+
+
+def told_names(rotas: Sequence[RotaView], destinations: Sequence[DestinationView]) -> dict[str, str]:
+    """What a route may lead to, by what it names them: whoever is on call first."""
+    on_call = {
+        f"{MARK}{each.id}": f"whoever is on call for {each.name} (now {' and '.join(each.on_call.people) or 'nobody'})"
+        for each in rotas
+    }
+    return {**on_call, **{each.id: each.name for each in destinations}}
 
 
 def _known(view: RouteView | None) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from django.db import connections
 from pytest_django.fixtures import Settings
 from standardwebhooks import Webhook
 
-from alerts import faulting, notifying, outbox, queries
+from alerts import addressing, facts, faulting, notifying, outbox, queries
 from alerts.domain import backoff
 from alerts.models import Attempt, Destination, Notification
 from breakers import bulk
-from breakers.errors import StoreUnavailable
+from breakers.access import Actor
+from breakers.errors import Invalid, StoreUnavailable
 from tests.alerts import receiver as behaviours
 from tests.alerts.conftest import SECRET, Scenario, body_of, is_moment
 from tests.alerts.receiver import Receiver, receiver
@@ -31,6 +32,44 @@ def _no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
 def only() -> Notification:
     """The one notification."""
     return Notification.objects.get()
+
+
+def test_the_trail_says_that_a_worker_has_it(scenario: Scenario, hook: Receiver) -> None:
+    scenario.at("10:00").then("open")
+    claim = notifying.claim_one(only().pk, scenario.now)
+    assert claim is not None
+    assert queries.notification(str(only().pk)).claimed_until == "2026-11-23T10:01:00Z"
+    notifying.finish(claim, notifying.attempt(claim), scenario.now)
+    assert queries.notification(str(only().pk)).claimed_until is None
+
+
+def test_a_destination_gets_no_more_a_minute_than_it_is_to_get_and_that_is_nobodys_lateness(
+    scenario: Scenario, ada: Actor, settings: Settings
+) -> None:
+    settings.ALLOW_PRIVATE_TARGETS = True
+    with receiver() as quick, receiver() as paced:
+        addressing.add(ada, "quick", "webhook", {"url": quick.url}, at=scenario.now)
+        row = addressing.add(ada, "paced", "webhook", {"url": paced.url}, per_minute=3, at=scenario.now).row
+        scenario.at("10:00")
+        for number in range(5):
+            scenario.breaker(f"orders/b{number}", dependency=f"api-{number}")
+            scenario.then("open", f"orders/b{number}")
+        scenario.delivers()
+        assert (len(quick.requests), len(paced.requests)) == (5, 3)
+        scenario.at("10:00:59").delivers()
+        assert len(paced.requests) == 3
+        assert (outbox.due(scenario.now), facts.lateness(scenario.now).oldest_notice_at) == ([], None)
+        scenario.at("10:01").delivers()
+        assert len(paced.requests) == 5
+        addressing.change(ada, str(row.pk), per_minute=0, at=scenario.now)
+        for number in range(5):
+            scenario.breaker(f"payments/c{number}", dependency=f"db-{number}")
+            scenario.then("open", f"payments/c{number}")
+        scenario.delivers()
+        assert len(paced.requests) == 10
+    for wrong in (-1, 101):
+        with pytest.raises(Invalid, match=f"'per_minute' is {wrong}; expected 1 to 100, or none"):
+            addressing.change(ada, str(row.pk), per_minute=wrong, at=scenario.now)
 
 
 def test_the_webhook_of_the_contract(scenario: Scenario, hook: Receiver, settings: Settings) -> None:

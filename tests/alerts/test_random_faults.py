@@ -12,13 +12,16 @@ from datetime import timedelta
 from random import Random
 
 import pytest
+from pytest_django.fixtures import Settings
 
-from alerts import evaluating, notifying, outbox
-from alerts.models import Alert, Attempt, Notification
+from alerts import addressing, deputising, evaluating, leading, notifying, outbox
+from alerts.destinations import environment
+from alerts.models import Alert, Attempt, Destination, Notification
+from breakers.access import BOARD
 from breakers.models import Breaker
 from tests.alerts import receiver as behaviours
 from tests.alerts.conftest import Scenario
-from tests.alerts.receiver import Receiver
+from tests.alerts.receiver import Receiver, receiver
 
 pytestmark = [pytest.mark.storage, pytest.mark.usefixtures("board")]
 SEEDS = 14
@@ -64,6 +67,7 @@ class Chaos:
             (self.breaker_changes, 6),
             (self.time_passes, 8),
             (self.sweep, 4),
+            (self.deputies, 3),
             (self.deliver, 8),
             (self.lost_before_sending, 3),
             (self.lost_after_sending, 3),
@@ -104,6 +108,10 @@ class Chaos:
     def sweep(self) -> None:
         """It comes by, and evaluates what no nudge told of."""
         self.scenario.sweeps()
+
+    def deputies(self) -> None:
+        """What waits for one that fails goes to its fallback, where it has one."""
+        deputising.sweep(self.scenario.now)
 
     def deliver(self) -> None:
         """One is sent; the receiver answers as it likes."""
@@ -260,3 +268,33 @@ def test_nothing_is_lost_and_nothing_overtakes(chaos: Chaos, hook: Receiver) -> 
     )
     # Every try of one message bears the one name.
     assert [key for key, ids in told.items() if len(set(ids)) > rows.filter(alert=key[0], kind=key[1]).count()] == []
+
+
+@pytest.mark.parametrize("chaos", range(4), indirect=True, ids=range(4))
+def test_the_one_that_stands_in_hears_once_and_in_order(chaos: Chaos, hook: Receiver, settings: Settings) -> None:
+    settings.ALLOW_PRIVATE_TARGETS = True
+    with receiver() as spare:
+        deputy = addressing.add(BOARD, "spare", "webhook", {"url": spare.url}, at=chaos.scenario.now).row
+        [first] = environment.sync(chaos.scenario.now)
+        Destination.objects.filter(pk=first.pk).update(fallback=deputy)
+        leading.add(BOARD, {"name": "all", "destinations": [str(first.pk)], "repeat_s": []}, at=chaos.scenario.now)
+        while chaos.faults < FAULTS:
+            chaos.step()
+        chaos.heals()
+        heard: dict[str, dict[str, str]] = defaultdict(dict)
+        for request in spare.requests:
+            body = json.loads(request.body)
+            # A worker that died after it had sent sends again, under the same id: that is known for a copy.
+            heard[body["alert"]["id"]].setdefault(request.headers["webhook-id"], body["kind"])
+    rows = Notification.objects.filter(destination=deputy)
+    assert rows.filter(stands_in_for__isnull=False, state="sent").count() > 5
+    assert {row.state for row in rows} <= {"sent", "dropped"}
+    for alert, by_id in heard.items():
+        kinds = list(by_id.values())
+        assert kinds == sorted(kinds, key=lambda kind: kind == "resolved"), alert
+        assert kinds.count("opened") <= 1, alert
+        assert kinds[0] != "resolved", alert
+    # What stands in bears the name of what it stands in for, and comes once.
+    told = rows.filter(stands_in_for__isnull=False).values_list("webhook_id", "stands_in_for__webhook_id")
+    assert [pair for pair in told if pair[0] != pair[1]] == []
+    assert len({webhook_id for webhook_id, _ in told}) == len(told)

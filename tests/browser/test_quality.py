@@ -47,6 +47,8 @@ def test_every_page_is_sound(scheme: str, width: int, window: Open, service: Mak
         "/alerts/rules/",
         "/alerts/rules/new/",
         "/alerts/week/",
+        "/alerts/on-call/",
+        "/alerts/on-call/new/",
         "/incidents/",
         "/services/",
         f"/services/{shop.name}/",

@@ -303,6 +303,28 @@ def _strip(dice: random.Random, state: str, since: int, now: int) -> list[list[o
     return [*marks, [max(since, start + 1), state]]
 
 
+def seed_rotas(now: datetime) -> None:
+    """Ada and Grace take turns, Grace stands in for Ada once; at night and on Sundays nobody is on call for shipping."""
+    from alerts import rostering
+    from alerts.models import Destination
+    from breakers.access import BOARD
+
+    hook = str(Destination.objects.get(name="ops-hook").pk)
+    for name in ("ada", "grace"):
+        rostering.reach(BOARD, name, {"destinations": [hook]}, at=now)
+    monday = (now.date() - timedelta(days=now.weekday())).isoformat()
+    turns = {"people": ["ada", "grace"], "since": monday, "every_days": 2}
+    given = {"name": "payments", "timezone": "Europe/Berlin", "layers": [turns], "fallback": [hook]}
+    rota = str(rostering.add(BOARD, given, at=now).pk)
+    begins = now + timedelta(days=4)
+    rostering.override(
+        BOARD, rota, "grace", begins_at=begins, ends_at=begins + timedelta(days=3), comment="Ada flies", at=now
+    )
+    hours = {"days": ["mon", "tue", "wed", "thu", "fri", "sat"], "from": "08:00", "to": "20:00"}
+    layers = [{"people": ["grace"], "since": monday, "hours": hours}]
+    rostering.add(BOARD, {**given, "name": "shipping", "layers": layers}, at=now)
+
+
 def main() -> None:
     """Fill the board; print the id of the breaker with a story."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -317,6 +339,7 @@ def main() -> None:
     if asked.only is None:
         story = seed_story(moment)
         seed_alerts(story, moment)
+        seed_rotas(moment)
         print(story)
 
 

@@ -283,6 +283,7 @@ def test_a_silence_with_its_count_struck_through_on_the_wall(signed_in: SignIn, 
     row = text_of(grace, "/alerts/")
     assert row.count("data-silenced") == 1
     assert "Told to nobody: silenced until" in plain(row)
+    assert [text_of(grace, f"/alerts/?tab={tab}").count('class="alert-row') for tab in ("firing", "silenced")] == [2, 1]
     silence = Silence.objects.get()
     assert signed_in("viewer").post(f"/alerts/silences/{silence.pk}/end/").status_code == 403
     assert grace.post(f"/alerts/silences/{silence.pk}/end/").status_code == 302

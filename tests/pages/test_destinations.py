@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from alerts import links
-from alerts.models import Alert, Destination, Route
+from alerts import addressing, links
+from alerts.models import Alert, DeliveryFault, Destination, Route
 from breakers import nudging
+from breakers.access import BOARD
 from breakers.models import Audit
 from tests.alerts import receiver as behaviours
 from tests.alerts.receiver import Receiver, receiver
@@ -247,3 +248,36 @@ def test_the_worker_of_pushed_messages_lies_at_the_root(client: Client) -> None:
         "text/javascript; charset=utf-8",
         "no-cache",
     )
+
+
+def test_a_fallback_is_chosen_in_the_form_and_stands_on_the_pages(signed_in: SignIn, hook: Receiver) -> None:
+    ada = signed_in("admin")
+    ops = added(ada, hook.url)
+    body = {"name": "pager", "url": hook.url, "fallback": str(ops.pk)}
+    assert ada.post("/alerts/destinations/add/webhook/", body).status_code == 302
+    pager = Destination.objects.get(name="pager")
+    assert pager.fallback == ops
+    assert "else ops" in text(ada.get("/alerts/destinations/"))
+    page = text(ada.get(f"/alerts/destinations/{pager.pk}/"))
+    assert f'<option value="{ops.pk}" selected>ops</option>' in page
+    ring = ada.post(
+        f"/alerts/destinations/{ops.pk}/change/", {"verb": "save", "name": "ops", "fallback": str(pager.pk)}
+    )
+    assert "ops → pager → ops: a fallback must not lead back." in text(ring, 422)
+    given = {"verb": "save", "name": "pager", "fallback": ""}
+    assert ada.post(f"/alerts/destinations/{pager.pk}/change/", given).status_code == 302
+    assert Destination.objects.get(name="pager").fallback is None
+
+
+def test_every_page_says_so_when_a_destination_fails_and_nobody_stands_in(signed_in: SignIn, hook: Receiver) -> None:
+    ada = signed_in("admin")
+    ops = added(ada, hook.url)
+    pager = addressing.add(BOARD, "pager", "webhook", {"url": hook.url}, fallback=str(ops.pk), at=ops.created_at).row
+    began = datetime.now(UTC) - timedelta(minutes=3)
+    for row in (pager, ops):
+        assert "takes no alerts" not in text(ada.get("/"))
+        Destination.objects.filter(pk=row.pk).update(open_until=began)
+        DeliveryFault.objects.create(destination=row, kind="failing", began_at=began, detail="answered 500")
+    page = text(ada.get("/"))
+    assert "<b>pager takes no alerts</b>" in page
+    assert "<b>ops takes no alerts</b>" in page

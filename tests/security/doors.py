@@ -12,6 +12,10 @@ NOBODY, VIEWER, OPERATOR, ADMIN = Role
 PASSWORD = "correct horse battery staple"
 # A webhook that needs no resolver.
 HOOK = "https://192.0.32.7/x"
+# Ada alone takes turns.
+TURNS = {
+    "timezone": "UTC", "people-0": "ada", "since-0": "2026-11-23", "at-0": "09:00", "every-0": "7", "fallback": "{destination}",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,26 @@ DOORS: dict[str, list[Door]] = {
         Door("/alerts/routes/{route}/save/", None, ADMIN, {"verb": "off"}, "route.change"),
         Door("/alerts/routes/{route}/save/", None, ADMIN, {"verb": "remove"}, "route.remove"),
     ],
+    "alerts/on-call/": [Door("/alerts/on-call/", VIEWER)],
+    "alerts/on-call/new/": [Door("/alerts/on-call/new/", VIEWER)],
+    "alerts/on-call/add/": [Door("/alerts/on-call/add/", None, ADMIN, {"name": "new", **TURNS}, "rota.add")],
+    "alerts/on-call/people/<str:name>/": [Door("/alerts/on-call/people/ada/", VIEWER)],
+    "alerts/on-call/people/<str:name>/reach/": [
+        Door("/alerts/on-call/people/ada/reach/", None, ADMIN, {"destinations": "{destination}"}, "person.reach")
+    ],
+    "alerts/on-call/<str:rota_id>/": [Door("/alerts/on-call/{rota}/", VIEWER)],
+    "alerts/on-call/<str:rota_id>/save/": [
+        Door("/alerts/on-call/{rota}/save/", None, ADMIN, {"verb": verb, "name": "renamed", **TURNS}, told)
+        for verb, told in (("save", "rota.change"), ("preview", ""), ("remove", "rota.remove"))
+    ],
+    "alerts/on-call/<str:rota_id>/override/": [
+        Door("/alerts/on-call/{rota}/override/", None, OPERATOR, {"verb": verb, "person": "ada", "to": "{later}"}, told)
+        for verb, told in (("save", "rota.override"), ("preview", ""))
+    ],
+    "alerts/on-call/<str:rota_id>/override/<str:override_id>/end/": [
+        Door("/alerts/on-call/{rota}/override/{override}/end/", None, OPERATOR, {}, "rota.end-override")
+    ],
+    "alerts/on-call/<str:rota_id>/on-call.ics": [Door("/alerts/on-call/{rota}/on-call.ics", VIEWER)],
     # The link is the permission.
     "acknowledge/<str:token>/": [Door("/acknowledge/{token}/", NOBODY, NOBODY, {}, "alert.acknowledge")],
     "push-worker.js": [Door("/push-worker.js", NOBODY)],

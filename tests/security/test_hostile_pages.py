@@ -12,10 +12,11 @@ from xml.dom.minidom import parseString
 
 import msgspec
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from alerts import addressing, evaluating, leading, queries, ruling, silencing
+from alerts import addressing, evaluating, leading, queries, rostering, ruling, silencing
 from alerts.destinations import email
 from alerts.destinations.base import Message, Notice
 from alerts.models import Alert, Incident
@@ -102,6 +103,12 @@ def ids(db: None, plain_static: None, settings: Settings) -> dict[str, str]:
     destination = addressing.add(actor, PRINTABLE, "webhook", {"url": HOOK}, at=now).row
     matchers = {"service": PRINTABLE, "labels": {PRINTABLE[:60]: PRINTABLE}}
     route = leading.add(actor, {"name": PRINTABLE, "destinations": [str(destination.pk)], "matchers": matchers}, at=now)
+    User.objects.create_user("ada", first_name=PRINTABLE[:150])
+    rostering.reach(actor, "ada", {"names": [PRINTABLE[:100]]}, at=now)
+    turns = {"people": ["ada"], "since": "2026-11-23"}
+    given = {"name": PRINTABLE, "layers": [turns], "fallback": [str(destination.pk)]}
+    rota = str(rostering.add(actor, given, at=now).pk)
+    rostering.override(actor, rota, "ada", begins_at=None, ends_at=now + timedelta(days=1), comment=PRINTABLE, at=now)
     rule = ruling.add(actor, {"name": PRINTABLE[:80], "kind": "opened", "matchers": matchers}, now)
     screens.make_link(actor, PRINTABLE, "", at=now)
     commanding.order(actor, str(breaker.pk), "reset", reason=HOSTILE, at=now)
@@ -112,6 +119,7 @@ def ids(db: None, plain_static: None, settings: Settings) -> dict[str, str]:
         "incident": str(Incident.objects.latest("pk").pk),
         "destination": str(destination.pk),
         "route": str(route.pk),
+        "rota": rota,
         "rule": str(rule.pk),
         "screen": "nothing",
         "welcome": "nothing",
@@ -148,9 +156,11 @@ def test_no_page_holds_a_name_as_anything_but_text(ada: Client, ids: dict[str, s
 def test_files_are_called_by_what_they_are(ada: Client, ids: dict[str, str]) -> None:
     named = [ada.get(path).headers.get("Content-Disposition", "") for path in _looks(ids)]
     files = [name for name in named if name]
-    assert len(files) == 4
+    assert len(files) == 5
     assert [
-        name for name in files if not re.fullmatch(r'attachment; filename="[a-zA-Z0-9_-]+\.(md|json|svg|html)"', name)
+        name
+        for name in files
+        if not re.fullmatch(r'attachment; filename="[a-zA-Z0-9_-]+\.(md|json|svg|html|ics)"', name)
     ] == []
 
 

@@ -12,8 +12,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from alerts import addressing, leading, links, ruling, silencing
-from alerts.models import Alert, Incident, Notification, Rule
+from alerts import addressing, leading, links, rostering, ruling, silencing
+from alerts.models import Alert, Destination, Incident, Notification, Rule
 from breakers import keys
 from breakers.access import BOARD, Actor
 from breakers.models import IngestKey
@@ -76,8 +76,16 @@ def _ids(breaker: str, now: datetime) -> dict[str, str]:
     )
     Alert.objects.filter(pk__in=(first.pk, second.pk)).update(incident=incident)
     destination = addressing.add(BOARD, "hook", "webhook", {"url": HOOK}, at=now).row
+    turns = {"people": ["ada"], "since": "2026-11-23"}
+    given = {"name": "nights", "layers": [turns], "fallback": [str(Destination.objects.get(name="ops-hook").pk)]}
+    rota = str(rostering.add(BOARD, given, at=now).pk)
+    later = now + timedelta(days=1)
+    override = rostering.override(BOARD, rota, "ada", begins_at=None, ends_at=later, comment="x", at=now)
     return {
         "breaker": breaker,
+        "rota": rota,
+        "override": str(override.pk),
+        "later": later.strftime("%Y-%m-%dT%H:%M"),
         "alert": str(first.pk),
         "held": str(second.pk),
         "note": str(Notification.objects.get(alert=first).pk),

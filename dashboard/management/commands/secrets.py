@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django.db import models
 from django.utils import timezone
 
-from alerts.models import Destination
+from alerts.models import Destination, Rota
 from breakers import auditing, bulk
 from breakers.access import BOARD
 from breakers.errors import Unreadable
@@ -20,6 +20,7 @@ SEALED: tuple[tuple[type[models.Model], str], ...] = (
     (Service, "signing_secret"),
     (Service, "earlier_secret"),
     (Destination, "sealed"),
+    (Rota, "calendar_url"),
 )
 
 
