@@ -41,6 +41,7 @@ DOORS: dict[str, list[Door]] = {
     "sign-out/": [Door("/sign-out/", None, NOBODY)],
     "completions.json": [Door("/completions.json?field=service", VIEWER)],
     "screen/": [Door("/screen/", VIEWER)],
+    "screen/cause.json": [Door("/screen/cause.json", VIEWER)],
     "screen/<str:token>/": [Door("/screen/{screen}/", NOBODY)],
     "screens/": [Door("/screens/", ADMIN, ADMIN, {"name": "hall", "query": ""}, "screen.add")],
     "screens/<int:link_id>/revoke/": [Door("/screens/{link}/revoke/", None, ADMIN, {}, "screen.revoke")],
