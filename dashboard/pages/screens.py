@@ -57,7 +57,7 @@ def cause_json(request: HttpRequest) -> HttpResponse:
         return cause_answer(searches.search_of(request), now_of(request), link=True)
     link = screens.link_of(request.COOKIES.get(settings.SCREEN_COOKIE_NAME, ""))
     if link is None:
-        return HttpResponse(status=401 if actor_of(request).user_id is None else 403)
+        return HttpResponse(status=403)
     return cause_answer(searches.read(link.query), now_of(request), link=False)
 
 

@@ -128,12 +128,12 @@ def test_a_screen_names_the_likely_cause_and_leads_nowhere(
     eve = signed_in("viewer")
     assert f'Likely cause: <a href="/incidents/{incident.pk}/">payments-db</a>' in text_of(eve, "/screen/")
     made = screens.make_link(ada, "hall", "service:mail", at=datetime.now(UTC))
-    assert client.get("/screen/cause.json").status_code == 401
+    assert client.get("/screen/cause.json").status_code == 403
     client.get(urlsplit(made.address).path)
     assert "Likely cause: <a>smtp</a>" in text_of(client, "/screen/")
     assert client.get("/screen/cause.json?query=service:ledger").json() == {"dependency": "smtp", "href": ""}
     screens.revoke_link(ada, made.row.pk, at=datetime.now(UTC))
-    assert client.get("/screen/cause.json").status_code == 401
+    assert client.get("/screen/cause.json").status_code == 403
 
 
 def test_a_breakers_head_says_who_is_told_of_it(signed_in: SignIn, opened: Open, grace: Actor) -> None:

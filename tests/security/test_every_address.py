@@ -109,6 +109,8 @@ def _expected(who: str, door: Door) -> set[str]:
         role = VIEWER
     if role >= door.reads:
         return {"here"}
+    if door.refuses:
+        return {"refused"}
     if who not in OUTSIDE:
         return {"the door"} if door.path == "/screen/" else {"refused"}
     return {"the door"}
