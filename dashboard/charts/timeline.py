@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from breakers.domain.states import SEVERITY
+from breakers.models.fields import from_us
 from breakers.queries.shapes import AnnotationView, Lane, Timeline
 from dashboard.charts.buckets import count_of, has_latency, latency_of, ms_of, plain, rate_of, short_name
 from dashboard.charts.lanes import Piece, pieces
@@ -82,9 +83,26 @@ def shown_lanes(timeline: Timeline) -> list[Lane]:
 
 
 def painted(plain: Figure) -> Figure:
-    """The figure with the colours of PALETTE, for those who have no stylesheet."""
+    """The figure with the colours of PALETTE, for those who have no stylesheet, and with its times written out in UTC.
+
+    Plotly would tell a number in the zone of whoever looks.
+    """
     traces: Any = plain["data"]
-    return {**plain, "data": [_painted(trace) for trace in traces]}
+    layout: Any = plain["layout"]
+    axis = {**layout["xaxis"], "range": _written(layout["xaxis"]["range"])}
+    shapes = [shape | {name: _written([shape[name]])[0] for name in ("x0", "x1")} for shape in layout.get("shapes", ())]
+    return {"data": [_painted(_told(trace)) for trace in traces], "layout": {**layout, "xaxis": axis, "shapes": shapes}}
+
+
+def _told(trace: dict[str, Any]) -> dict[str, Any]:
+    """A trace with its times written out. The length of a bar lies on the time axis too; it is no time."""
+    if "base" in trace:
+        return trace | {"base": _written(trace["base"])}
+    return trace | ({"x": _written(trace["x"])} if "x" in trace else {"x0": _written([trace["x0"]])[0]})
+
+
+def _written(times: Sequence[int]) -> list[str]:
+    return [f"{from_us(ms * 1000):%Y-%m-%dT%H:%M:%S.%f}" for ms in times]
 
 
 def layout(timeline: Timeline, plan: Panels, names: Sequence[str], marks: Sequence[AnnotationView]) -> dict[str, Any]:

@@ -16,16 +16,18 @@ const figure = () => ({
   layout: { xaxis: { type: "date", range: [0, 10 * HOUR] }, shapes: [{ type: "line", x0: HOUR, x1: HOUR, y0: 0 }] },
 })
 
-test("every time is moved, and no length", () => {
+const at = (hour, ms = 0) => new Date(hour * HOUR + ms).toISOString().slice(0, -1)
+
+test("every time is moved and written out, and no length", () => {
   const { data, layout } = moved(figure(), 2 * HOUR)
   assert.deepEqual(data.map(({ base, x, x0, dx }) => ({ base, x, x0, dx })), [
-    { base: [2 * HOUR, 7 * HOUR], x: [HOUR, 1], x0: undefined, dx: undefined },
-    { base: [3 * HOUR, 12 * HOUR - 1], x: [1, 1], x0: undefined, dx: undefined },
-    { base: undefined, x: undefined, x0: 2 * HOUR, dx: HOUR },
-    { base: undefined, x: [2 * HOUR, 12 * HOUR], x0: undefined, dx: undefined },
+    { base: [at(2), at(7)], x: [HOUR, 1], x0: undefined, dx: undefined },
+    { base: [at(3), at(12, -1)], x: [1, 1], x0: undefined, dx: undefined },
+    { base: undefined, x: undefined, x0: "1970-01-01T02:00:00.000", dx: HOUR },
+    { base: undefined, x: [at(2), at(12)], x0: undefined, dx: undefined },
   ])
-  assert.deepEqual(layout.xaxis.range, [2 * HOUR, 12 * HOUR])
-  assert.deepEqual(layout.shapes, [{ type: "line", x0: 3 * HOUR, x1: 3 * HOUR, y0: 0 }])
+  assert.deepEqual(layout.xaxis.range, [at(2), at(12)])
+  assert.deepEqual(layout.shapes, [{ type: "line", x0: at(3), x1: at(3), y0: 0 }])
 })
 
 test("an opening of a millisecond is two pixels wide on a telephone, and stays in the range", () => {

@@ -167,6 +167,9 @@ def test_plotly_takes_the_figure() -> None:
     drawn = graph_objects.Figure(painted(figure(small(), 50)))
     colours = {each.marker.color for each in drawn.data}
     assert colours <= set(PALETTE.values())
+    # Written out: the file is in UTC in whatever zone it is opened.
+    assert [each[:19] for each in drawn.layout.xaxis.range] == [START[:19], END[:19]]
+    assert {type(at) for each in drawn.data if each.type == "bar" for at in each.base} == {str}
 
 
 def test_an_empty_timeline_is_a_figure_too() -> None:

@@ -212,7 +212,7 @@ class FailureTimeline extends HTMLElement {
   }
 }
 
-// Plotly tells times as if they were UTC, without saying so.
+// Plotly tells the times of the zone that is drawn, without saying which.
 const momentOf = (told) => (typeof told === "number" ? told : Date.parse(`${String(told).replace(" ", "T")}Z`))
 
 const merge = (axis, own) => ({ ...axis, ...own, title: { ...axis.title, ...own.title } })

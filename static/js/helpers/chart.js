@@ -2,19 +2,20 @@
 
 const NARROWEST = 2 // px
 
-/** The figure with all its times moved by so many ms: Plotly tells every time as if it were UTC. */
+/** The figure with all its times moved by so many ms, and written out: Plotly would tell a number in the browser's zone. */
 export const moved = ({ data, layout }, by) => {
-  const all = (times) => times.map((at) => at + by)
+  const told = (at) => new Date(at + by).toISOString().slice(0, -1)
+  const all = (times) => times.map(told)
   return {
     data: data.map((trace) => {
       // The length of a bar lies on the time axis too; it is no time.
       if (trace.base) return { ...trace, base: all(trace.base) }
-      return trace.x ? { ...trace, x: all(trace.x) } : { ...trace, x0: trace.x0 + by }
+      return trace.x ? { ...trace, x: all(trace.x) } : { ...trace, x0: told(trace.x0) }
     }),
     layout: {
       ...layout,
       xaxis: { ...layout.xaxis, range: all(layout.xaxis.range) },
-      shapes: (layout.shapes ?? []).map((shape) => ({ ...shape, x0: shape.x0 + by, x1: shape.x1 + by })),
+      shapes: (layout.shapes ?? []).map((shape) => ({ ...shape, x0: told(shape.x0), x1: told(shape.x1) })),
     },
   }
 }
