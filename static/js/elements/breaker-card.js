@@ -9,6 +9,7 @@ export class BreakerCard extends HTMLElement {
   card = null
 
   #parts = null
+  #gone = false
   #drawn = null // the strip's spans that are drawn
 
   /** A new one, from the page's template. */
@@ -26,10 +27,28 @@ export class BreakerCard extends HTMLElement {
     const changed = this.dataset.state !== card.state
     const moved = changed || this.card?.since !== card.since
     const flashes = changed && this.card !== null
+    const back = this.#gone
     this.card = card
+    this.#gone = false
+    this.toggleAttribute("data-gone", false)
     this.#draw(face(card, at))
     if (flashes) this.#flash()
-    return moved
+    return moved || back
+  }
+
+  /** Whether it matches no more, and only stands here until places may change. */
+  get gone() {
+    return this.#gone
+  }
+
+  /** Say that it matches no more. A newer card brings it back. */
+  leave() {
+    const parts = (this.#parts ??= partsOf(this))
+    this.#gone = true
+    this.toggleAttribute("data-gone", true)
+    write(parts.before, "not here any more")
+    showAge(parts.time, "")
+    write(parts.after, "")
   }
 
   /** Let the strip move on with the time. */
