@@ -186,8 +186,10 @@ def _tell(request: HttpRequest, form: SeveralForm, cards: Sequence[Card], failed
     by_reason: dict[str, list[str]] = {}
     for id, why in failed.items():
         by_reason.setdefault(why, []).append(names[id])
-    for why, some in by_reason.items():
-        messages.error(request, f"Not done to {', '.join(some)}: {why}.")
+    if failed:
+        messages.error(
+            request, "Not done to " + "; ".join(f"{', '.join(some)} ({why})" for why, some in by_reason.items()) + "."
+        )
 
 
 def _show(request: HttpRequest, form: SeveralForm, cards: Sequence[Card], status: int) -> HttpResponse:

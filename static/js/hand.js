@@ -40,6 +40,7 @@ export class Hand {
     this.#root.addEventListener("click", (event) => this.#clicked(event))
     this.#root.addEventListener("change", ({ target }) => target.matches(".pick") && this.count())
     document.addEventListener("verb", (event) => this.#asked(event.detail) && event.preventDefault())
+    this.#menu.addEventListener("beforetoggle", ({ newState }) => newState === "closed" && (this.#acted = null))
     this.#menu.addEventListener("keydown", (event) => this.#pressed(event))
     this.#menu.addEventListener("click", ({ target }) => this.#chosen(target.closest("[data-verb]")))
     if (!this.#picks) return
@@ -79,7 +80,6 @@ export class Hand {
     this.#menu.style.left = `${Math.max(4, right - width)}px`
     this.#menu.style.top = `${bottom + height > innerHeight ? Math.max(4, top - height) : bottom}px`
     this.#menu.querySelector("[role=menuitem]").focus()
-    this.#menu.addEventListener("toggle", () => (this.#acted = null), { once: true })
   }
 
   #pressed(event) {

@@ -149,7 +149,7 @@ def test_the_keyboard_reaches_everything(window: Open, service: Make) -> None:
     expect(search).to_be_focused()
     search.blur()
     page.keyboard.press("j")
-    expect(page.locator("breaker-card a")).to_be_focused()
+    expect(page.locator("breaker-card .name a")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url("**/breakers/*/")
     page.keyboard.press("g")
