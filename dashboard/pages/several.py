@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from alerts import handling, silencing
 from alerts import queries as alert_queries
+from alerts.shapes import AlertView
 from breakers import commanding, queries
 from breakers.access import Actor, Role, require
 from breakers.errors import BreakersError, Conflict, Invalid, NotAllowed, NotFound, StoreUnavailable
@@ -127,7 +128,8 @@ def _order(actor: Actor, card: Card, action: str, reason: str, now: datetime) ->
 
 def _acknowledge(actor: Actor, card: Card, comment: str, now: datetime) -> None:
     require(actor, Role.OPERATOR, "acknowledging an alert")
-    firing = alert_queries.alerts_page(("firing",), breaker_id=card.id).items
+    found = alert_queries.alerts_page(("firing",), breaker_id=card.id).items
+    firing = [alert for alert in found if isinstance(alert, AlertView)]
     if not firing:
         raise Conflict("none of its alerts fires")
     for alert in firing:
