@@ -15,7 +15,7 @@ from breakers.models import Board, Tombstone
 from dashboard.live import consumers, snapshot, upkeep
 from dashboard.live.hub import hub
 from dashboard.live.messages import moment
-from tests.live.clients import Client, until
+from tests.live.clients import Client, Refused, until
 from tests.live.conftest import breaker_id
 
 
@@ -302,3 +302,30 @@ async def test_too_many_sockets_are_refused(connect: Any, monkeypatch: pytest.Mo
     second: Client = await connect()
     assert await second.closes() == 4429
     assert (await first.subscribe("wall"))["op"] == "snapshot"
+
+
+async def test_a_full_process_turns_new_ones_away(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = await connect()
+    monkeypatch.setattr(consumers, "MOST_IN_ALL", 1)
+    with pytest.raises(Refused):
+        await connect()
+    said: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(event: dict[str, Any]) -> None:
+        said.append(event)
+
+    scope = {
+        "type": "websocket",
+        "path": consumers.PATH,
+        "headers": [(b"authorization", b"Bearer x")],
+        "extensions": {"websocket.http.response": {}},
+    }
+    await consumers.live_application(scope, receive, send)
+    assert [event.get("status") for event in said] == [503, None]
+    # The others are not disturbed, and one that leaves makes room.
+    assert (await ada.subscribe("wall"))["op"] == "snapshot"
+    await ada.close()
+    await connect()
