@@ -17,6 +17,7 @@ from breakers import recording
 from breakers.domain.checking import check
 from breakers.models import Service
 from breakers.models.fields import to_us
+from breakers.submissions import Submission
 
 INSTANCE = "deliver"
 
@@ -43,7 +44,7 @@ def show(tried: Tried) -> None:
         return
     service, _ = Service.objects.get_or_create(name=OURSELVES, defaults={"created_at": tried.at})
     batch = check(events, to_us(tried.at))
-    answer = recording.record([recording.Submission(service.pk, batch.reports, batch.refusals)], tried.at)[0]
+    answer = recording.record([Submission(service.pk, batch.reports, batch.refusals)], tried.at)[0]
     if answer.rejected:
         log.error("our own breaker could not be shown", refused=[refusal.detail for refusal in answer.rejected])
 

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 from django.db import connection
 
-from breakers import bulk
+from breakers import bulk, migrating
 from breakers.domain.checking import check
 from breakers.models import Service
 from breakers.models.fields import to_us
-from breakers.recording import Submission, record
+from breakers.recording import record
+from breakers.submissions import Submission
 
 DAY_S = 86_400
 BREAKERS = 2_000
@@ -41,11 +42,12 @@ def begin() -> tuple[int, int]:
 def fill(service_id: int, first: int, events: int, *, days: int, offset: int = 0) -> float:
     """So many more events over the last `days`, and the rollups of 90 days; how long it took in s.
 
-    `offset`: microseconds that keep these ids apart from those of another call.
+    `offset`: 0 or 1, microseconds that keep these ids apart from those of another call.
     """
     begun = time.monotonic()
-    step = days * DAY_S * 1_000_000 // events
-    start = to_us(datetime.now(UTC)) - days * DAY_S * 1_000_000 - 3_600_000_000
+    # Even both: ids that an offset makes odd meet none of them.
+    step = days * DAY_S * 1_000_000 // events // 2 * 2
+    start = (to_us(datetime.now(UTC)) - days * DAY_S * 1_000_000 - 3_600_000_000) // 2 * 2
     [[first_copy]] = bulk.select("SELECT min(id) FROM breakers_instance")
     breaker = f"CASE WHEN (i * 7919) % 100 < {BUSY} THEN (i * 31) % 5 ELSE (i * 104729) % {BREAKERS} END"
     postgresql = bulk.is_postgresql()
@@ -56,8 +58,7 @@ def fill(service_id: int, first: int, events: int, *, days: int, offset: int = 0
     )
     key = f"decode(md5(({offset} * 100000000000 + i)::text), 'hex')" if postgresql else "randomblob(16)"
     with connection.cursor() as cursor:
-        if postgresql:
-            cursor.execute("SET statement_timeout = 0")
+        migrating.begin("default")
         _without_indexes(cursor, postgresql)
         cursor.execute(
             "INSERT INTO breakers_event (id, service_id, key, breaker_id, instance_id, day, at, type, count, duration_ms)"
@@ -80,6 +81,7 @@ def fill(service_id: int, first: int, events: int, *, days: int, offset: int = 0
         _busy_minutes(cursor, first)
         cursor.execute("UPDATE breakers_board SET folded_until = %s", [to_us(datetime.now(UTC))])
         cursor.execute("ANALYZE")
+        migrating.end("default")
     return time.monotonic() - begun
 
 

@@ -14,8 +14,9 @@ from breakers.ids import known_id
 from breakers.models import Breaker
 from breakers.models.breaker import HEADLINES
 from breakers.models.fields import to_us
+from breakers.rows import BreakerRow, InstanceRow
 from breakers.signals import Changes, breakers_changed
-from breakers.workingset import BreakerRow, InstanceRow, WorkingSet
+from breakers.workingset import WorkingSet
 
 
 def set_headline(actor: Actor, breaker_id: str, headline: str, *, at: datetime) -> None:

@@ -1,34 +1,27 @@
-"""Commanding: an operator's order on its way to the instances: ordered, delivered, applied, confirmed, judged.
+"""Commanding: an operator's order on its way to the instances: ordered, delivered, applied.
 
-The only writer of commands and deliveries. A button never writes a state: only a report does.
+With `proving.py`, which judges what came of it, the only writer of commands and deliveries. A button never writes a state: only a
+report does.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import QuerySet
 
 from breakers import auditing, bulk
-from breakers.access import BOARD, Actor, Role, require
-from breakers.domain.silence import SECOND
-from breakers.domain.states import State
+from breakers.access import Actor, Role, require
 from breakers.domain.verdicts import (
-    DEFAULT_THRESHOLD,
     WATCHED,
-    Traffic,
-    confirms,
     overall,
-    threshold_told,
-    verdict,
     worst,
 )
 from breakers.errors import Conflict, Invalid, NotFound
 from breakers.ids import known_id
-from breakers.models import Breaker, Command, Delivery, Event, Instance
+from breakers.models import Breaker, Command, Delivery, Instance
 from breakers.models.command import ACTIONS, OVERRIDES
-from breakers.models.fields import to_us
 from breakers.signals import Changes, breakers_changed
 from breakers.times import rfc3339
 
@@ -36,7 +29,6 @@ EXPIRES = timedelta(minutes=5)
 LEASE = timedelta(minutes=30)
 LONGEST_LEASE = timedelta(days=30)
 REDELIVERED = timedelta(seconds=10)
-UNFINISHED = ("pending", "delivered", "applied")
 LONGEST_REASON = 2_000
 
 
@@ -59,7 +51,7 @@ def order(
     breaker = _known(breaker_id)
     until = _checked(action, reason, until, at)
     with bulk.writing():
-        command = _order(actor, breaker, action, reason.strip(), _reached(breaker, instances), until, at)
+        command = give(actor, breaker, action, reason.strip(), _reached(breaker, instances), until, at)
         auditing.write(
             actor,
             f"command.{action}",
@@ -98,7 +90,7 @@ def hand_out(service_id: int, names: Iterable[str], at: datetime) -> list[dict[s
         if delivery.status == "pending":
             delivery.status, delivery.delivered_at = "delivered", at
         delivery.save(update_fields=["due_at", "status", "delivered_at"])
-        _advance(command)
+        advance(command)
         handed.append(
             {
                 "id": str(command.pk),
@@ -113,7 +105,7 @@ def hand_out(service_id: int, names: Iterable[str], at: datetime) -> list[dict[s
             }
         )
     if handed:
-        _announce({delivery.command.breaker_id for delivery in due})
+        announce({delivery.command.breaker_id for delivery in due})
     return handed
 
 
@@ -152,145 +144,20 @@ def report_result(service_id: int, command_id: str, instance: str, status: str, 
         delivery.delivered_at = delivery.delivered_at or at
         delivery.applied_at = at
         if status == "failed":
-            _finish(delivery, "failed", at)
+            finish(delivery, "failed", at)
         elif delivery.status != "confirmed":
             delivery.status = "applied"
         delivery.save()
-        _advance(delivery.command)
-        _announce({delivery.command.breaker_id})
+        advance(delivery.command)
+        announce({delivery.command.breaker_id})
 
 
-def observe(shown: Mapping[int, list[str]], reopened: Mapping[int, int], at: datetime) -> None:
-    """What instances showed after a delivery: it confirms; an opening under watch says that it did not hold.
-
-    shown: {instance id: states it reported, oldest first}. reopened: {instance id: when it opened, µs}. Inside `bulk.writing()`.
-    """
-    if not shown:
-        return
-    active = Delivery.objects.filter(active=True, instance_id__in=list(shown)).select_related("command")
-    for delivery in active.exclude(delivered_at=None).order_by("command__issued_at"):
-        for state in shown[delivery.instance_id or 0]:
-            _show(delivery, state, reopened.get(delivery.instance_id or 0), at)
-
-
-def expire_and_judge(at: datetime) -> None:
-    """What time alone brings: expiry, verdicts, the end of leases."""
-    _expire(at)
-    _judge(at)
-    _release_leases(at)
-
-
-def _show(delivery: Delivery, state: str, reopened: int | None, at: datetime) -> None:
-    command = delivery.command
-    if delivery.confirmed_at is None:
-        if not confirms(command.action, state, seen_half_open=delivery.seen_half_open):
-            if state == State.HALF_OPEN:
-                delivery.seen_half_open = True
-                delivery.save(update_fields=["seen_half_open"])
-            return
-        delivery.status, delivery.confirmed_at = "confirmed", at
-        if command.action not in WATCHED:
-            _finish(delivery, "confirmed", at)
-        delivery.seen_half_open = delivery.seen_half_open or state == State.HALF_OPEN
-    elif state == State.OPEN and reopened is not None and command.action in WATCHED:
-        _settle(delivery, "did_not_hold", at, reopened_after_s=round((at - delivery.confirmed_at).total_seconds(), 1))
-    else:
-        return
-    delivery.save()
-    _advance(command)
-    _announce({command.breaker_id})
-
-
-def _expire(at: datetime) -> None:
-    late = Delivery.objects.filter(active=True, status__in=UNFINISHED, command__expires_at__lte=at)
-    if not late.exists():
-        return
-    with bulk.writing():
-        breakers = set()
-        for delivery in late.select_related("command"):
-            _finish(delivery, "expired", at)
-            delivery.save()
-            _advance(delivery.command)
-            breakers.add(delivery.command.breaker_id)
-        _announce(breakers)
-
-
-def _judge(at: datetime) -> None:
-    watched = Delivery.objects.filter(active=True, status="confirmed", verdict=None)
-    if not watched.exists():
-        return
-    with bulk.writing():
-        breakers = set()
-        for delivery in watched.select_related("command", "command__breaker"):
-            since = delivery.confirmed_at or at
-            found = verdict(_traffic(delivery, since), to_us(at) - to_us(since), _threshold(delivery.command.breaker))
-            if found:
-                _settle(delivery, found, at)
-                delivery.save()
-                _advance(delivery.command)
-                breakers.add(delivery.command.breaker_id)
-        if breakers:
-            _announce(breakers)
-
-
-def _release_leases(at: datetime) -> None:
-    ended = Breaker.objects.filter(wanted_until__lte=at).select_related("service")
-    if not ended.exists():
-        return
-    lease = Actor("lease", BOARD.role)
-    with bulk.writing():
-        for breaker in ended:
-            breaker.wanted_action = breaker.wanted_until = breaker.wanted_by = None
-            breaker.save(update_fields=["wanted_action", "wanted_until", "wanted_by"])
-            live = _live(breaker)
-            if live:
-                _order(lease, breaker, "release", "the override reached its end", live, None, at)
-            else:
-                _announce({breaker.pk})
-            auditing.write(
-                lease, "command.release", "breaker", breaker.pk, f"{breaker.service.name}/{breaker.name}", at=at
-            )
-
-
-def _settle(delivery: Delivery, found: str, at: datetime, **more: object) -> None:
-    """Close the watch with its verdict and what it rests on."""
-    since = delivery.confirmed_at or at
-    traffic = _traffic(delivery, since)
-    delivery.verdict = found
-    delivery.evidence = {
-        "calls": traffic.calls,
-        "failures": traffic.failures,
-        "failure_rate": traffic.failure_rate,
-        "threshold": _threshold(delivery.command.breaker),
-        "watched_s": round((at - since).total_seconds(), 1),
-        **more,
-    }
-    _finish(delivery, "confirmed", at)
-
-
-def _traffic(delivery: Delivery, since: datetime) -> Traffic:
-    """Calls at the delivery's instance since it was confirmed."""
-    first_day = to_us(since) // (86_400 * SECOND)
-    counted = Event.objects.filter(
-        day__gte=first_day,
-        breaker_id=delivery.command.breaker_id,
-        at__gte=since,
-        instance_id=delivery.instance_id or 0,
-        type__in=("success", "failure", "timeout"),
-    ).aggregate(calls=Sum("count"), failures=Sum("count", filter=Q(type__in=("failure", "timeout"))))
-    return Traffic(counted["calls"] or 0, counted["failures"] or 0)
-
-
-def _threshold(breaker: Breaker) -> float:
-    told = threshold_told(breaker.config)
-    return DEFAULT_THRESHOLD if told is None else told
-
-
-def _finish(delivery: Delivery, status: str, at: datetime) -> None:
+def finish(delivery: Delivery, status: str, at: datetime) -> None:
+    """Nothing more is to come of it; the caller saves."""
     delivery.status, delivery.active, delivery.finished_at = status, False, at
 
 
-def _advance(command: Command) -> None:
+def advance(command: Command) -> None:
     """Bring the command's own row up to its deliveries."""
     rows = list(command.deliveries.all())
     command.status = overall([row.status for row in rows])
@@ -304,7 +171,7 @@ def _advance(command: Command) -> None:
     command.save(update_fields=["status", "verdict", "evidence"])
 
 
-def _order(
+def give(
     actor: Actor,
     breaker: Breaker,
     action: str,
@@ -313,6 +180,7 @@ def _order(
     until: datetime | None,
     at: datetime,
 ) -> Command:
+    """A command at these instances, without asking who may: `order()` does."""
     command = Command.objects.create(
         breaker=breaker,
         action=action,
@@ -331,7 +199,7 @@ def _order(
     elif action in ("reset", "release"):
         breaker.wanted_action = breaker.wanted_until = breaker.wanted_by = None
     breaker.save(update_fields=["wanted_action", "wanted_until", "wanted_by"])
-    _announce({breaker.pk}, frozenset((breaker.service_id, copy.name) for copy in reached))
+    announce({breaker.pk}, frozenset((breaker.service_id, copy.name) for copy in reached))
     return command
 
 
@@ -356,19 +224,20 @@ def _checked(action: str, reason: str, until: datetime | None, at: datetime) -> 
 
 
 def _reached(breaker: Breaker, names: list[str] | None) -> list[Instance]:
-    live = _live(breaker)
+    reached = live(breaker)
     if names is not None:
-        known = {copy.name: copy for copy in live}
+        known = {copy.name: copy for copy in reached}
         for name in names:
             if name not in known:
                 raise NotFound(f"'{name}' is no live instance of {breaker.name}")
-        live = [known[name] for name in dict.fromkeys(names)]
-    if not live:
+        reached = [known[name] for name in dict.fromkeys(names)]
+    if not reached:
         raise Conflict(f"{breaker.name} has no live instance that the command could reach")
-    return live
+    return reached
 
 
-def _live(breaker: Breaker) -> list[Instance]:
+def live(breaker: Breaker) -> list[Instance]:
+    """The instances that a command can reach."""
     return list(breaker.copies.filter(left_at=None).order_by("name"))
 
 
@@ -398,7 +267,7 @@ def _waiting(service_id: int, names: Iterable[str], at: datetime) -> QuerySet[De
     )
 
 
-def _announce(breaker_ids: set[int], waiting: frozenset[tuple[int, str]] = frozenset()) -> None:
+def announce(breaker_ids: set[int], waiting: frozenset[tuple[int, str]] = frozenset()) -> None:
     """A change of intent is a change of the card: a new version, told after commit."""
     version = bulk.next_version()
     Breaker.objects.filter(pk__in=breaker_ids).update(version=version)

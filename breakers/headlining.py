@@ -13,7 +13,8 @@ from breakers.domain.silence import SECOND, judged
 from breakers.domain.states import State
 from breakers.models import Outage, Transition
 from breakers.models.fields import from_us, to_us
-from breakers.workingset import BreakerRow, InstanceRow, WorkingSet, as_json, decode
+from breakers.rows import BreakerRow, InstanceRow, as_json, decode
+from breakers.workingset import WorkingSet
 
 STRIP = 15 * 60 * SECOND
 

@@ -19,7 +19,8 @@ from breakers.checkpointing import Checkpoints
 from breakers.database_thread import check_connection
 from breakers.errors import StoreUnavailable
 from breakers.patience import hurry
-from breakers.recording import Answer, Submission, listen, record
+from breakers.recording import listen, record
+from breakers.submissions import Answer, Submission
 
 # Reports in one commit; more wait for the next one.
 MOST_AT_ONCE = 1_000

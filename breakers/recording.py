@@ -8,24 +8,25 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from django.db import IntegrityError
 
-from breakers import bulk, commanding, headlining, keeping, remembering, sharing
+from breakers import bulk, caching, commanding, headlining, proving, remembering, sharing
+from breakers.caching import Stamp
 from breakers.domain.headlines import GONE
 from breakers.domain.reports import Refusal, Report, shown
 from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND
 from breakers.domain.states import SILENT, Change, State, observe
+from breakers.filing import event_row, insert_events
 from breakers.headlining import Step
 from breakers.hearing import Hearing
-from breakers.keeping import Stamp
 from breakers.models import Board
 from breakers.models.fields import from_us, to_us
 from breakers.reaching import reach
+from breakers.rows import BreakerRow, InstanceRow, as_json, decode
 from breakers.signals import Changes, breakers_changed, sources_spoke_again
-from breakers.workingset import BreakerRow, InstanceRow, WorkingSet, as_json, decode, insert_events
+from breakers.submissions import Answer, Submission
+from breakers.workingset import WorkingSet
 
-DAY = 86_400 * SECOND
 MINUTE_S = 60
 CALLS = frozenset({"success", "failure", "timeout"})
 FAILURES = frozenset({"failure", "timeout"})
@@ -37,30 +38,6 @@ BOARD = (
     "SELECT epoch, version, last_event_id, listening_since, folded_until,"
     " EXISTS (SELECT 1 FROM breakers_delivery WHERE active = %s) FROM breakers_board"
 )
-
-
-class Submission(msgspec.Struct):
-    """One request, checked: what it posts, for which service, under which idempotency key."""
-
-    service_id: int
-    reports: list[Report]
-    refusals: list[Refusal]
-    request_key: bytes | None = None
-    body_digest: bytes | None = None
-    # What a foreign format knows and we do not need: accepted, and not kept.
-    dropped: int = 0
-    # Bytes of the body, unpacked: what it weighs while it waits.
-    size: int = 0
-
-
-class Answer(msgspec.Struct):
-    """What became of a submission. `conflict`: its idempotency key was seen before with another body."""
-
-    accepted: int
-    duplicates: int
-    rejected: list[Refusal]
-    commands: list[dict[str, Any]]
-    conflict: bool = False
 
 
 def record(submissions: Sequence[Submission], at: datetime) -> list[Answer]:
@@ -116,7 +93,7 @@ class _Recording:
         self._writing = writing
         self._ask_first = ask_first
         [[self._epoch, self._version, last_id, listening, folded, self._under_way]] = writing.first
-        self._working = WorkingSet(self._now, keeping.take(Stamp(self._epoch, self._version, last_id)))
+        self._working = WorkingSet(self._now, caching.take(Stamp(self._epoch, self._version, last_id)))
         self._hearing = Hearing((self._epoch, self._version), self._now)
         self._next_id = max(last_id + 1, self._now)
         self._listening = listening or 0
@@ -233,7 +210,7 @@ class _Recording:
         answer.accepted += 1
         event_id = self._next_id
         self._next_id += 1
-        self._events.append(_event_row(event_id, service_id, breaker.id, copy.id, report))
+        self._events.append(event_row(event_id, service_id, breaker.id, copy.id, report))
         self._hearing.hear(service_id, report)
         self._hear(breaker, copy, report, event_id)
         self._describe(breaker, copy, report)
@@ -468,7 +445,7 @@ class _Recording:
         self._working.save(self._version, self._folded // SECOND)
         changes = Changes(self._version, frozenset(self._working.breakers), self._headline_changed)
         stamp = Stamp(self._epoch, self._version, self._next_id - 1)
-        bulk.after_commit(lambda: keeping.keep(stamp, self._working.saved()))
+        bulk.after_commit(lambda: caching.keep(stamp, self._working.saved()))
         bulk.after_commit(lambda: _announce(changes))
 
     def _hand_out(self, submissions: Sequence[Submission], answers: list[Answer]) -> None:
@@ -482,7 +459,7 @@ class _Recording:
             for step in steps
             if step.to_state == State.OPEN and not step.late
         }
-        commanding.observe(self._shown, reopened, from_us(self._now))
+        proving.observe(self._shown, reopened, from_us(self._now))
         for submission, answer in zip(submissions, answers, strict=True):
             names = {report.instance for report in submission.reports}
             waiting = [name for name in names if (submission.service_id, name) in under_way]
@@ -492,51 +469,6 @@ class _Recording:
 
 def _order(taken: tuple[Submission, Report, Answer]) -> tuple[int, int]:
     return taken[1].at_us, taken[1].sequence
-
-
-def _event_row(event_id: int, service_id: int, breaker_id: int, instance_id: int, report: Report) -> tuple[Any, ...]:
-    extra = report.extra
-    told = _told_beside(report)
-    if told:
-        extra = {**(extra or {}), **told}
-    return (
-        event_id,
-        service_id,
-        report.key or _random_key(event_id),
-        breaker_id,
-        instance_id,
-        report.at_us // DAY,
-        report.at_us,
-        report.type,
-        report.count,
-        report.duration_ms,
-        report.duration_max_ms,
-        report.state,
-        report.error_type,
-        report.error_message,
-        as_json(extra) if extra else None,
-    )
-
-
-def _told_beside(report: Report) -> dict[str, Any]:
-    """The fields that have no column: kept in `extra`."""
-    told: dict[str, Any] = {}
-    if report.sequence >= 0:
-        told["sequence"] = report.sequence
-    if report.from_state is not None:
-        told["from_state"] = report.from_state
-    if report.reason is not None:
-        told["reason"] = report.reason
-    if report.durations is not None:
-        told["durations"] = report.durations
-    if report.shared:
-        told["scope"] = "shared"
-    return told
-
-
-def _random_key(event_id: int) -> bytes:
-    """The key of an event without an id: its own, which no other event has, out of the way of hashed ones."""
-    return b"\x00" * 8 + event_id.to_bytes(8, "big")
 
 
 def _announce(changes: Changes) -> None:

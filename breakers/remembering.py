@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from breakers.models import SettingsChange
 from breakers.models.fields import from_us
-from breakers.workingset import BreakerRow, InstanceRow, decode
+from breakers.rows import BreakerRow, InstanceRow, decode
 
 
 class Told(NamedTuple):

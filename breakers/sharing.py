@@ -12,7 +12,7 @@ from breakers.domain.states import State
 from breakers.headlining import Step
 from breakers.models import Event, Transition
 from breakers.models.fields import from_us
-from breakers.workingset import InstanceRow
+from breakers.rows import InstanceRow
 
 TOGETHER = 10 * SECOND
 DAY = 86_400 * SECOND

@@ -13,12 +13,15 @@ from breakers.domain.states import SILENT
 from breakers.headlining import Step
 from breakers.models.fields import from_us, to_us
 from breakers.recording import MINUTE_S
+from breakers.rows import InstanceRow
 from breakers.signals import Changes, SilentSource, breakers_changed, sources_fell_silent
-from breakers.workingset import InstanceRow, WorkingSet
+from breakers.workingset import WorkingSet
 
 # Breakers in one transaction, and the pause after it.
 AT_ONCE = 200
+CARDS_AT_ONCE = 500
 BETWEEN = 0.01  # s
+MOST = 2**63 - 1
 
 
 def is_due(at: datetime) -> bool:
@@ -65,8 +68,7 @@ def _silence(due: list[int], now: int) -> int:
     version = bulk.next_version()
     working.save(version, 0)
     if changed:
-        changes = Changes(version, frozenset(working.breakers), headlines)
-        bulk.after_commit(lambda: _announce(changes))
+        _announce_after_commit(Changes(version, frozenset(working.breakers), headlines))
     if fallen := _fallen_sources(silent, now):
         bulk.after_commit(lambda: sources_fell_silent.send_robust(sender=None, sources=fallen))
     return changed
@@ -134,41 +136,57 @@ def tally(at: datetime) -> int:
     """Count the last minute of every card anew, so that numbers fall when calls stop; how many cards changed."""
     now_s = to_us(at) // SECOND
     first = (now_s - MINUTE_S) // 10 * 10 + 10
-    with bulk.writing():
-        counted = {
-            row[0]: (int(row[1]), int(row[2]), int(row[3]))
-            for row in bulk.select(
-                "SELECT breaker_id, sum(success + failure + timeout), sum(failure + timeout), sum(rejected)"
-                " FROM breakers_rollup_10s WHERE at >= %s GROUP BY breaker_id",
-                [first],
-            )
-        }
-        shown = {
-            row[0]: (row[1], row[2], row[3])
-            for row in bulk.select(
-                "SELECT id, calls_1m, failures_1m, rejected_1m FROM breakers_breaker"
-                " WHERE calls_1m <> 0 OR failures_1m <> 0 OR rejected_1m <> 0"
-            )
-        }
-        nothing = (0, 0, 0)
-        moved = [
-            (*counted.get(id, nothing), id)
-            for id in sorted({*counted, *shown})
-            if counted.get(id, nothing) != shown.get(id, nothing)
-        ]
-        if not moved:
-            return 0
-        version = bulk.next_version()
-        save_minutes([(*row[:3], version, row[3]) for row in moved])
-        changes = Changes(version, frozenset(row[3] for row in moved))
-        bulk.after_commit(lambda: _announce(changes))
-        return len(moved)
+    # Found without the lock, and counted once more under it.
+    wrong = [row[-1] for row in _wrong_minutes(first)]
+    changed = 0
+    for start in range(0, len(wrong), CARDS_AT_ONCE):
+        if start:
+            time.sleep(BETWEEN)
+        some = wrong[start : start + CARDS_AT_ONCE]
+        with bulk.writing():
+            moved = _wrong_minutes(first, some[0], some[-1])
+            if moved:
+                version = bulk.next_version()
+                save_minutes([(calls, failures, rejected, version, id) for calls, failures, rejected, id in moved])
+                _announce_after_commit(Changes(version, frozenset(row[-1] for row in moved)))
+                changed += len(moved)
+    return changed
+
+
+def _wrong_minutes(first: int, from_id: int = 0, to_id: int = MOST) -> list[tuple[int, int, int, int]]:
+    """(calls, failures, rejected, id) since the second `first` of those cards that show something else."""
+    counted = {
+        id: (int(calls), int(failures), int(rejected))
+        for id, calls, failures, rejected in bulk.select(
+            "SELECT breaker_id, sum(success + failure + timeout), sum(failure + timeout), sum(rejected)"
+            " FROM breakers_rollup_10s WHERE at >= %s AND breaker_id BETWEEN %s AND %s GROUP BY breaker_id",
+            [first, from_id, to_id],
+        )
+    }
+    shown = {
+        id: numbers
+        for id, *numbers in bulk.select(
+            "SELECT id, calls_1m, failures_1m, rejected_1m FROM breakers_breaker"
+            " WHERE (calls_1m <> 0 OR failures_1m <> 0 OR rejected_1m <> 0) AND id BETWEEN %s AND %s",
+            [from_id, to_id],
+        )
+    }
+    nothing = (0, 0, 0)
+    return [
+        (*counted.get(id, nothing), id)
+        for id in sorted({*counted, *shown})
+        if counted.get(id, nothing) != tuple(shown.get(id, nothing))
+    ]
 
 
 save_minutes = bulk.update(
     "breakers_breaker",
     {"calls_1m": "bigint", "failures_1m": "bigint", "rejected_1m": "bigint", "version": "bigint", "id": "bigint"},
 )
+
+
+def _announce_after_commit(changes: Changes) -> None:
+    bulk.after_commit(lambda: _announce(changes))
 
 
 def _announce(changes: Changes) -> None:

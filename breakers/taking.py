@@ -12,9 +12,9 @@ from breakers.domain.signatures import ID, SIGNATURE
 from breakers.keys import KeyOwner
 from breakers.models.fields import to_us
 from breakers.readers import Reader
-from breakers.recording import Submission
 from breakers.retaining import retention
 from breakers.signing import require_signed
+from breakers.submissions import Submission
 
 
 def take(owner: KeyOwner, headers: Mapping[bytes, bytes], body: bytes, read: Reader) -> Submission:

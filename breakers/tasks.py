@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from breakers import commanding, measuring, pruning, signing, silencing
+from breakers import measuring, proving, pruning, signing, silencing
 from breakers.models import Pulse
 
 # What is left is taken the next time: alerting shares this worker's threads.
@@ -16,7 +16,7 @@ def sweep() -> None:
     at = timezone.now()
     silencing.sweep(at)
     silencing.tally(at)
-    commanding.expire_and_judge(at)
+    proving.expire_and_judge(at)
 
 
 @shared_task(name="breakers.tasks.fold")

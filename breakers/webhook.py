@@ -27,8 +27,8 @@ from breakers.limiting import Limiter
 from breakers.polling import Polls, TooManyPolls
 from breakers.problems import problem_json, send_answer, send_problem, written, written_problem
 from breakers.readers import EVENTS, reader
-from breakers.recording import Answer
 from breakers.refusing import SOME_REJECTED, Refusals, Witness
+from breakers.submissions import Answer
 from breakers.taking import request_key, take
 
 COMMANDS = "/api/v1/commands"

@@ -1,199 +1,30 @@
 """The working set: the breakers and instances that one batch speaks of, loaded once and written back once.
 
-What was kept from the batch before is not loaded again (`keeping.py`).
-
-Rows are structs, times microseconds, JSON columns their text; Django's objects would cost more than the database.
+What was kept from the batch before is not loaded again (`caching.py`).
 """
 
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
 from breakers import bulk
+from breakers.caching import Rows
 from breakers.domain.limits import Limits, limits_of
 from breakers.domain.rollups import WIDTHS_S, bin_of
-from breakers.keeping import Rows
 from breakers.models.rollup import COUNTERS
-
-encode = msgspec.json.Encoder(order="deterministic").encode
-decode = msgspec.json.decode
-
-
-def as_json(value: object) -> str:
-    """The text of a JSON column."""
-    return encode(value).decode()
-
-
-class BreakerRow(msgspec.Struct):
-    """A breaker as stored, and what the batch did to it."""
-
-    id: int
-    service_id: int
-    name: str
-    dependency: str
-    labels: str
-    headline: str
-    state: str
-    since: int
-    reported_state: str | None
-    instances: str
-    strip: str
-    next_probe_at: int | None
-    last_event_at: int | None
-    last_error_type: str | None
-    opened_reason: str | None
-    config: str
-    silence_due_at: int | None
-    calls_1m: int
-    failures_1m: int
-    rejected_1m: int
-    # More than the hot columns changed.
-    changed: bool = False
-
-
-class InstanceRow(msgspec.Struct):
-    """An instance as stored, and what the batch did to it."""
-
-    id: int
-    breaker_id: int
-    name: str
-    state: str
-    since: int
-    reported_state: str | None
-    newest_at: int
-    newest_sequence: int
-    state_at: int | None
-    state_sequence: int
-    first_heard_at: int
-    heard_at: int
-    interval_s: int | None
-    left_at: int | None
-    stopped: bool
-    next_probe_at: int | None
-    library: str | None
-    library_version: str | None
-    config: str
-    commands: str | None
-    last_error_type: str | None
-    touched: bool = False
-    changed: bool = False
-
-    @property
-    def counted_state(self) -> str:
-        """Its state in the headline's counts: `gone` when it left."""
-        return "gone" if self.left_at is not None else self.state
-
-
-BREAKER_COLUMNS = (
-    "id, service_id, name, dependency, {labels}, headline, state, since, reported_state, {instances}, {strip}, "
-    "next_probe_at, last_event_at, last_error_type, {opened_reason}, {config}, silence_due_at, calls_1m, failures_1m, rejected_1m"
-)
-INSTANCE_COLUMNS = (
-    "id, breaker_id, name, state, since, reported_state, newest_at, newest_sequence, state_at, state_sequence, "
-    "first_heard_at, heard_at, interval_s, left_at, stopped, next_probe_at, library, library_version, {config}, "
-    "{commands}, last_error_type"
-)
-
-insert_events = bulk.insert(
-    "breakers_event",
-    {
-        "id": "bigint",
-        "service_id": "bigint",
-        "key": "bytea",
-        "breaker_id": "bigint",
-        "instance_id": "bigint",
-        "day": "int",
-        "at": "bigint",
-        "type": "text",
-        "count": "int",
-        "duration_ms": "float8",
-        "duration_max_ms": "float8",
-        "to_state": "text",
-        "error_type": "text",
-        "error_message": "text",
-        "extra": "jsonb",
-    },
-)
-add_to_rollups = bulk.add_up(
-    "breakers_rollup_10s",
-    {"at": "bigint", "breaker_id": "bigint"},
-    {name: "float8" if name.startswith("duration") else "bigint" for name in COUNTERS},
-    largest=("duration_max_ms",),
-)
-add_to_wide_rollups = bulk.add_up(
-    "breakers_rollup",
-    {"breaker_id": "bigint", "width": "bigint", "at": "bigint"},
-    {name: "float8" if name.startswith("duration") else "bigint" for name in COUNTERS},
-    largest=("duration_max_ms",),
-)
-touch_instances = bulk.update(
-    "breakers_instance",
-    {
-        "newest_at": "bigint",
-        "newest_sequence": "bigint",
-        "heard_at": "bigint",
-        "last_error_type": "text",
-        "id": "bigint",
-    },
-)
-save_instances = bulk.update(
-    "breakers_instance",
-    {
-        "state": "text",
-        "since": "bigint",
-        "reported_state": "text",
-        "newest_at": "bigint",
-        "newest_sequence": "bigint",
-        "state_at": "bigint",
-        "state_sequence": "bigint",
-        "heard_at": "bigint",
-        "interval_s": "int",
-        "left_at": "bigint",
-        "stopped": "bool",
-        "next_probe_at": "bigint",
-        "library": "text",
-        "library_version": "text",
-        "config": "jsonb",
-        "commands": "jsonb",
-        "last_error_type": "text",
-        "id": "bigint",
-    },
-)
-touch_breakers = bulk.update(
-    "breakers_breaker",
-    {
-        "version": "bigint",
-        "last_event_at": "bigint",
-        "last_error_type": "text",
-        "calls_1m": "bigint",
-        "failures_1m": "bigint",
-        "rejected_1m": "bigint",
-        "id": "bigint",
-    },
-)
-save_breakers = bulk.update(
-    "breakers_breaker",
-    {
-        "version": "bigint",
-        "dependency": "text",
-        "labels": "jsonb",
-        "state": "text",
-        "since": "bigint",
-        "reported_state": "text",
-        "instances": "jsonb",
-        "strip": "jsonb",
-        "next_probe_at": "bigint",
-        "last_event_at": "bigint",
-        "last_error_type": "text",
-        "opened_reason": "jsonb",
-        "config": "jsonb",
-        "silence_due_at": "bigint",
-        "calls_1m": "bigint",
-        "failures_1m": "bigint",
-        "rejected_1m": "bigint",
-        "id": "bigint",
-    },
+from breakers.rows import (
+    BREAKER_COLUMNS,
+    INSTANCE_COLUMNS,
+    BreakerRow,
+    InstanceRow,
+    add_to_rollups,
+    add_to_wide_rollups,
+    as_json,
+    decode,
+    json_texts,
+    save_breakers,
+    save_instances,
+    touch_breakers,
+    touch_instances,
 )
 
 # Names to ids never change while the row lives; a row that is gone is noticed when it is loaded.
@@ -272,7 +103,7 @@ class WorkingSet:
         wanted = [id for id in ids if id not in self.breakers]
         missing = [id for id in wanted if id not in kept]
         if missing:
-            sql = f"SELECT {_json_texts(BREAKER_COLUMNS)} FROM breakers_breaker WHERE {bulk.is_one_of('id')}"  # noqa: S608
+            sql = f"SELECT {json_texts(BREAKER_COLUMNS)} FROM breakers_breaker WHERE {bulk.is_one_of('id')}"  # noqa: S608
             for row in bulk.select(sql, [bulk.as_list(missing)]):
                 kept[row[0]] = BreakerRow(*row)
         for id in wanted:
@@ -301,7 +132,7 @@ class WorkingSet:
         """What this service may create."""
         known = self._limits.get(service_id)
         if known is None:
-            column = _json_texts("{limits}")
+            column = json_texts("{limits}")
             sql = f"SELECT {column} FROM breakers_service WHERE id = %s"  # noqa: S608
             [[stored]] = bulk.select(sql, [service_id])
             known = self._limits[service_id] = limits_of(decode(stored))
@@ -457,7 +288,7 @@ class WorkingSet:
         """Rows as stored; of those that are here already, the ones that the batch works on."""
         kept = self._kept.instances
         found = []
-        sql = f"SELECT {_json_texts(INSTANCE_COLUMNS)} FROM breakers_instance WHERE {bulk.is_one_of(column)}"  # noqa: S608
+        sql = f"SELECT {json_texts(INSTANCE_COLUMNS)} FROM breakers_instance WHERE {bulk.is_one_of(column)}"  # noqa: S608
         for row in bulk.select(sql, [bulk.as_list(ids)]):
             if row[0] not in kept:
                 loaded = kept[row[0]] = InstanceRow(*row)
@@ -471,13 +302,6 @@ def _forget(breaker_id: int) -> None:
         del _breaker_ids[key]
     for pair in [pair for pair in _instance_ids if pair[0] == breaker_id]:
         del _instance_ids[pair]
-
-
-def _json_texts(columns: str) -> str:
-    """Column names, JSON ones as text: PostgreSQL's driver would make objects of them."""
-    names = ("labels", "instances", "strip", "opened_reason", "config", "commands", "limits")
-    suffix = "::text" if bulk.is_postgresql() else ""
-    return columns.format(**{name: name + suffix for name in names})
 
 
 def _by_id(row: BreakerRow | InstanceRow) -> int:

@@ -15,6 +15,7 @@ from breakers.access import BOARD, Role
 from breakers.domain.checking import check
 from breakers.models import Board, Breaker, Service
 from breakers.models.fields import to_us
+from breakers.submissions import Submission
 
 ROLES = ("viewer", "operator", "admin")
 Post = Callable[..., None]
@@ -69,7 +70,7 @@ def post(db: None) -> Post:
         now = datetime.now(UTC) - timedelta(seconds=ago)
         row, _ = Service.objects.get_or_create(name=service, defaults={"created_at": now})
         batch = check(list(events), to_us(now))
-        answers = recording.record([recording.Submission(row.pk, batch.reports, batch.refusals)], now)
+        answers = recording.record([Submission(row.pk, batch.reports, batch.refusals)], now)
         assert [answer.rejected for answer in answers] == [[]]
 
     return post

@@ -12,7 +12,8 @@ from breakers.domain.checking import check
 from breakers.models import Board, Breaker, Service
 from breakers.models.fields import to_us
 from breakers.queries.shapes import Card
-from breakers.recording import Answer, Submission, record
+from breakers.recording import record
+from breakers.submissions import Answer, Submission
 
 MORNING = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from breakers import commanding, queries
+from breakers import commanding, proving, queries
 from breakers.access import Actor, Role
 from breakers.errors import Conflict, Invalid, NotAllowed, NotFound
 from breakers.models import Audit
@@ -44,9 +44,9 @@ def test_a_reset_is_delivered_applied_confirmed_and_held(scenario: Scenario) -> 
     assert (again(command).status, again(command).verdict) == ("confirmed", None)
     scenario.at(30)
     scenario.posts({"type": "success", "breaker": "payments", "instance": "a", "count": 40})
-    commanding.expire_and_judge(scenario.at(62))
+    proving.expire_and_judge(scenario.at(62))
     assert again(command).verdict is None
-    commanding.expire_and_judge(scenario.at(64))
+    proving.expire_and_judge(scenario.at(64))
     judged = again(command)
     assert (judged.status, judged.verdict) == ("confirmed", "held")
     assert judged.evidence == {"calls": 40, "failures": 0, "failure_rate": 0.0, "threshold": 50.0, "watched_s": 61.0}
@@ -69,9 +69,9 @@ def test_without_traffic_it_is_unproved_after_ten_minutes(scenario: Scenario) ->
     command = order(scenario)
     scenario.beats("open")
     scenario.moves("closed")
-    commanding.expire_and_judge(scenario.at(599))
+    proving.expire_and_judge(scenario.at(599))
     assert again(command).verdict is None
-    commanding.expire_and_judge(scenario.at(600))
+    proving.expire_and_judge(scenario.at(600))
     assert again(command).verdict == "unproved"
 
 
@@ -106,7 +106,7 @@ def test_it_expires_after_five_minutes_and_is_never_delivered_late(scenario: Sce
     assert scenario.beats("open", instance="b").commands == []
     scenario.at(300)
     assert commanding.fetch(scenario.service().pk, "a", scenario.now) == []
-    commanding.expire_and_judge(scenario.now)
+    proving.expire_and_judge(scenario.now)
     assert again(command).status == "expired"
 
 
@@ -138,9 +138,9 @@ def test_an_override_is_a_lease_that_ends_in_a_release(scenario: Scenario) -> No
     scenario.beats("closed")
     scenario.moves("forced_open")
     assert again(command).status == "confirmed"
-    commanding.expire_and_judge(scenario.at(1_799))
+    proving.expire_and_judge(scenario.at(1_799))
     assert len(queries.commands_of(scenario.card().id)) == 1
-    commanding.expire_and_judge(scenario.at(1_800))
+    proving.expire_and_judge(scenario.at(1_800))
     release = queries.commands_of(scenario.card().id)[0]
     assert (release.action, release.requested_by, scenario.card().wanted) == ("release", "lease", None)
 

@@ -11,8 +11,8 @@ from breakers.domain.limits import DEFAULTS, Limits
 from breakers.domain.reports import Refusal
 from breakers.errors import StoreUnavailable
 from breakers.keys import KeyOwner
-from breakers.recording import Answer, Submission
 from breakers.signing import Signing
+from breakers.submissions import Answer, Submission
 from breakers.webhook import Webhook
 
 BODY = b'{"type":"failure","breaker":"payments"}'

@@ -15,7 +15,7 @@ from breakers.errors import OverLimit, StoreUnavailable
 from breakers.intake import Intake
 from breakers.limiting import Ledger, Limiter
 from breakers.models import ReachedLimit, Service
-from breakers.recording import Submission
+from breakers.submissions import Submission
 from tests.servers import valkey_server
 
 UNDER_WAY: list[asyncio.Future[Any]] = []

@@ -120,6 +120,23 @@ def test_numbers_of_the_last_minute_pass(scenario: Scenario) -> None:
     assert scenario.card().failure_rate_1m is None
 
 
+def test_posts_pass_between_the_pieces_of_a_large_board_and_count(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(silencing, "CARDS_AT_ONCE", 2)
+    monkeypatch.setattr(silencing.time, "sleep", lambda _: call("e"))
+
+    def call(name: str) -> None:
+        scenario.posts({"type": "failure", "breaker": name, "count": 3})
+
+    for name in "abcde":
+        call(name)
+    scenario.at(75)
+    assert silencing.tally(scenario.now) == 5
+    assert {name: scenario.card(name).calls_1m for name in "abcde"} == {"a": 0, "b": 0, "c": 0, "d": 0, "e": 6}
+    assert len(set(Breaker.objects.filter(name__in="acd").values_list("version", flat=True))) == 2
+
+
 def heard_facts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is announced of sources, as it is announced."""
     said: list[str] = []

@@ -13,6 +13,7 @@ from breakers.access import BOARD, Role
 from breakers.domain.checking import check
 from breakers.models import Board, Breaker, Service
 from breakers.models.fields import to_us
+from breakers.submissions import Submission
 from dashboard.live.hub import hub
 from tests.live.clients import Client
 
@@ -33,7 +34,7 @@ def post(board: Board) -> Post:
         now = datetime.now(UTC)
         row, _ = Service.objects.get_or_create(name=service, defaults={"created_at": now})
         batch = check(list(events), to_us(now))
-        answers = recording.record([recording.Submission(row.pk, batch.reports, batch.refusals)], now)
+        answers = recording.record([Submission(row.pk, batch.reports, batch.refusals)], now)
         assert [answer.rejected for answer in answers] == [[]]
 
     return post

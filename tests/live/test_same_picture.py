@@ -20,6 +20,7 @@ from breakers.domain.checking import check
 from breakers.errors import Conflict
 from breakers.models import Board, Breaker, Service, Tombstone
 from breakers.models.fields import to_us
+from breakers.submissions import Submission
 from dashboard.live.hub import hub
 from tests.live.clients import Client, until
 from tests.live.node import run_node_tests
@@ -78,7 +79,7 @@ class Life:
         row, _ = Service.objects.get_or_create(name=service, defaults={"created_at": self.now})
         batch = check(events, to_us(self.now))
         assert not batch.refusals
-        recording.record([recording.Submission(row.pk, batch.reports, [])], self.now)
+        recording.record([Submission(row.pk, batch.reports, [])], self.now)
 
     def _event(self) -> dict[str, Any]:
         name, instance = self.random.choice(self.names), self.random.choice(["a", "b"])

@@ -284,7 +284,8 @@ def _change(pod: str, before: str, after: str, at: datetime, probe: datetime | N
 def _post(service_id: int, events: list[dict[str, Any]], at: datetime) -> None:
     from breakers.domain.checking import check
     from breakers.models.fields import to_us
-    from breakers.recording import Submission, record
+    from breakers.recording import record
+    from breakers.submissions import Submission
 
     batch = check(events, to_us(at))
     if batch.refusals:

@@ -16,7 +16,8 @@ from breakers.domain.checking import check
 from breakers.models import Audit, IngestKey, Refusal, Service
 from breakers.models.fields import to_us
 from breakers.models.source import NOBODY
-from breakers.recording import Submission, record
+from breakers.recording import record
+from breakers.submissions import Submission
 from dashboard.pages.snippets import LIBRARIES, snippet
 
 SignIn = Callable[[str], Client]

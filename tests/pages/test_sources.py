@@ -17,8 +17,9 @@ from breakers.models.fields import to_us
 from breakers.models.source import NOBODY
 from breakers.problems import problem_json
 from breakers.queries.shapes import ServiceSources
-from breakers.recording import Submission, record
+from breakers.recording import record
 from breakers.refusing import Refusals
+from breakers.submissions import Submission
 from dashboard.pages.sources import clock, face
 from dashboard.pages.words import size
 from tests.pages.test_pages import HOSTILE, text_of

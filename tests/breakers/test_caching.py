@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from breakers import administering, bulk, keeping, silencing
+from breakers import administering, bulk, caching, silencing
 from breakers.models import Breaker, Event, Instance, Transition
 from breakers.workingset import WorkingSet
 from tests.breakers.conftest import Scenario
@@ -18,9 +18,9 @@ pytestmark = pytest.mark.storage
 @pytest.fixture
 def scenario(transactional_db: None) -> Iterator[Scenario]:
     """A board whose commits are real ones."""
-    keeping._kept.clear()
+    caching._kept.clear()
     yield Scenario()
-    keeping._kept.clear()
+    caching._kept.clear()
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @contextlib.contextmanager
 def another_process() -> Iterator[None]:
     """What happens in here happens in a process that keeps rows of its own; this one's stay as they are."""
-    kept = list(keeping._kept)
-    keeping._kept.clear()
+    kept = list(caching._kept)
+    caching._kept.clear()
     yield
-    keeping._kept[:] = kept
+    caching._kept[:] = kept
 
 
 def fails(scenario: Scenario, **more: object) -> None:
@@ -129,7 +129,7 @@ def test_a_batch_that_comes_to_nothing_leaves_nothing(scenario: Scenario, monkey
             scenario.moves("open")
         with pytest.raises(RuntimeError):
             scenario.posts({"type": "failure", "breaker": "never", "count": 7})
-    assert keeping._kept == []
+    assert caching._kept == []
     fails(scenario)
     scenario.posts({"type": "failure", "breaker": "other"})
     assert [(row.name, row.state, row.failures_1m) for row in Breaker.objects.order_by("id")] == [
@@ -174,7 +174,7 @@ def test_whoever_keeps_rows_writes_the_same(scenario: Scenario, happenings: list
             told = {"state_change": {"to_state": state}, "heartbeat": {"state": state}}.get(kind, {})
             at = f"2026-11-23T08:{second // 60:02}:{second % 60:02}Z"
             if name == forgets:
-                keeping._kept.clear()
+                caching._kept.clear()
             scenario.posts(
                 {"type": kind, "breaker": name, "instance": instance, "occurred_at": at, "sequence": number, **told}
             )

@@ -1,4 +1,4 @@
-"""Keeping: the rows that this process's last commit left behind, so that its next batch need not read them again.
+"""Caching: the rows that this process's last commit left behind, so that its next batch need not read them again.
 
 They are true for as long as nobody else has written: every writer of breakers and instances takes the board's next
 change number in its transaction, under the writers' lock. A batch compares the board, read under that lock, with the
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from breakers.workingset import BreakerRow, InstanceRow
+    from breakers.rows import BreakerRow, InstanceRow
 
 # Rows, some 2 KB each; beyond, they are read again.
 MOST_KEPT = 60_000
