@@ -194,7 +194,7 @@ test("silence is a dead line, even if the browser calls it open", () => {
   live()
   mock.timers.tick(SILENT_AFTER - 1)
   assert.equal(store.connection.state, "live")
-  mock.timers.tick(20)
+  mock.timers.tick(10)
   assert.equal(store.connection.state, "reconnecting")
   mock.timers.tick(500)
   assert.equal(FakeSocket.all.length, 2)
@@ -323,7 +323,7 @@ test("where drawing hundreds takes long, the next one waits longer", () => {
   FakeSocket.last.says(delta("e.3", [card("1", 3, "open")]))
   mock.timers.tick(230)
   assert.equal(flushes.length, 0)
-  mock.timers.tick(20)
+  mock.timers.tick(10)
   assert.equal(flushes.length, 1)
 })
 

@@ -237,7 +237,7 @@ export class Store {
     setTimeout(() => {
       const now = this.#clock()
       this.#restUntil = now + Math.min(LONGEST_REST, Math.max(REST - (now - began), SHARE * (now - began)))
-    })
+    }, 0)
   }
 
   #snapshotOf(name, { picture }) {
