@@ -7,6 +7,7 @@ import { causeMayDiffer } from "./helpers/cause.js"
 import { onBeat, write } from "./helpers/clock.js"
 import { showTally } from "./helpers/tally.js"
 import { SEVERITY, sum, wallSentence, whole } from "./helpers/words.js"
+import { Folds } from "./folds.js"
 import { store } from "./live/store.js"
 import { Strips } from "./strips.js"
 
@@ -61,7 +62,8 @@ export class Wall {
     this.#form = root.dataset.form
     this.#troubled = root.querySelector("#troubled-cards")
     this.#calm = root.querySelector("#calm-cards")
-    this.#folds = root.querySelector("#folds")
+    const folds = root.querySelector("#folds")
+    this.#folds = folds && new Folds(folds)
     this.#announcer = new Announcer(document.getElementById("announcer"))
     this.#partial = this.#form === "strips" || root.hasAttribute("data-partial")
     this.#most = Number(root.dataset.most)
@@ -247,20 +249,7 @@ export class Wall {
 
   #homeOf(element) {
     if (this.#calm) return this.#calm
-    if (!this.#folds) return null
-    const service = element.card?.service ?? element.querySelector(".service").textContent
-    const fold = [...this.#folds.children].find((each) => each.dataset.service === service)
-    return fold ? fold.querySelector(".cards") : this.#newFold(service)
-  }
-
-  #newFold(service) {
-    const fold = this.#folds.firstElementChild.cloneNode(true)
-    fold.open = false
-    fold.dataset.service = service
-    fold.querySelector("b").textContent = service
-    fold.querySelector(".cards").replaceChildren()
-    this.#folds.append(fold)
-    return fold.querySelector(".cards")
+    return this.#folds?.listOf(element.card?.service ?? element.querySelector(".service").textContent) ?? null
   }
 
   #move() {
@@ -284,13 +273,7 @@ export class Wall {
   #headings() {
     this.#root.querySelector("#troubled").hidden = !this.#troubled.childElementCount
     if (this.#calm) this.#root.querySelector("#calm").hidden = !this.#calm.childElementCount
-    for (const fold of this.#folds?.children ?? []) {
-      const cards = [...fold.querySelectorAll("breaker-card")]
-      fold.hidden = !cards.length
-      if (!cards.every((element) => element.card)) continue
-      const calls = cards.reduce((total, { card }) => total + card.calls_1m, 0)
-      write(fold.querySelector(".fold-said"), `${whole(cards.length)} closed · calls passing · ${whole(calls / 60)}/s`)
-    }
+    this.#folds?.say()
   }
 
   #count(counts) {
