@@ -71,7 +71,7 @@ def change(
     found = None
     if config is not None:
         # What can't be read any more (its key is lost) is set up anew.
-        before = {} if row.sealed and not _readable(row) else board.kept(row)
+        before = board.kept(row) if _readable(row) else {}
         found = board.checked(row.kind, config, before)
     with bulk.writing():
         row = _own(destination_id)

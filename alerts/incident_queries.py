@@ -1,7 +1,7 @@
 """Reads of incidents, each named after the screen or job that reads it. Nothing here writes."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,8 @@ from django.db.models import Count, Q
 
 from alerts.domain.lifecycle import Status, shown
 from alerts.domain.wording import plain
-from alerts.models import Alert, Incident, IncidentLog
+from alerts.models import Alert, Incident, IncidentLog, Notification
+from alerts.models.notification import State
 from alerts.models.rule import OPENED
 from alerts.shapes import IncidentView, MemberView, Subject, Suspected, moment, moment_or_none
 from breakers.errors import Invalid, NotFound
@@ -51,6 +52,18 @@ def row_of(incident_id: str) -> Incident:
     return row
 
 
+def told_of(incident_id: str) -> tuple[list[tuple[str, str, str, str]], int]:
+    """Who was told of its members ((destination, kind, at, state), in the order of the members), and how many messages were not sent."""
+    notes = Notification.objects.filter(alert__incident=int(incident_id), alert__rule__kind=OPENED)
+    rows = list(
+        notes.order_by("alert__started_at", "alert", "pk").values_list(
+            "destination__name", "kind", "created_at", "state"
+        )
+    )
+    sent = [(name, kind, moment(at), state) for name, kind, at, state in rows if state != State.DROPPED]
+    return sent, len(rows) - len(sent)
+
+
 def last_resolved() -> IncidentView | None:
     """The one that ended last."""
     row = Incident.objects.filter(merged_into=None, resolved_at__isnull=False).order_by("-resolved_at").first()
@@ -65,17 +78,31 @@ class Cause:
     dependency: str
 
 
-def likely_cause() -> Cause | None:
-    """For the wall's headline: of the incidents that are not over and have a suspect, the one with most members still open."""
-    still_open = Count("members", filter=Q(members__resolved_at=None, members__rule__kind=OPENED))
-    rows = Incident.objects.filter(merged_into=None, resolved_at=None).exclude(cause="").annotate(still_open=still_open)
-    row = rows.filter(still_open__gt=0).order_by("-still_open", "pk").values_list("pk", "cause").first()
-    return Cause(str(row[0]), plain(row[1])) if row else None
+def likely_cause(among: Collection[int] | None = None) -> Cause | None:
+    """For a wall's headline: of the incidents that are not over and have a suspect, the one with most members still open.
+
+    `among`: only these breakers count, where a wall shows some alone.
+    """
+    still_open = Alert.objects.filter(
+        resolved_at=None,
+        rule__kind=OPENED,
+        incident__isnull=False,
+        incident__merged_into=None,
+        incident__resolved_at=None,
+    ).exclude(incident__cause="")
+    if among is None:
+        ranked = still_open.values("incident", "incident__cause").annotate(n=Count("pk")).order_by("-n", "incident")
+        row = ranked.values_list("incident", "incident__cause").first()
+        return Cause(str(row[0]), plain(row[1])) if row else None
+    members = still_open.values_list("incident", "incident__cause", "breaker")
+    counted = Counter((incident, cause) for incident, cause, breaker in members if breaker in among)
+    first = min(counted, key=lambda each: (-counted[each], each), default=None)
+    return Cause(str(first[0]), plain(first[1])) if first else None
 
 
 def history(incident_id: str) -> list[tuple[str, str, str]]:
-    """(at, who, what), oldest first. Errors: NotFound."""
-    rows = IncidentLog.objects.filter(incident=row_of(incident_id)).order_by("id")
+    """(at, who, what), oldest first."""
+    rows = IncidentLog.objects.filter(incident=int(incident_id)).order_by("id")
     return [(moment(row.at), row.who, row.what) for row in rows]
 
 

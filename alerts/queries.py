@@ -103,11 +103,6 @@ def open_count() -> dict[str, int]:
     return {"firing": live.count() - acknowledged, "acknowledged": acknowledged}
 
 
-def for_breaker(breaker_id: str | int, *, limit: int = 20) -> list[AlertView]:
-    """A breaker's alerts, newest first."""
-    return _views(list(_seen().filter(breaker_id=_number(str(breaker_id)) or 0).order_by("-pk")[:limit]))
-
-
 def alerts_of(ids: Iterable[int]) -> list[AlertView]:
     """These alerts, in the order of their ids."""
     return _views(list(_seen().filter(pk__in=list(ids)).order_by("pk")))

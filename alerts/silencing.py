@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 LONGEST_COMMENT = 2_000
 MOST_DAYS = 366
 RECOVERY = "recovery"
+# What of an alert its subject is made of.
+_SUBJECT = ("service", "dependency", "breaker_name", "labels")
 
 
 def silence(
@@ -161,8 +163,16 @@ def at_work(now: datetime) -> list[Hush]:
 
 def hidden_by(matchers: Matchers) -> tuple[int, int]:
     """(breakers, live alerts) that these matchers mean now."""
-    breakers = sum(matchers.matches(subject) for _, subject, _ in _breakers())
-    return breakers, len(_live(matchers))
+    return hidden_by_each([matchers])[0]
+
+
+def hidden_by_each(each: Sequence[Matchers]) -> list[tuple[int, int]]:
+    """The same of each of some matchers, from one look at what there is."""
+    if not each:
+        return []
+    breakers = [subject for _, subject, _ in _breakers()]
+    live = [subject_of(row) for row in _open().only(*_SUBJECT)]
+    return [(sum(map(meant.matches, breakers)), sum(map(meant.matches, live))) for meant in each]
 
 
 def needs_look(now: datetime) -> bool:
@@ -249,7 +259,7 @@ def _marks(hushes: list[Hush]) -> dict[int, datetime | None]:
 def _marks_of_alerts(hushes: list[Hush]) -> dict[int, datetime | None]:
     """{alert: until when it is silenced} of those live ones that say something else, whatever they are about."""
     marks: dict[int, datetime | None] = {}
-    for row in _open().only("service", "dependency", "breaker_name", "labels", "silenced_until"):
+    for row in _open().only(*_SUBJECT, "silenced_until"):
         subject = subject_of(row)
         until = max((hush.until for hush in hushes if hush.matchers.matches(subject)), default=None)
         if row.silenced_until != until:

@@ -1,18 +1,21 @@
 """Annotating: the only writer of marks. People and tools set them by a role, a service sets its own by its ingest key."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from breakers import auditing, bulk
 from breakers.access import Actor, Role, require
-from breakers.errors import Invalid, NotAllowed
+from breakers.domain.limits import whole_seconds
+from breakers.errors import Invalid, NotAllowed, OverLimit
 from breakers.models import Annotation, Breaker
 from breakers.models.annotation import KINDS
 from breakers.models.service import NAME_LENGTH
 from breakers.signals import Changes, breakers_changed
 
 LONGEST_URL = 2_000
+# By one ingest key's service; people and their pipelines have a token.
+MOST_OWN, WITHIN = 600, timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,22 @@ def annotate(actor: Actor, mark: Mark, *, at: datetime) -> Annotation:
 
 
 def annotate_own(actor: Actor, service: str, mark: Mark, *, at: datetime) -> Annotation:
-    """Set a mark for the service that an ingest key speaks for. Errors: NotAllowed (another service), Invalid."""
+    """Set a mark for the service that an ingest key speaks for.
+
+    Errors: NotAllowed (another service), Invalid, OverLimit: each leaves a line in the audit trail, which never shrinks.
+    """
     if mark.service not in ("", service):
         raise NotAllowed(f"this ingest key speaks for {service}; it sets no marks for {mark.service[:NAME_LENGTH]}")
     own = Mark(mark.kind, mark.title, mark.at, mark.until, service, mark.breaker, mark.dependency, mark.url)
-    return _write(actor, own, at)
+    with bulk.writing():
+        newest = Annotation.objects.filter(service=service, created_by=actor.name).order_by("-pk")
+        oldest = newest.values_list("created_at", flat=True)[MOST_OWN - 1 : MOST_OWN].first()
+        if oldest is not None and oldest > at - WITHIN:
+            detail = (
+                f"{service} set {MOST_OWN} marks within an hour, the most that an ingest key may; this one was not set"
+            )
+            raise OverLimit(detail, whole_seconds((oldest + WITHIN - at).total_seconds()))
+        return _write(actor, own, at)
 
 
 def _write(actor: Actor, mark: Mark, now: datetime) -> Annotation:

@@ -1,4 +1,4 @@
-"""Limiting: how fast each service posts, and how often an address tries keys that are none.
+"""Limiting: how fast each service posts, and how often a network tries keys that are none.
 
 Every process measures by buckets of its own, so that a check costs next to nothing and waits for nobody. Where there are
 several web processes they tell each other what they spent, by Redis, every fifth of a second; while it is away each
@@ -20,6 +20,7 @@ from redis.retry import Retry
 
 from breakers.database_thread import DatabaseThreads
 from breakers.domain.limits import Bucket, Limits, whole_seconds
+from breakers.domain.networks import network_of
 from breakers.errors import BreakersError, OverLimit
 from breakers.nudging import OPEN_FOR, Memory
 from breakers.reaching import reach
@@ -30,7 +31,7 @@ TIME_LIMIT = 0.3  # s, for Redis to answer
 # Who did not post for so long has nothing to tell; after longer its buckets are forgotten.
 QUIET_AFTER, IDLE_AFTER = 5.0, 600.0  # s
 TRIES_PER_S, MOST_TRIES = 1.0, 30
-MOST_ADDRESSES = 10_000
+MOST_NETWORKS = 10_000
 KEY = "bb:limit:{}"
 # Both buckets of a service in one hash. ARGV: rate, burst and spent, for requests and for events. Answers both levels.
 SPEND = """
@@ -127,8 +128,8 @@ class Limiter:
             self._refuse(service_id, "events", pair.limits.events_per_s, pair.limits.events_burst, wait)
 
     def require_tries(self, address: str) -> None:
-        """Errors: OverLimit, where this address tried too many keys that are none."""
-        bucket = self._tries.get(address)
+        """Errors: OverLimit, where this address, or another of its network, tried too many keys that are none."""
+        bucket = self._tries.get(network_of(address))
         if bucket is not None and (wait := bucket.wait(1, self._clock())):
             raise OverLimit(
                 "too many posts with unknown or revoked keys came from this address; a good key that is new here has to wait too",
@@ -137,12 +138,12 @@ class Limiter:
 
     def failed_key(self, address: str) -> None:
         """This address tried a key that is none."""
-        at = self._clock()
-        bucket = self._tries.get(address)
+        at, network = self._clock(), network_of(address)
+        bucket = self._tries.get(network)
         if bucket is None:
-            if len(self._tries) >= MOST_ADDRESSES:
-                self._tries.clear()
-            bucket = self._tries[address] = Bucket(TRIES_PER_S, MOST_TRIES, at)
+            if len(self._tries) >= MOST_NETWORKS:
+                self._tries = _worst(self._tries, at)
+            bucket = self._tries[network] = Bucket(TRIES_PER_S, MOST_TRIES, at)
         bucket.take(1, at)
 
     async def share(self, ledger: "Ledger") -> None:
@@ -242,6 +243,12 @@ class Ledger:
                 self._script(keys=[KEY.format(service_id)], args=list(told), client=pipeline)
             answers: list[list[bytes]] = pipeline.execute()
             return answers
+
+
+def _worst(tries: dict[str, Bucket], at: float) -> dict[str, Bucket]:
+    """The half that is nearest to its limit. Who comes by with ever new addresses pushes out those that tried once, not the rest."""
+    worst = sorted(tries.items(), key=lambda each: each[1].wait(MOST_TRIES, at), reverse=True)
+    return dict(worst[: MOST_NETWORKS // 2])
 
 
 def _finite(text: bytes) -> float:

@@ -66,7 +66,7 @@ class Webhook:
         self._threads = DatabaseThreads(2, "edge")
         self.polls = Polls(self._threads)
         self.limiter = Limiter(settings.REDIS_URL, settings.WEB_PROCESSES, self._threads)
-        # By the whole header: most posts of a service send the same one.
+        # By the key itself, whatever stands around it in the header: one key is one entry.
         self._owners: dict[bytes, tuple[KeyOwner, float]] = {}
         self.refusals = Refusals()
         self._chores = Chores(self.refusals)
@@ -149,7 +149,7 @@ class Webhook:
         headers = _headers(scope)
         if headers.get(b"content-type") != JSON or not UNCOMMON.isdisjoint(headers) or len(body) > HEAVY:
             return False
-        known = self._owners.get(headers.get(b"authorization", b""))
+        known = self._owners.get(_key(headers))
         if known is None or known[1] <= time.monotonic():
             return False
         owner = known[0]
@@ -233,30 +233,28 @@ class Webhook:
 
     def _whose(self, scope: Scope) -> KeyOwner | None:
         """Whom a request came from, as far as its key was good a moment ago."""
-        known = self._owners.get(_headers(scope).get(b"authorization", b""))
+        known = self._owners.get(_key(_headers(scope)))
         return known[0] if known else None
 
     async def _owner(self, headers: dict[bytes, bytes], scope: Scope) -> KeyOwner:
         """Whom the request's key speaks for; remembered for a moment. Errors: 401, 403 (paused), 429 (an address that guesses)."""
-        header = headers.get(b"authorization", b"")
-        known = self._owners.get(header)
+        key = _key(headers)
+        known = self._owners.get(key)
         now = time.monotonic()
         if known is None or known[1] <= now:
-            scheme, _, key = header.decode("latin-1").partition(" ")
-            key = key.strip()
-            if scheme.lower() != "bearer" or not key:
+            if not key:
                 raise _Refused(401, "no ingest key; send 'Authorization: Bearer bbk_…'")
             address = (scope.get("client") or ("",))[0]
             if known is None:
                 self.limiter.require_tries(address)
-            owner = await self._threads.run(keys.check_key, key, datetime.now(UTC))
+            owner = await self._threads.run(keys.check_key, key.decode("latin-1"), datetime.now(UTC))
             if owner is None:
-                self._owners.pop(header, None)
+                self._owners.pop(key, None)
                 self.limiter.failed_key(address)
                 raise _Refused(401, "the ingest key is unknown or revoked")
             if len(self._owners) >= MOST_KEYS_REMEMBERED:
                 self._owners.clear()
-            known = self._owners[header] = (owner, now + KEY_REMEMBERED)
+            known = self._owners[key] = (owner, now + KEY_REMEMBERED)
         if known[0].paused:
             raise _Refused(403, "the service is paused: its events are not taken until it is resumed")
         return known[0]
@@ -309,6 +307,12 @@ def _summary(refusals: list[Refusal]) -> str:
     first = refusals[0]
     more = f", and {len(refusals) - 1} more" if len(refusals) > 1 else ""
     return f"event {first.index}: {first.detail}{more}"
+
+
+def _key(headers: dict[bytes, bytes]) -> bytes:
+    """What stands behind `Bearer`; empty where there is no such header."""
+    scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+    return key.strip() if scheme.lower() == b"bearer" else b""
 
 
 def _headers(scope: Scope) -> dict[bytes, bytes]:

@@ -10,6 +10,7 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 # Whitenoise reads its files from a plain iterator: they are small, and browsers keep them for good.
@@ -26,6 +27,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+ENCRYPTED = {"http": "https", "websocket": "wss"}
+
 webhook = Webhook()
 alive: list[asyncio.Task[None]] = []
 
@@ -33,6 +36,9 @@ alive: list[asyncio.Task[None]] = []
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Who answers what."""
     kind = scope["type"]
+    if settings.SECURE_COOKIES and kind in ENCRYPTED:
+        # The site's address says so, whatever a header claims: what ends the encryption in front of us may pass on none.
+        scope["scheme"] = ENCRYPTED[kind]
     if kind == "http":
         if webhook.takes(scope):
             await webhook(scope, receive, send)

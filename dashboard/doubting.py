@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from breakers.models import Board, Pulse
+from breakers import bulk
+from breakers.models.fields import from_us
 from breakers.times import rfc3339
 from dashboard.health import PARTS, PULSE_DEAD_AFTER, STORED_WITHIN
 
@@ -35,10 +36,18 @@ class Doubt(msgspec.Struct, frozen=True):
 
 def doubts(now: datetime, bus_lost_at: datetime | None = None) -> list[Doubt]:
     """What is ill now, by what the database tells. `bus_lost_at`: since when this process hears nothing from Redis."""
-    listening, stored_at = Board.objects.values_list("listening_since", "intake_pulse_at").first() or (None, None)
-    return judged(
-        dict(Pulse.objects.filter(part__in=PARTS).values_list("part", "at")), stored_at, listening, bus_lost_at, now
+    rows = bulk.select(
+        "SELECT b.listening_since, b.intake_pulse_at, p.part, p.at FROM breakers_board b"  # noqa: S608
+        f" LEFT JOIN breakers_pulse p ON {bulk.is_one_of('p.part')}",
+        [bulk.as_list(list(PARTS))],
     )
+    listening, stored_at = rows[0][:2] if rows else (None, None)
+    pulses = {part: from_us(at) for _, _, part, at in rows if part is not None}
+    return judged(pulses, _moment(stored_at), _moment(listening), bus_lost_at, now)
+
+
+def _moment(us: int | None) -> datetime | None:
+    return None if us is None else from_us(us)
 
 
 def judged(

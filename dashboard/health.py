@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
 
 from breakers.models import Board, Pulse
 
@@ -34,11 +35,13 @@ ASK_EVERY = 0.5  # s
 _written: tuple[float, Told] | None = None
 
 
+@require_safe
 async def livez(request: HttpRequest) -> JsonResponse:
     """The process answers."""
     return _answer({"status": "ok"}, 200)
 
 
+@require_safe
 async def readyz(request: HttpRequest) -> JsonResponse:
     """Each part with `ok`, and what is known of it."""
     if request.GET.get("for") == "ingest":

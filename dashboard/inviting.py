@@ -91,7 +91,7 @@ def accept(token: str, name: str, password: str, *, address: str, at: datetime) 
         user = invitation.user or _new_user(name, Role.ADMIN)
         _set_password(user, password)
         Invitation.objects.filter(pk=invitation.pk).update(used_at=at, user=user)
-        role = max(Role.named(group) for group in user.groups.values_list("name", flat=True))
+        role = max((Role.named(group) for group in user.groups.values_list("name", flat=True)), default=Role.NONE)
         actor = Actor(user.get_username(), role, address, user_id=user.pk)
         auditing.write(actor, "user.welcome", "user", user.pk, user.get_username(), at=at)
         user_id = user.pk

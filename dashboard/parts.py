@@ -100,6 +100,8 @@ def _environ() -> dict[str, str]:
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "dashboard.settings"),
+        # They were asked before the first part was started: a third of a worker's start.
+        "CELERY_SKIP_CHECKS": "1",
         "LOG_FORMAT": "json",
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(settings.BASE_DIR), os.environ.get("PYTHONPATH", "")])),

@@ -129,7 +129,6 @@ SESSION_COOKIE_NAME = "__Host-bb_session" if SECURE_COOKIES else f"bb_session_{_
 CSRF_COOKIE_NAME = "__Host-bb_csrf" if SECURE_COOKIES else f"bb_csrf_{_site.port or 80}"
 SCREEN_COOKIE_NAME = "__Host-bb_screen" if SECURE_COOKIES else f"bb_screen_{_site.port or 80}"
 CSRF_COOKIE_HTTPONLY = True
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_COOKIES else None
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_COOKIES else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_COOKIES
 # What ends the encryption in front of us also redirects; here it would loop where X-Forwarded-Proto is not passed on.

@@ -155,7 +155,7 @@ class Child:
             stderr=asyncio.subprocess.STDOUT,
             env=dict(self.part.environ),
             pass_fds=self.part.kept_open,
-            preexec_fn=_tie_to_parent(os.getpid(), deaf=self.part.deaf),
+            preexec_fn=tie_to_parent(os.getpid(), deaf=self.part.deaf),
         )
 
     async def _end(self, seconds: float) -> None:
@@ -197,7 +197,7 @@ def ended(status: int) -> str:
     return f"ended with status {status}"
 
 
-def _tie_to_parent(parent: int, *, deaf: bool) -> Callable[[], None]:
+def tie_to_parent(parent: int, *, deaf: bool) -> Callable[[], None]:
     """What runs in the new process before the program: it is killed when its parent is gone (Linux)."""
 
     def tie() -> None:

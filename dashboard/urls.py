@@ -43,6 +43,7 @@ urlpatterns = [
     path("sign-out/", sign_in.sign_out, name="sign-out"),
     path("completions.json", wall.completions_json, name="completions"),
     path("screen/", screens.screen, name="screen"),
+    path("screen/cause.json", screens.cause_json, name="screen-cause"),
     path("screen/<str:token>/", screens.open_link, name="screen-link"),
     path("screens/", screens.screen_links, name="screens"),
     path("screens/<int:link_id>/revoke/", screens.revoke, name="revoke-screen"),

@@ -8,6 +8,7 @@ It is ready when `with` is entered. What it printed is `board.output()`.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -25,9 +27,10 @@ from typing import Any, Self
 import httpx
 import psutil
 
+from dashboard.supervising import tie_to_parent
+from tests.managing import ROOT, Manager
 from tests.servers import free_port, wait_for
 
-ROOT = Path(__file__).resolve().parent.parent
 # Compressing the files for browsers takes seconds, once a checkout.
 STATIC_CACHE = (
     Path(tempfile.gettempdir()) / f"breakerboard-tests-static-{os.getuid()}-{sha256(bytes(ROOT)).hexdigest()[:8]}"
@@ -37,6 +40,8 @@ LINK = re.compile(r"https?://\S+/welcome/\S+/")
 
 class Board:
     """A running tree. `environ` adds to, or with None takes from, the environment."""
+
+    command: Sequence[str] = (sys.executable, "manage.py", "up")
 
     def __init__(
         self, *, port: int | None = None, data_dir: Path | None = None, ready_within: float = 150, **environ: str | None
@@ -57,6 +62,7 @@ class Board:
         self._log = self.data_dir.with_name(self.data_dir.name + ".log")
         self._started_from = 0
         self.process: subprocess.Popen[bytes] | None = None
+        self._manager: Manager | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -66,6 +72,7 @@ class Board:
             raise
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._close_manager()
         self.kill9()
         if error is not None:
             print(self.output()[-8_000:])
@@ -75,18 +82,21 @@ class Board:
 
     def start(self, *, ready: bool = True) -> Self:
         """Start the tree in a process group of its own, and wait until it is ready."""
-        if STATIC_CACHE.is_dir() and not (self.data_dir / "static").exists():
-            shutil.copytree(STATIC_CACHE, self.data_dir / "static")
+        with alone_with(STATIC_CACHE):
+            if STATIC_CACHE.is_dir() and not (self.data_dir / "static").exists():
+                shutil.copytree(STATIC_CACHE, self.data_dir / "static")
         self._started_from = len(self.output())
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up"],
+                self.command,
                 cwd=ROOT,
                 env=self.environ,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 process_group=0,
+                # Tests that are killed clean up nothing; what of it still ran would wait for no one.
+                preexec_fn=tie_to_parent(os.getpid(), deaf=False),
             )
         if ready:
             self.wait_ready()
@@ -126,17 +136,10 @@ class Board:
 
     def manage(self, *words: str) -> Any:
         """Run a command of `manage.py` beside the board; the JSON of its last line."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *words],
-            cwd=ROOT,
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        if done.returncode:
-            raise RuntimeError(f"manage.py {' '.join(words)} ended with {done.returncode}: {done.stderr}")
-        return json.loads(done.stdout.splitlines()[-1])
+        if self._manager is None or self._manager.environ != self.environ:
+            self._close_manager()
+            self._manager = Manager(self.environ)
+        return json.loads(self._manager.run(*words).splitlines()[-1])
 
     def output(self) -> str:
         """All that the tree has printed."""
@@ -181,6 +184,11 @@ class Board:
         self.kill9()
         return self.start()
 
+    def _close_manager(self) -> None:
+        if self._manager is not None:
+            self._manager.close()
+            self._manager = None
+
     def _is_ready(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
             raise RuntimeError(f"the board ended with {self.process.returncode}: {self.output()[-4_000:]}")
@@ -197,11 +205,16 @@ class Board:
 
     def _keep_static_files(self) -> None:
         made, kept = self.data_dir / "static", STATIC_CACHE
-        if (kept / ".mark").is_file() and (kept / ".mark").read_text() == (made / ".mark").read_text():
-            return
-        fresh = kept.with_name(f"{kept.name}-{os.getpid()}-{time.monotonic_ns()}")
-        shutil.copytree(made, fresh)
-        shutil.rmtree(kept, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            fresh.rename(kept)
-        shutil.rmtree(fresh, ignore_errors=True)
+        with alone_with(kept):
+            if (kept / ".mark").is_file() and (kept / ".mark").read_text() == (made / ".mark").read_text():
+                return
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.copytree(made, kept)
+
+
+@contextlib.contextmanager
+def alone_with(path: Path) -> Iterator[None]:
+    """No other process of ours has this directory in hand meanwhile."""
+    with path.with_name(f"{path.name}.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -5,7 +5,8 @@ import os
 import shutil
 import tempfile
 
-if "DATA_DIR" not in os.environ:
+# A worker beside others inherits the environment of the one that started it.
+if "DATA_DIR" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="breakerboard-tests-")
     atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 

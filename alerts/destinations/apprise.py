@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import structlog
 from django.conf import settings
 
 from alerts.destinations import guard, services, texts
@@ -17,6 +18,9 @@ from alerts.errors import DeliveryError
 if TYPE_CHECKING:
     import apprise
 
+SPARK = re.compile(r"@(?=\w)|<(?=[\w@!#/&])|\](?=\()")
+# Programs, and mail, which reads plain text as it is.
+NO_CHATS = frozenset({"mailto", "mailtos", "json", "jsons", "xml", "xmls", "form", "forms"})
 STATUS = re.compile(r"\berror\s*=\s*(\d{3})\b")
 # Refusals that trying again won't change, and those that a person may mend in a quarter of an hour.
 FOR_GOOD = frozenset({400, 405, 406, 410, 413, 415, 422})
@@ -24,6 +28,8 @@ MENDABLE = frozenset({401, 403, 404})
 MENDING_S = 15 * 60
 # Apprise knows no deadline inside a read: calls that hang past ours go on in their threads. No more than these.
 MOST_HANGING = 16
+
+log = structlog.get_logger(__name__)
 
 _hanging = threading.BoundedSemaphore(MOST_HANGING)
 
@@ -38,6 +44,14 @@ class Text(msgspec.Struct, frozen=True):
 def compose(notice: Notice) -> bytes:
     """Title and text for people."""
     return msgspec.json.encode(Text(texts.title(notice), texts.body(notice)))
+
+
+def inert(text: str) -> str:
+    """The text with nothing in it that a chat takes for a call to everyone, a tag, or a link under other words.
+
+    Plain text is not plain everywhere: Discord and Mattermost read mentions and Markdown in it, Feishu tags.
+    """
+    return SPARK.sub("\\g<0>\u200b", text)
 
 
 def known(url: str) -> bool:
@@ -78,6 +92,8 @@ def send(target: Target, message: Message) -> Receipt:
     if not service.add(target.url):
         raise DeliveryError("Apprise can't make anything of the URL", permanent=True)
     text = msgspec.json.decode(message.body, type=Text)
+    if target.url.partition(":")[0].lower() not in NO_CHATS:
+        text = Text(inert(text.title), inert(text.body))
     result = _bounded(service, text)
     if result:
         return Receipt()
@@ -119,6 +135,9 @@ def _bounded(service: "apprise.Apprise", text: Text) -> "apprise.AppriseResult":
                     timeout=DEADLINE_S,
                 )
             )
+        except Exception as error:
+            # Its sentence may hold the URL, and so may a traceback on its way out of the thread.
+            log.warning("Apprise broke", error=type(error).__name__)
         finally:
             _hanging.release()
             done.set()

@@ -78,7 +78,8 @@ def checked(kind: str, given: Mapping[str, object], before: Mapping[str, str] | 
         kind == Kind.ALERTMANAGER
         and before
         and values.get("secret")
-        and "secret" not in given
+        # Masked, as it was read back, it is not given again.
+        and HIDDEN in str(given.get("secret", HIDDEN))
         and _moved(before, values)
     ):
         raise Invalid(("config.secret", "the address is another one: give its secret again, or null where it has none"))

@@ -5,16 +5,21 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 LONGEST_NAME = 120
-# Bidirectional overrides and isolates, and what has no width: a name must not rewrite the line around it.
-_UNSEEN = frozenset(
-    [*range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0x200B, 0x2010), 0x2028, 0x2029, 0x2060, 0xFEFF, 0x061C]
-)
+# Controls, bidirectional overrides, tags and whatever else has no width, ends of lines: a name must not rewrite the line around it.
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# Fillers that are letters by name alone.
+_BLANK = frozenset("\u115f\u1160\u3164\uffa0\u034f")
 
 
 def plain(text: str, longest: int = LONGEST_NAME) -> str:
     """The text without control characters, bidirectional overrides and zero-width characters, cut at `longest`."""
-    seen = "".join(c for c in text if ord(c) not in _UNSEEN and unicodedata.category(c) not in {"Cc", "Cs"})
+    seen = text if text.isascii() and text.isprintable() else "".join(c for c in text if _is_seen(c))
     return seen if len(seen) <= longest else seen[: longest - 1] + "…"
+
+
+def _is_seen(c: str) -> bool:
+    # The last two of each plane are no characters: XML takes no file that holds one.
+    return unicodedata.category(c) not in _UNSEEN and c not in _BLANK and ord(c) & 0xFFFE != 0xFFFE
 
 
 def opened(breaker: str, service: str, instances: Mapping[str, int]) -> str:

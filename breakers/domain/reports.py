@@ -171,8 +171,9 @@ def moment_us(text: str) -> int:
     if not isinstance(text, str) or not _RFC3339.fullmatch(text):
         raise ValueError(f"{shown(text)} is no RFC 3339 time; expected one like 2026-11-23T08:00:00.123Z")
     try:
-        # A leap second is drawn at the second before it.
-        return (datetime.fromisoformat(text.upper().replace(":60", ":59")) - _EPOCH) // _MICROSECOND
+        # A leap second is drawn at the second before it. In UTC first: an offset can lead out of all years, and to no way back.
+        at = datetime.fromisoformat(text.upper().replace(":60", ":59")).astimezone(UTC)
+        return (at - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{shown(text)} is no RFC 3339 time: {error}") from error
 

@@ -37,6 +37,27 @@ def annotations(scope: Scope, start: datetime, end: datetime) -> list[Annotation
     return [shown(row) for row in reversed(rows)]
 
 
+def marks_within(scope: Scope, *windows: tuple[datetime, datetime]) -> tuple[list[list[AnnotationView]], str]:
+    """(`annotations()` of each window, the id of the mark that was set last), from one look; the id is empty without one.
+
+    Another id, and timelines are drawn anew.
+    """
+    marks = Annotation.objects.filter(scope.marks())
+    newest = [
+        _touching(*window).filter(scope.marks()).order_by("-at", "-id")[:MOST_ON_A_TIMELINE] for window in windows
+    ]
+    wanted = Q(pk__in=marks.order_by("-id")[:1].values("pk"))
+    for some in newest:
+        wanted |= Q(pk__in=some.values("pk"))
+    rows = list(Annotation.objects.filter(wanted).order_by("at", "id"))
+    found = [
+        [row for row in rows if row.at < end and (row.at >= start or (row.until is not None and row.until > start))]
+        for start, end in windows
+    ]
+    last = max((row.pk for row in rows), default="")
+    return [[shown(row) for row in some[-MOST_ON_A_TIMELINE:]] for some in found], str(last)
+
+
 def annotations_page(
     scope: Scope,
     *,
@@ -58,12 +79,6 @@ def annotations_page(
     page = list(rows.order_by("-at", "-id")[: limit + 1])
     last = page[limit - 1] if len(page) > limit else None
     return Page([shown(row) for row in page[:limit]], f"{to_us(last.at)}.{last.pk}" if last else None)
-
-
-def last_mark(scope: Scope) -> str:
-    """The id of the mark that was set last, empty without one: another id, and timelines are drawn anew."""
-    row = Annotation.objects.filter(scope.marks()).order_by("-id").values_list("pk", flat=True).first()
-    return "" if row is None else str(row)
 
 
 def shown(row: Annotation) -> AnnotationView:

@@ -4,7 +4,7 @@ Cards come from the breakers' rows by one plain cursor; only those whose silence
 their instances.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,9 @@ _COLUMNS = (
     "b.wanted_action, b.wanted_until, b.wanted_by, b.calls_1m, b.failures_1m, b.rejected_1m, b.config{t}, b.next_probe_at, "
     "b.last_error_type, b.last_event_at, b.strip{t}, b.labels{t}, b.silence_due_at, b.incident, b.silenced_until"
 )
+
+# What is asked of an instance `i` to judge its silence.
+INSTANCE_HEARD = "i.breaker_id, i.state, i.heard_at, i.interval_s, breakers_board.listening_since"
 
 
 def cards_of(ids: Iterable[int], now: datetime) -> list[Card]:
@@ -68,37 +71,54 @@ def board() -> tuple[str, int]:
     return epoch, version
 
 
-def _cards(condition: str, params: list[Any], now: datetime) -> list[Card]:
-    columns = _COLUMNS.format(t="::text" if bulk.is_postgresql() else "")
-    rows = bulk.select(
+def card_rows(condition: str, params: list[Any], more: str = "") -> list[Any]:
+    """What cards are made of, row by row, and `more` columns behind it."""
+    columns = (_COLUMNS + more).format(t="::text" if bulk.is_postgresql() else "")
+    return bulk.select(
         f"SELECT {columns} FROM breakers_breaker b JOIN breakers_service s ON s.id = b.service_id {condition}",  # noqa: S608
         params,
     )
+
+
+def _cards(condition: str, params: list[Any], now: datetime) -> list[Card]:
+    rows = card_rows(condition, params)
     now_us = to_us(now)
-    due = [row[0] for row in rows if row[22] is not None and row[22] <= now_us]
+    due = [row[0] for row in rows if is_due(row, now_us)]
     silenced = judged_again(due, now_us) if due else {}
-    return [_card(row, silenced.get(row[0]), now_us) for row in rows]
+    return [card_of(row, silenced.get(row[0]), now_us) for row in rows]
+
+
+def is_due(row: Any, now: int) -> bool:
+    """Whether the silence of a row's instances has to be judged again."""
+    return row[22] is not None and row[22] <= now
 
 
 def judged_again(ids: list[int], now: int) -> dict[int, tuple[dict[str, int], int]]:
     """{breaker: (counts by state, since when the youngest silence)} of breakers whose silence is due and not yet swept."""
-    listening = bulk.select("SELECT listening_since FROM breakers_board")[0][0] or 0
-    rows = bulk.select(
-        "SELECT breaker_id, state, heard_at, interval_s FROM breakers_instance"  # noqa: S608
-        f" WHERE left_at IS NULL AND {bulk.is_one_of('breaker_id')}",
-        [bulk.as_list(ids)],
+    return silence_of(
+        bulk.select(
+            f"SELECT {INSTANCE_HEARD} FROM breakers_instance i CROSS JOIN breakers_board"  # noqa: S608
+            f" WHERE i.left_at IS NULL AND {bulk.is_one_of('i.breaker_id')}",
+            [bulk.as_list(ids)],
+        ),
+        now,
     )
-    states: dict[int, list[str]] = {id: [] for id in ids}
+
+
+def silence_of(heard: Iterable[Sequence[Any]], now: int) -> dict[int, tuple[dict[str, int], int]]:
+    """The same, of the live instances of such breakers as rows of `INSTANCE_HEARD`."""
+    states: dict[int, list[str]] = {}
     since: dict[int, int] = {}
-    for breaker_id, state, heard, interval in rows:
-        judged_state, moment, _ = judged(state, max(heard, listening), interval, now)
-        states[breaker_id].append(judged_state)
+    for breaker_id, state, heard_at, interval, listening in heard:
+        judged_state, moment, _ = judged(state, max(heard_at, listening or 0), interval, now)
+        states.setdefault(breaker_id, []).append(judged_state)
         if judged_state != state:
             since[breaker_id] = max(since.get(breaker_id, 0), moment)
     return {id: (counted(states[id]), since[id]) for id in since}
 
 
-def _card(row: Any, silenced: tuple[dict[str, int], int] | None, now: int) -> Card:
+def card_of(row: Any, silenced: tuple[dict[str, int], int] | None, now: int) -> Card:
+    """The card of a row; `silenced`: what `judged_again()` found of it."""
     state, since, instances = row[5], row[7], _decode_counts(row[9])
     strip = _decode_strip(row[20])
     if silenced:

@@ -1,5 +1,6 @@
 """Commands and the audit trail, as the pages and the API read them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -19,13 +20,18 @@ def command(command_id: str) -> CommandView:
     row = Command.objects.prefetch_related("deliveries").filter(pk=wanted).first()
     if row is None or str(row.pk) != command_id:
         raise NotFound(f"no command '{command_id}'")
-    return _command(row)
+    return _command(row, sorted(row.deliveries.all(), key=lambda delivery: delivery.instance_name))
 
 
 def commands_of(breaker_id: str, *, limit: int = 20) -> list[CommandView]:
     """A breaker's commands, newest first."""
-    rows = Command.objects.filter(breaker_id=known_id(breaker_id)).prefetch_related("deliveries")
-    return [_command(row) for row in rows.order_by("-issued_at")[:limit]]
+    newest = Command.objects.filter(breaker_id=known_id(breaker_id)).order_by("-issued_at")[:limit]
+    # Nobody orders what reaches no instance: each has its deliveries.
+    deliveries = Delivery.objects.filter(command__in=newest.values("pk")).select_related("command")
+    found: dict[UUID, list[Delivery]] = {}
+    for delivery in deliveries.order_by("-command__issued_at", "instance_name"):
+        found.setdefault(delivery.command_id, []).append(delivery)
+    return [_command(some[0].command, some) for some in found.values()]
 
 
 def audit_trail(
@@ -58,8 +64,7 @@ def audit_trail(
     return Page([_audit(row) for row in page[:limit]], str(page[limit - 1].pk) if len(page) > limit else None)
 
 
-def _command(row: Command) -> CommandView:
-    deliveries = sorted(row.deliveries.all(), key=lambda delivery: delivery.instance_name)
+def _command(row: Command, deliveries: Sequence[Delivery]) -> CommandView:
     return CommandView(
         id=str(row.pk),
         breaker=str(row.breaker_id),

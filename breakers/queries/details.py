@@ -4,60 +4,73 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max
+import msgspec
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from breakers.domain.silence import SECOND, judged
-from breakers.domain.states import State
 from breakers.errors import Invalid, NotFound
 from breakers.ids import known_id
-from breakers.models import Board, Breaker, Event, Instance, Outage, Transition
+from breakers.models import Board, Breaker, Event, Instance, Outage
 from breakers.models.fields import from_us, to_us
-from breakers.queries.cards import card
-from breakers.queries.shapes import Details, ErrorGroup, EventView, InstanceView, Page, PathCount, Why
+from breakers.queries import history
+from breakers.queries.cards import card_of, card_rows, is_due, silence_of
+from breakers.queries.shapes import Details, ErrorGroup, EventView, InstanceView, Page, Why
+from breakers.queries.steps import Steps, steps
 from breakers.times import rfc3339
 
-PATHS_WINDOW = timedelta(hours=24)
 # How long an instance that left is still listed.
 LEFT_SHOWN = timedelta(hours=1)
-# Failures up to here before an opening are its errors.
-BEFORE_OPENING = timedelta(minutes=5)
 DAY = 86_400 * SECOND
-MOST = 200
+# An event keeps the number of its instance, and no key to it: the instance may be gone.
+_INSTANCE = Subquery(Instance.objects.filter(pk=OuterRef("instance_id")).values("name")[:1])
+_LISTENING = Subquery(Board.objects.values("listening_since")[:1])
 
 
 def details(breaker_id: str, now: datetime) -> Details:
     """Everything but timeline and events. Errors: NotFound."""
-    shown = card(breaker_id, now)
-    breaker = Breaker.objects.get(pk=int(breaker_id))
-    listening = Board.objects.values_list("listening_since", flat=True).get()
-    copies = [
-        copy for copy in breaker.copies.order_by("name") if copy.left_at is None or copy.left_at > now - LEFT_SHOWN
+    return detailed(breaker_id, now, steps(known_id(breaker_id), now))
+
+
+def detailed(breaker_id: str, now: datetime, known: Steps) -> Details:
+    """The same, where its steps are at hand."""
+    number = known_id(breaker_id)
+    rows = card_rows("WHERE b.id = %s", [number], ", b.opened_reason{t}")
+    if not rows:
+        raise NotFound(f"no breaker '{breaker_id}'")
+    [row] = rows
+    now_us = to_us(now)
+    every = list(Instance.objects.filter(breaker_id=number).annotate(listening=_LISTENING).order_by("name"))
+    heard = [
+        (number, copy.state, to_us(copy.heard_at), copy.interval_s, copy.listening and to_us(copy.listening))
+        for copy in every
+        if copy.left_at is None
     ]
-    states = {copy.pk: _state(copy, listening, now) for copy in copies}
+    silenced = silence_of(heard, now_us) if is_due(row, now_us) else {}
+    copies = [copy for copy in every if copy.left_at is None or copy.left_at > now - LEFT_SHOWN]
+    states = {copy.pk: _state(copy, copy.listening, now) for copy in copies}
     common = Counter(states[copy.pk][0] for copy in copies if copy.left_at is None).most_common(1)
-    probe = (
-        breaker.transitions.filter(instance_name=None, from_state=State.HALF_OPEN, to_state=State.OPEN)
-        .order_by("-at")
-        .first()
-    )
     return Details(
-        card=shown,
+        card=card_of(row, silenced.get(number), now_us),
         instances=[_instance(copy, states[copy.pk], common) for copy in copies],
-        paths=paths(breaker, now),
-        config=breaker.config,
-        opened_reason=breaker.opened_reason,
-        last_probe_failed_at=rfc3339(probe.at) if probe else None,
+        paths=known.paths,
+        config=msgspec.json.decode(row[16]),
+        opened_reason=msgspec.json.decode(row[-1]) if row[-1] else None,
+        last_probe_failed_at=rfc3339(known.probe_failed_at),
     )
 
 
 def why_opened(breaker_id: str, now: datetime) -> Why | None:
     """The last opening and what is known of its cause; None where it never opened. Errors: NotFound."""
     breaker = _known(breaker_id)
-    outage = breaker.outages.filter(started_at__lte=now).order_by("-started_at").first()
-    if outage is None:
+    outages, _ = history.outages_told(breaker.pk, now)
+    if not outages:
         return None
+    return why_of(outages[-1], history.failing(breaker.pk, opened_at=outages[-1].started_at).opening, now)
+
+
+def why_of(outage: history.Trip, errors: list[ErrorGroup], now: datetime) -> Why:
+    """Why an outage began; `errors`: the failures before it."""
     over = outage.ended_at is not None and outage.ended_at <= now
-    probes = breaker.transitions.filter(instance_name=None, from_state=State.HALF_OPEN, to_state=State.OPEN)
     reason: dict[str, Any] = outage.reason or {}
     return Why(
         opened_at=rfc3339(outage.started_at),
@@ -69,8 +82,8 @@ def why_opened(breaker_id: str, now: datetime) -> Why | None:
         min_calls=reason.get("min_calls"),
         text=reason.get("text"),
         first_instance=outage.first_instance,
-        errors=_errors(breaker, outage.started_at - BEFORE_OPENING, outage.started_at + timedelta(seconds=2)),
-        failed_probes=outage.failed_probes if over else probes.filter(at__gt=outage.started_at, at__lte=now).count(),
+        errors=errors,
+        failed_probes=outage.failed_probes,
     )
 
 
@@ -84,8 +97,7 @@ def events(
     cursor: str | None = None,
 ) -> Page:
     """Raw events, newest first. Items are EventView. Errors: NotFound, Invalid (cursor)."""
-    breaker = _known(breaker_id)
-    rows = Event.objects.filter(breaker_id=breaker.pk)
+    rows = Event.objects.filter(breaker_id=_known(breaker_id).pk)
     if types:
         rows = rows.filter(type__in=types)
     if start is not None:
@@ -96,13 +108,25 @@ def events(
         at, event_id = _read_cursor(cursor)
         # In the order of the index (day, at); ids tell equal times apart.
         rows = rows.filter(day__lte=at // DAY).extra(where=["(at, id) < (%s, %s)"], params=[at, event_id])
-    page = list(rows.order_by("-day", "-at", "-id")[: limit + 1])
-    names = dict(Instance.objects.filter(pk__in={row.instance_id for row in page}).values_list("pk", "name"))
+    page = list(_newest_first(rows)[: limit + 1])
     last = page[limit - 1] if len(page) > limit else None
     return Page(
-        [_event(row, names.get(row.instance_id, "")) for row in page[:limit]],
+        [_event(row) for row in page[:limit]],
         f"{to_us(last.at)}.{last.pk}" if last else None,
     )
+
+
+def newest_events(breaker_id: int, end: datetime | None, limit: int) -> list[EventView]:
+    """The last events of a breaker that there is, up to a moment, newest first."""
+    rows = Event.objects.filter(breaker_id=breaker_id)
+    if end is not None:
+        rows = rows.filter(day__lte=to_us(end) // DAY, at__lt=end)
+    return [_event(row) for row in _newest_first(rows)[:limit]]
+
+
+def _newest_first(rows: QuerySet[Event]) -> QuerySet[Any]:
+    # As the index stands: (day, breaker, at).
+    return rows.annotate(instance=_INSTANCE).order_by("-day", "-at", "-id")
 
 
 def outages(breaker_id: str, start: datetime, end: datetime) -> list[dict[str, object]]:
@@ -168,44 +192,7 @@ def _instance(copy: Instance, seen: tuple[str, datetime], common: list[tuple[str
     )
 
 
-def paths(breaker: Breaker, now: datetime) -> list[PathCount]:
-    """Counts of the headline's steps in the last 24 h; the newest `last_at` is the last path taken."""
-    rows = (
-        Transition.objects.filter(breaker=breaker, instance_name=None, at__gte=now - PATHS_WINDOW, at__lte=now)
-        .values("from_state", "to_state")
-        .annotate(count=Count("id"), last=Max("at"))
-        .order_by("from_state", "to_state")
-    )
-    return [PathCount(row["from_state"], row["to_state"], row["count"], rfc3339(row["last"])) for row in rows]
-
-
-def _errors(breaker: Breaker, start: datetime, end: datetime) -> list[ErrorGroup]:
-    """Failures of [start, end) by error class, most first; at most 500 events are looked at."""
-    rows = Event.objects.filter(
-        breaker_id=breaker.pk,
-        day__gte=to_us(start) // DAY,
-        day__lte=to_us(end) // DAY,
-        at__gte=start,
-        at__lt=end,
-        type__in=("failure", "timeout"),
-    ).order_by("-day", "-at")[:500]
-    groups: dict[str, list[Event]] = {}
-    for row in rows:
-        groups.setdefault(row.error_type or row.type, []).append(row)
-    found = [
-        ErrorGroup(
-            type=name,
-            count=sum(row.count for row in members),
-            first_at=rfc3339(members[-1].at),
-            last_at=rfc3339(members[0].at),
-            sample=next((row.error_message for row in members if row.error_message), None),
-        )
-        for name, members in groups.items()
-    ]
-    return sorted(found, key=lambda group: -group.count)
-
-
-def _event(row: Event, instance: str) -> EventView:
+def _event(row: Any) -> EventView:
     extra: dict[str, Any] = dict(row.extra or {})
     error: dict[str, str | None] | None = None
     if row.error_type is not None or row.error_message is not None:
@@ -213,7 +200,7 @@ def _event(row: Event, instance: str) -> EventView:
     return EventView(
         id=str(row.pk),
         type=row.type,
-        instance=instance,
+        instance=row.instance or "",
         occurred_at=rfc3339(row.at),
         # Ids are the microsecond of receipt.
         received_at=rfc3339(row.pk),

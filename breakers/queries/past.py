@@ -4,8 +4,9 @@ A card of the past is the breaker's card with what was different then put in its
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,14 +17,15 @@ from breakers.domain.states import SEVERITY, SILENT
 from breakers.domain.verdicts import threshold_told
 from breakers.errors import NotFound
 from breakers.ids import known_id
-from breakers.models import Breaker, Command, Instance, Transition
+from breakers.models import Command
 from breakers.models.command import OVERRIDES
-from breakers.models.fields import from_us, to_us
-from breakers.queries.cards import STRIP_S, cards_of
-from breakers.queries.details import events, paths
-from breakers.queries.history import settings_at
+from breakers.models.fields import to_us
+from breakers.queries import history
+from breakers.queries.cards import STRIP_S, card_of, card_rows
+from breakers.queries.details import newest_events
 from breakers.queries.map import Edge, added_up
 from breakers.queries.shapes import Card, Details, EventView, InstanceView, Span, Wanted
+from breakers.queries.steps import Steps, steps
 from breakers.retaining import retention
 from breakers.times import rfc3339
 
@@ -32,20 +34,36 @@ MINUTE_S = 60
 Traffic = tuple[int, int, int]  # calls, failures, rejected
 
 
-def headlines_at(at: datetime) -> dict[int, tuple[str, int]]:
-    """{breaker: (its headline then, since when)} of all that were known by then."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a caller asked of a moment already: `headlines_at()`, `steps()`, the settings of then, the last events up to then."""
+
+    headlines: dict[int, tuple[str, int]]
+    steps: Steps
+    config: dict[str, Any] | None
+    events: Sequence[EventView]
+
+
+class Copy(NamedTuple):
+    """A live instance of then: in which state, since when; and what is known of it now."""
+
+    name: str
+    state: str
+    since: int
+    interval_s: int | None
+    library: str | None
+    library_version: str | None
+
+
+def headlines_at(at: datetime, ids: Sequence[int] | None = None) -> dict[int, tuple[str, int]]:
+    """{breaker: (its headline then, since when)} of all, or of these, that were known by then."""
     rows = bulk.select(
-        "SELECT b.id, t.to_state, t.at FROM breakers_breaker b JOIN breakers_transition t ON t.id = ("
+        "SELECT b.id, t.to_state, t.at FROM breakers_breaker b JOIN breakers_transition t ON t.id = ("  # noqa: S608
         "SELECT l.id FROM breakers_transition l WHERE l.breaker_id = b.id AND l.instance_name IS NULL AND l.at <= %s"
-        " ORDER BY l.at DESC, l.id DESC LIMIT 1)",
-        [to_us(at)],
+        f" ORDER BY l.at DESC, l.id DESC LIMIT 1){_only('b.id', ids, 'WHERE')}",
+        [to_us(at), *_given(ids)],
     )
     return {row[0]: (row[1], row[2]) for row in rows}
-
-
-def counts_at(at: datetime) -> dict[str, int]:
-    """{state: how many breakers} at a moment."""
-    return counted(state for state, _ in headlines_at(at).values())
 
 
 def wall_at(at: datetime, now: datetime, *, limit: int) -> tuple[dict[str, int], list[Card]]:
@@ -60,8 +78,10 @@ def cards_at(
 ) -> list[Card]:
     """The cards of these breakers at a moment, in their order; those not known by then are left out."""
     known = headlines_at(at) if known is None else known
-    present = {int(card.id): card for card in cards_of(ids, now)}
-    traffic = traffic_at(at, now)
+    # What is judged of silence now says nothing of then.
+    rows = card_rows(f"WHERE {bulk.is_one_of('b.id')}", [bulk.as_list(ids)])
+    present = {row[0]: card_of(row, None, to_us(now)) for row in rows}
+    traffic = traffic_at(at, now, ids)
     instances = _instances(ids, at)
     strips = _strips(ids, at)
     wanted = _wanted(ids, at)
@@ -78,7 +98,7 @@ def cards_at(
                 state=state,
                 reported_state=None if state in SILENT else state,
                 since=rfc3339(since),
-                instances=counted(copy for _, copy, _ in instances.get(breaker, ())),
+                instances=counted(copy.state for copy in instances.get(breaker, ())),
                 wanted=wanted.get(breaker),
                 calls_1m=calls,
                 failures_1m=failures,
@@ -89,39 +109,41 @@ def cards_at(
                 last_event_at=rfc3339(since) if state in SILENT else rfc3339(at),
                 strip_15m=_strip(strips.get(breaker, []), state, since, at),
                 incident=None,
+                silenced_until=None,
             )
         )
     return shown
 
 
-def details_at(breaker_id: str, at: datetime, now: datetime) -> Details:
-    """A breaker's page at a moment. Errors: NotFound, also where it was not known yet."""
+def details_at(breaker_id: str, at: datetime, now: datetime, seen: Seen | None = None) -> Details:
+    """A breaker's page at a moment. `seen`: what the caller knows of that moment.
+
+    Errors: NotFound, also where it was not known yet.
+    """
     number = known_id(breaker_id)
-    cards = cards_at([number], at, now)
+    seen = seen or Seen(
+        headlines_at(at, [number]),
+        steps(number, at),
+        history.settings_told(number, at)[2],
+        newest_events(number, at, 1),
+    )
+    cards = cards_at([number], at, now, seen.headlines)
     if not cards:
         raise NotFound(f"no breaker '{breaker_id}' at {rfc3339(at)}")
-    told = settings_at(number, at)
-    config = told if told is not None else {}
-    last = _last_event(breaker_id, at)
+    config = seen.config or {}
     card = msgspec.structs.replace(
-        cards[0], failure_rate_threshold=threshold_told(config), last_event_at=last or cards[0].last_event_at
+        cards[0],
+        failure_rate_threshold=threshold_told(config),
+        last_event_at=seen.events[0].occurred_at if seen.events else cards[0].last_event_at,
     )
-    rows = {copy.name: copy for copy in Instance.objects.filter(breaker_id=number)}
-    probe = (
-        Transition.objects.filter(
-            breaker_id=number, instance_name=None, from_state="half_open", to_state="open", at__lte=at
-        )
-        .order_by("-at")
-        .first()
-    )
-    copies = _instances([number], at).get(number, [])
+    copies = sorted(_instances([number], at).get(number, []))
     return Details(
         card=card,
-        instances=[_copy(name, state, since, rows.get(name), copies) for name, state, since in sorted(copies)],
-        paths=paths(Breaker.objects.get(pk=number), at),
+        instances=[_copy(copy, copies) for copy in copies],
+        paths=seen.steps.paths,
         config=config,
         opened_reason=None,
-        last_probe_failed_at=rfc3339(probe.at) if probe else None,
+        last_probe_failed_at=rfc3339(seen.steps.probe_failed_at),
     )
 
 
@@ -140,39 +162,49 @@ def edges_at(at: datetime, now: datetime) -> list[Edge]:
     )
 
 
-def traffic_at(at: datetime, now: datetime) -> dict[int, Traffic]:
+def traffic_at(at: datetime, now: datetime, ids: Sequence[int] | None = None) -> dict[int, Traffic]:
     """{breaker: calls, failures and rejections of the minute before}: of wider buckets, where no finer ones are kept, their mean."""
     end, age = to_us(at) // SECOND, (now - at).total_seconds()
     sums = "sum(success + failure + timeout), sum(failure + timeout), sum(rejected)"
     kept = retention().widths
     if age < kept[10] - MINUTE_S:
         rows = bulk.select(
-            f"SELECT breaker_id, {sums} FROM breakers_rollup_10s WHERE at > %s AND at <= %s GROUP BY breaker_id",  # noqa: S608
-            [end // 10 * 10 - MINUTE_S, end // 10 * 10],
+            f"SELECT breaker_id, {sums} FROM breakers_rollup_10s WHERE at > %s AND at <= %s"  # noqa: S608
+            f"{_only('breaker_id', ids, 'AND')} GROUP BY breaker_id",
+            [end // 10 * 10 - MINUTE_S, end // 10 * 10, *_given(ids)],
         )
         return {row[0]: (int(row[1]), int(row[2]), int(row[3])) for row in rows}
     width = next((width for width in (60, 900) if age < kept[width] - width), 21_600)
     rows = bulk.select(
         f"SELECT b.id, {sums} FROM breakers_breaker b JOIN breakers_rollup r ON r.breaker_id = b.id AND r.width = %s"  # noqa: S608
-        " AND r.at = %s GROUP BY b.id",
-        [width, (end - (MINUTE_S if width == MINUTE_S else 0)) // width * width],
+        f" AND r.at = %s{_only('b.id', ids, 'WHERE')} GROUP BY b.id",
+        [width, (end - (MINUTE_S if width == MINUTE_S else 0)) // width * width, *_given(ids)],
     )
     parts = width // MINUTE_S
     return {row[0]: (int(row[1]) // parts, int(row[2]) // parts, int(row[3]) // parts) for row in rows}
 
 
-def _instances(ids: Iterable[int], at: datetime) -> dict[int, list[tuple[str, str, int]]]:
-    """{breaker: (instance, its state then, since when)} of those that were live."""
+def _only(column: str, ids: Sequence[int] | None, word: str) -> str:
+    return "" if ids is None else f" {word} {bulk.is_one_of(column)}"
+
+
+def _given(ids: Sequence[int] | None) -> list[Any]:
+    return [] if ids is None else [bulk.as_list(ids)]
+
+
+def _instances(ids: Iterable[int], at: datetime) -> dict[int, list[Copy]]:
+    """{breaker: its instances} of those that were live."""
     rows = bulk.select(
-        "SELECT i.breaker_id, i.name, t.to_state, t.at FROM breakers_instance i JOIN breakers_transition t ON t.id = ("  # noqa: S608
+        "SELECT i.breaker_id, i.name, t.to_state, t.at, i.interval_s, i.library, i.library_version"  # noqa: S608
+        " FROM breakers_instance i JOIN breakers_transition t ON t.id = ("
         "SELECT l.id FROM breakers_transition l WHERE l.breaker_id = i.breaker_id AND l.instance_name = i.name"
         " AND l.at <= %s ORDER BY l.at DESC, l.sequence DESC, l.id DESC LIMIT 1)"
         f" WHERE t.to_state <> %s AND {bulk.is_one_of('i.breaker_id')}",
         [to_us(at), GONE, bulk.as_list(list(ids))],
     )
-    found: dict[int, list[tuple[str, str, int]]] = {}
-    for breaker, name, state, since in rows:
-        found.setdefault(breaker, []).append((name, state, since))
+    found: dict[int, list[Copy]] = {}
+    for breaker, *copy in rows:
+        found.setdefault(breaker, []).append(Copy(*copy))
     return found
 
 
@@ -211,29 +243,22 @@ def _wanted(ids: Iterable[int], at: datetime) -> dict[int, Wanted]:
     return found
 
 
-def _copy(
-    name: str, state: str, since: int, row: Instance | None, copies: Sequence[tuple[str, str, int]]
-) -> InstanceView:
-    states = [each for _, each, _ in copies]
+def _copy(copy: Copy, copies: Sequence[Copy]) -> InstanceView:
+    states = [each.state for each in copies]
     common = max(set(states), key=states.count)
     return InstanceView(
-        name=name,
-        state=state,
-        reported_state=None if state in SILENT else state,
-        since=rfc3339(since),
-        last_heard_at=rfc3339(from_us(since)),
-        interval_s=row.interval_s if row else None,
-        library=row.library if row else None,
-        library_version=row.library_version if row else None,
+        name=copy.name,
+        state=copy.state,
+        reported_state=None if copy.state in SILENT else copy.state,
+        since=rfc3339(copy.since),
+        last_heard_at=rfc3339(copy.since),
+        interval_s=copy.interval_s,
+        library=copy.library,
+        library_version=copy.library_version,
         config={},
         commands=[],
         next_probe_at=None,
         last_error_type=None,
         left_at=None,
-        odd=state != common and states.count(common) > 1,
+        odd=copy.state != common and states.count(common) > 1,
     )
-
-
-def _last_event(breaker_id: str, at: datetime) -> str | None:
-    newest: list[Any] = events(breaker_id, end=at, limit=1).items
-    return next((event.occurred_at for event in newest if isinstance(event, EventView)), None)

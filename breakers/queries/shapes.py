@@ -93,6 +93,15 @@ class Details(msgspec.Struct, frozen=True):
     last_probe_failed_at: str | None
 
 
+class Neighbour(msgspec.Struct, frozen=True):
+    """Another breaker on the same dependency, as it stands."""
+
+    id: str
+    service: str
+    name: str
+    state: str
+
+
 class ErrorGroup(msgspec.Struct, frozen=True):
     """Failures of one error class."""
 

@@ -13,6 +13,7 @@ KEPT_WITH = {"requests": "events", "outages": "transitions"}
 def store() -> StoreView:
     """What was measured last, largest first, and what the disk holds now."""
     days = retention().days
+    sizes = list(StoreSize.objects.order_by("-bytes", "-rows", "kind"))
     kinds = [
         KindView(
             kind=size.kind,
@@ -21,8 +22,8 @@ def store() -> StoreView:
             oldest_at=rfc3339(size.oldest_at),
             kept_days=days.get(KEPT_WITH.get(size.kind, size.kind)) or None,
         )
-        for size in StoreSize.objects.order_by("-bytes", "-rows", "kind")
+        for size in sizes
     ]
-    measured = StoreSize.objects.order_by("-measured_at").values_list("measured_at", flat=True).first()
+    measured = max((size.measured_at for size in sizes), default=None)
     disk = measuring.disk()
     return StoreView(disk.database + disk.log, disk.reusable, disk.free, rfc3339(measured) if measured else None, kinds)

@@ -19,9 +19,9 @@ from breakers.domain.searching import Seen, is_forced
 from breakers.domain.states import SEVERITY
 from breakers.errors import Invalid
 from breakers.models.fields import to_us
-from breakers.queries.cards import MOST, cards_of, judged_again
+from breakers.queries.cards import INSTANCE_HEARD, MOST, cards_of, judged_again, silence_of
 from breakers.queries.filters import CardFilter, conditions
-from breakers.queries.shapes import Card, Page
+from breakers.queries.shapes import Card, Neighbour, Page
 
 RANK = {str(state): rank for rank, state in enumerate(SEVERITY)}
 _THIN = "b.id, b.state, s.name, b.name, b.dependency, b.since, b.rejected_1m, b.version, b.silence_due_at, b.headline"
@@ -114,21 +114,43 @@ def counts(where: CardFilter, now: datetime) -> dict[str, int]:
     if not where.is_plain:
         return survey(where, now).counts
     now_us = to_us(now)
-    due = [row[0] for row in bulk.select("SELECT id FROM breakers_breaker WHERE silence_due_at <= %s", [now_us])]
-    # Each breaker once, whatever is committed in between: the due ones by their ids, and all others.
-    told, params = conditions(where, 0)
-    if due:
-        told.append(f"NOT ({bulk.is_one_of('b.id')})")
-        params.append(bulk.as_list(due))
-    found = Counter(card.state for card in cards_of(due, now) if where.matches(card, now_us))
-    condition = "WHERE " + " AND ".join(told) if told else ""
+    told, params = conditions(where, now_us)
+    given = "".join(f" AND {each}" for each in told)
+    # One statement sees each breaker once, whatever is committed meanwhile.
     rows = bulk.select(
-        "SELECT b.state, count(*) FROM breakers_breaker b JOIN breakers_service s ON s.id = b.service_id"  # noqa: S608
-        f" {condition} GROUP BY b.state",
-        params,
+        f"SELECT b.id, {INSTANCE_HEARD}, b.state, b.headline, 0 FROM breakers_breaker b"  # noqa: S608
+        " JOIN breakers_service s ON s.id = b.service_id CROSS JOIN breakers_board"
+        " LEFT JOIN breakers_instance i ON i.breaker_id = b.id AND i.left_at IS NULL"
+        f" WHERE b.silence_due_at <= %s{given} UNION ALL"
+        " SELECT NULL, NULL, NULL, NULL, NULL, NULL, b.state, NULL, count(*) FROM breakers_breaker b"
+        " JOIN breakers_service s ON s.id = b.service_id"
+        f" WHERE (b.silence_due_at IS NULL OR b.silence_due_at > %s){given} GROUP BY b.state",
+        [now_us, *params, now_us, *params],
     )
-    found.update(dict(rows))
+    found = Counter({row[6]: row[8] for row in rows if row[0] is None})
+    due = {row[0]: (row[6], row[7]) for row in rows if row[0] is not None}
+    silenced = silence_of((row[1:6] for row in rows if row[1] is not None), now_us)
+    for id, (state, rule) in due.items():
+        state = str(headline(silenced[id][0], rule)) if id in silenced else state
+        found[state] += not where.states or state in where.states
     return counted(found.elements())
+
+
+def neighbours(card: Card, now: datetime, *, limit: int) -> list[Neighbour]:
+    """The other breakers on a breaker's dependency that are not closed, in the wall's order, from one look."""
+    now_us = to_us(now)
+    rows = bulk.select(
+        f"SELECT {_THIN}, {INSTANCE_HEARD} FROM breakers_breaker b JOIN breakers_service s ON s.id = b.service_id"  # noqa: S608
+        " CROSS JOIN breakers_board LEFT JOIN breakers_instance i"
+        # Only those whose silence came due bring their instances.
+        " ON i.breaker_id = CASE WHEN b.silence_due_at <= %s THEN b.id END AND i.left_at IS NULL"
+        " WHERE b.dependency = %s AND b.id <> %s AND (b.state <> 'closed' OR b.silence_due_at <= %s)",
+        [now_us, card.dependency, int(card.id), now_us],
+    )
+    silenced = silence_of((row[10:] for row in rows if row[10] is not None), now_us)
+    found = {row[0]: _judged(row[:10], silenced, CardFilter(), now_us) for row in rows}
+    ranked = sorted(_ranked(thin) for thin in found.values() if thin and thin.state != "closed")
+    return [Neighbour(str(id), thin.service, thin.name, thin.state) for *_, id in ranked[:limit] if (thin := found[id])]
 
 
 def _still(where: CardFilter, items: list[object], now: datetime) -> list[object]:

@@ -8,8 +8,6 @@ from datetime import date, datetime
 from typing import Any
 
 from breakers import bulk
-from breakers.domain.headlines import GONE
-from breakers.domain.reports import moment_us
 from breakers.domain.retention import DAY_S
 from breakers.domain.rollups import FINEST_S, Width, percentiles, suiting
 from breakers.domain.silence import SECOND
@@ -19,12 +17,14 @@ from breakers.models.fields import to_us
 from breakers.models.rollup import COUNTERS, OUTCOMES
 from breakers.queries import edges
 from breakers.queries.cards import card
-from breakers.queries.shapes import Lane, Span, Timeline
+from breakers.queries.shapes import Card, Timeline
+from breakers.queries.steps import Steps, steps
 from breakers.retaining import retention
 from breakers.times import rfc3339
 
 MOST_POINTS = 1_000
 _DAY_0 = date(1970, 1, 1).toordinal()
+_NOT_FOLDED = " AND at >= (SELECT coalesce(folded_until, 0) / 1000000 FROM breakers_board)"
 _MAX = COUNTERS.index("duration_max_ms")
 _SHARES = (0.5, 0.95, 0.99)
 _DURATIONS = ("duration_p50_ms", "duration_p95_ms", "duration_p99_ms", "duration_max_ms")
@@ -55,16 +55,24 @@ def timeline(
         raise Invalid(("points", f"'points' is {points}; expected 1 to {MOST_POINTS}"))
     shown = card(breaker_id, now)
     number = known_id(breaker_id)
+    known = steps(number, now, start, min(end, now), lanes=lanes, told=False)
+    return drawn(shown, known, start, end, now, points=points, exact=exact)
+
+
+def drawn(
+    shown: Card, known: Steps, start: datetime, end: datetime, now: datetime, *, points: int, exact: bool = False
+) -> Timeline:
+    """The timeline of a breaker whose card and steps are at hand."""
+    number = int(shown.id)
     start_s, end_s = to_us(start) // SECOND, -(-to_us(end) // SECOND)
     width = suiting(start_s, end_s, points, to_us(now) // SECOND, retention().widths)
-    span_end = min(end, now) if end > now else end
     return Timeline(
         from_=rfc3339(start),
         to=rfc3339(end),
         width_s=width.chart_s,
-        spans=_headline_spans(number, shown.strip_15m[-1:], start, span_end),
+        spans=known.spans(shown.strip_15m[-1:]),
         buckets=_buckets(number, start_s, end_s, width, _cuts(number, start, end, now, width) if exact else {}),
-        lanes=_lanes(number, start, span_end) if lanes else None,
+        lanes=known.drawn_lanes() if known.has_lanes else None,
     )
 
 
@@ -94,17 +102,12 @@ def _buckets(
     first = start_s // width.chart_s * width.chart_s
     # Buckets begin on multiples of their width; the first and the last are cut at the range by what is stored.
     found: dict[int, list[Any]] = {}
-    [[folded]] = bulk.select("SELECT folded_until FROM breakers_board")
-    folded_s = (folded or 0) // SECOND
+    sql, params = _stored_sql("breakers_rollup_10s", width, ""), [breaker_id, first, end_s]
     if width.stored_s > FINEST_S:
-        _add(
-            found, _stored_sql("breakers_rollup", width, " AND width = %s"), [breaker_id, first, end_s, width.stored_s]
-        )
-        fresh_from = max(first, folded_s)
-    else:
-        fresh_from = first
-    if fresh_from < end_s:
-        _add(found, _stored_sql("breakers_rollup_10s", width, ""), [breaker_id, fresh_from, end_s])
+        folded = _stored_sql("breakers_rollup", width, " AND width = %s")
+        fresh = _stored_sql("breakers_rollup_10s", width, _NOT_FOLDED)
+        sql, params = f"{folded} UNION ALL {fresh}", [*params, width.stored_s, *params]
+    _add(found, sql, params)
     buckets = []
     for at, text in zip(range(first, end_s, width.chart_s), _times(first, end_s, width.chart_s), strict=True):
         cut = cuts.get(at)
@@ -170,54 +173,3 @@ def _bucket(at: str, counters: list[Any] | None) -> dict[str, object]:
         "duration_p99_ms": p99,
         "duration_max_ms": float(largest) or None,
     }
-
-
-def _headline_spans(breaker_id: int, present: list[Span], start: datetime, end: datetime) -> list[Span]:
-    rows = bulk.select(
-        "SELECT at, to_state FROM breakers_transition WHERE breaker_id = %s AND instance_name IS NULL"
-        " AND at >= %s AND at < %s ORDER BY at, id",
-        [breaker_id, to_us(start), to_us(end)],
-    )
-    before = bulk.select(
-        "SELECT to_state FROM breakers_transition WHERE breaker_id = %s AND instance_name IS NULL AND at < %s"
-        " ORDER BY at DESC, id DESC LIMIT 1",
-        [breaker_id, to_us(start)],
-    )
-    marks = [(at, state) for at, state in rows]
-    # Silence that no sweep has written yet is in the card already.
-    if present and marks and present[0].state != marks[-1][1]:
-        marks.append((max(marks[-1][0], moment_us(present[0].from_)), present[0].state))
-    first = before[0][0] if before else "unknown"
-    return _spans(first, marks, to_us(start), to_us(end))
-
-
-def _lanes(breaker_id: int, start: datetime, end: datetime) -> list[Lane]:
-    rows = bulk.select(
-        "SELECT instance_name, at, to_state FROM breakers_transition WHERE breaker_id = %s AND instance_name IS NOT NULL"
-        " AND at >= %s AND at < %s ORDER BY at, sequence, id",
-        [breaker_id, to_us(start), to_us(end)],
-    )
-    marks: dict[str, list[tuple[int, str]]] = {}
-    for name, at, state in rows:
-        marks.setdefault(name, []).append((at, state))
-    before = dict(
-        bulk.select(
-            "SELECT instance_name, to_state FROM breakers_transition t WHERE breaker_id = %s AND instance_name IS NOT NULL"
-            " AND at < %s AND NOT EXISTS (SELECT 1 FROM breakers_transition l WHERE l.breaker_id = t.breaker_id"
-            " AND l.instance_name = t.instance_name AND l.at < %s AND (l.at, l.sequence, l.id) > (t.at, t.sequence, t.id))",
-            [breaker_id, to_us(start), to_us(start)],
-        )
-    )
-    names = sorted({*marks, *(name for name, state in before.items() if state != GONE)})
-    return [Lane(name, _spans(before.get(name, GONE), marks.get(name, []), to_us(start), to_us(end))) for name in names]
-
-
-def _spans(first: str, marks: list[tuple[int, str]], start: int, end: int) -> list[Span]:
-    """The spans of [start, end): the state at its start, then each change. Times without an instance are left out."""
-    spans = []
-    ends = [at for at, _ in marks]
-    for (at, state), until in zip([(start, first), *marks], [*ends, end], strict=True):
-        at, until = max(at, start), max(min(until, end), start)
-        if state != GONE and (until > at or (at, state) != (start, first)):
-            spans.append(Span(state, rfc3339(at), rfc3339(until)))
-    return spans

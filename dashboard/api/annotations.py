@@ -17,6 +17,7 @@ from breakers.models import Service
 from breakers.models.annotation import KINDS
 from breakers.queries.annotations import Scope, annotations_page, shown
 from breakers.queries.shapes import AnnotationView
+from breakers.signing import require_signed
 from dashboard.api.answers import answer, page, tells
 from dashboard.api.credentials import acting
 from dashboard.api.parameters import Body, Cursor, From, Limit, Moment, Text, To, listed, several
@@ -35,12 +36,18 @@ class IngestKey(HttpBearer):
         return self.authenticate(request, text) if kind.lower() == "bearer" and text.startswith("bbk_") else None
 
     def authenticate(self, request: HttpRequest, token: str) -> Actor:
-        """The service as an actor without a role. Errors: AuthenticationError, NotAllowed (paused)."""
-        owner = keys.check_key(token, now_of(request))
+        """The service as an actor without a role. Errors: AuthenticationError, NotAllowed (paused), BadSignature."""
+        now = now_of(request)
+        owner = keys.check_key(token, now)
         if owner is None:
             raise AuthenticationError(message="the ingest key is unknown or revoked")
         if owner.paused:
             raise NotAllowed("the service is paused: its marks are not taken until it is resumed")
+        if owner.signing is not None:
+            told = {
+                name.lower().encode(): value.encode("latin-1", "replace") for name, value in request.headers.items()
+            }
+            require_signed(owner.signing, told, request.body, now)
         name = Service.objects.values_list("name", flat=True).get(pk=owner.service_id)
         request.key_service = name  # type: ignore[attr-defined]
         return Actor(name, Role.NONE, address_of(request))
@@ -80,7 +87,7 @@ def list_annotations(
     return page(annotations_page(scope, kinds=kinds, start=start, end=end, limit=limit, cursor=cursor or None))
 
 
-_TOLD = tells(AnnotationView, 400, 422, status=201, role=Role.OPERATOR)
+_TOLD = tells(AnnotationView, 400, 422, 429, status=201, role=Role.OPERATOR)
 
 
 @router.post("/annotations", **{**_TOLD, "auth": [IngestKey(), *_TOLD["auth"]]})

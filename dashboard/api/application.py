@@ -10,6 +10,7 @@ from ninja.errors import HttpError, ValidationError, ValidationErrorContext
 from ninja.operation import Operation
 from ninja.parser import Parser
 
+from breakers.domain.signatures import BadSignature
 from breakers.errors import BreakersError
 from dashboard.api import (
     alerts,
@@ -95,7 +96,7 @@ def _made() -> OperatorsApi:
         auth=CREDENTIALS,
         parser=JsonParser(),
     )
-    for kind in (Exception, BreakersError, HttpError, ValidationError):
+    for kind in (Exception, BreakersError, BadSignature, HttpError, ValidationError):
         api.add_exception_handler(kind, answer_to)
     for noun in (
         breakers, commands, alerts, incidents, silences, rules, destinations, annotations, services, sources, audit,

@@ -12,11 +12,12 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja.errors import HttpError, ValidationError
 
 from alerts.errors import BadTarget
-from breakers.errors import Conflict, Invalid, NotAllowed, NotFound, StoreUnavailable
+from breakers.domain.signatures import BadSignature
+from breakers.errors import Conflict, Invalid, NotAllowed, NotFound, OverLimit, StoreUnavailable, Unreadable
 from breakers.problems import CONTENT_TYPE, problem_json
 from dashboard.api.credentials import NO_CREDENTIAL
 
-RETRY_AFTER = 2  # s
+RETRY_AFTER, UNREADABLE_AFTER = 2, 60  # s
 STATUS = {NotAllowed: 403, NotFound: 404, Conflict: 409, Invalid: 422}
 FAILED = "the board failed to answer this request; its log says why"
 
@@ -40,8 +41,15 @@ def answer_to(request: HttpRequest, error: Exception | type[Exception]) -> HttpR
             return problem_response(422, details, errors=error.errors, **code)
         case NotAllowed() | NotFound() | Conflict():
             return problem_response(STATUS[type(error)], str(error))
+        case BadSignature():
+            return problem_response(403, str(error), code=error.code, **error.more)
+        case OverLimit():
+            return _later(str(error), error.retry_after, 429)
         case StoreUnavailable():
             return _later(str(error), error.retry_after)
+        case Unreadable():
+            log.error("a sealed secret can't be read", path=request.path, why=str(error))
+            return _later("the board can't read a secret of its own; its log says why", UNREADABLE_AFTER)
         case OperationalError() | InterfaceError():
             log.warning("the database did not answer", path=request.path, error=str(error))
             return _later("the database does not answer", RETRY_AFTER)
@@ -80,8 +88,8 @@ def unknown(request: HttpRequest, **captured: str) -> HttpResponse:
     return problem_response(404, f"there is nothing at {request.path[:200]!a}; /api/v1/docs lists what there is")
 
 
-def _later(detail: str, retry_after: int) -> HttpResponse:
-    response = problem_response(503, detail)
+def _later(detail: str, retry_after: int, status: int = 503) -> HttpResponse:
+    response = problem_response(status, detail)
     response["Retry-After"] = str(retry_after)
     return response
 

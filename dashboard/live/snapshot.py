@@ -13,6 +13,7 @@ from breakers import queries
 from breakers.errors import NotFound
 from breakers.models import Board, Event
 from breakers.queries import CardFilter
+from breakers.queries.breaker_page import Stretch, breaker_picture
 from breakers.queries.shapes import Card
 from dashboard import doubting
 from dashboard.live.filters import AlertFilter
@@ -26,6 +27,7 @@ MOST_CHANGES = 500
 BUCKET = timedelta(seconds=10)
 FIRST_STRETCH = timedelta(minutes=15)
 LAST_STRETCH = timedelta(minutes=1)
+POINTS = 300
 
 
 Counts = dict[CardFilter | AlertFilter, dict[str, int]]
@@ -122,12 +124,11 @@ def alert_changes(since: Cursor, where: AlertFilter) -> Changes:
 def breaker(breaker_id: str, seen: int | None, now: datetime) -> tuple[Place, BreakerData]:
     """One breaker's page; `seen`: the newest event already told of (None: this is a snapshot). Errors: NotFound."""
     here = place()
-    details = queries.details(breaker_id, now)
-    if details.card.id != breaker_id:
-        raise NotFound(f"there is no breaker '{breaker_id}'")
     end = _bucket_of(now) + BUCKET
     start = _bucket_of(now - (FIRST_STRETCH if seen is None else LAST_STRETCH))
-    timeline = queries.timeline(breaker_id, start, end, now)
+    details, timeline = breaker_picture(breaker_id, Stretch(start, end, POINTS, lanes=False), now)
+    if details.card.id != breaker_id:
+        raise NotFound(f"there is no breaker '{breaker_id}'")
     return here, BreakerData(
         id=details.card.id,
         version=details.card.version,

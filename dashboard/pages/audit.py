@@ -15,14 +15,23 @@ PAGE_SIZE = 50
 def audit(request: HttpRequest) -> HttpResponse:
     """The trail, newest first."""
     actor, verb = (request.GET.get(name, "").replace("\x00", "").strip()[:200] for name in ("actor", "verb"))
-    page = queries.audit_trail(actor=actor, verb=verb, limit=PAGE_SIZE, cursor=request.GET.get("cursor") or None)
+    breaker = request.GET.get("breaker", "").replace("\x00", "")[:20]
+    page = queries.audit_trail(
+        target_kind="breaker" if breaker else "",
+        target_id=breaker,
+        actor=actor,
+        verb=verb,
+        limit=PAGE_SIZE,
+        cursor=request.GET.get("cursor") or None,
+    )
     following = request.GET.copy()
     following["cursor"] = page.next or ""
     context = {
         "rows": page.items,
         "actor": actor,
         "verb": verb,
-        "filtered": bool(actor or verb),
+        "breaker": breaker,
+        "filtered": bool(actor or verb or breaker),
         "next": following.urlencode() if page.next else "",
         "first": not request.GET.get("cursor"),
     }

@@ -1,17 +1,13 @@
 """Before: what changed in the half hour before an opening: marks, settings, and breakers that opened first."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.urls import reverse
 
-from breakers.queries.annotations import Scope, annotations
-from breakers.queries.history import SettingsView, Upstream, opened_before, settings_history
-from breakers.queries.shapes import Card, Why
+from breakers.queries.breaker_page import Opening
+from breakers.queries.history import SettingsView, Upstream
+from breakers.queries.shapes import Card
 from dashboard.charts.marks import mark_words
-from dashboard.pages.words import moment
-
-LOOKED_BACK = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +19,16 @@ class Before:
     href: str = ""
 
 
-def changed_before(card: Card, why: Why | None) -> list[Before]:
+def changed_before(card: Card, opening: Opening) -> list[Before]:
     """What changed in the half hour before the last opening, oldest first."""
-    if why is None:
-        return []
-    end = moment(why.opened_at)
-    start = end - LOOKED_BACK
-    scope = Scope(card.service, card.name, card.dependency)
-    found = [Before(mark.at, mark_words(mark), mark.url or "") for mark in annotations(scope, start, end)]
+    found = [Before(mark.at, mark_words(mark), mark.url or "") for mark in opening.marks]
     found += [
         Before(change.at, settings_words(change))
-        for change in settings_history(card.id, end, start)
+        for change in opening.changes
         # Told for the first time is no change.
         if any(before is not None for _, before, _ in change.changed)
     ]
-    found += [_opened(card, each) for each in opened_before(card.id, card.dependency, start, end)]
+    found += [_opened(card, each) for each in opening.opened]
     return sorted(found, key=lambda each: each.at)
 
 

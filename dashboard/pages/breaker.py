@@ -1,19 +1,16 @@
 """A breaker's page: where it stands, how it came there, and what can be done about it."""
 
-from datetime import datetime
-
 import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
-import alerts.queries
+from alerts.breaker_queries import standing
 from breakers import queries
-from breakers.queries import history
-from breakers.queries.annotations import Scope, annotations, last_mark
-from breakers.queries.past import counts_at, details_at
-from breakers.queries.shapes import AnnotationView, Card, Details, EventView, Timeline
+from breakers.queries.breaker_page import Range as Told
+from breakers.queries.breaker_page import Stretch, breaker_news, breaker_page, breaker_range
+from breakers.queries.shapes import Details, EventView, Timeline
 from dashboard.charts import timeline as chart
 from dashboard.charts.buckets import has_latency
 from dashboard.charts.export import timeline_html
@@ -26,9 +23,9 @@ from dashboard.pages.diagram import diagram
 from dashboard.pages.faces import face
 from dashboard.pages.odd import odd_sentence
 from dashboard.pages.orders import OrderForm, doors, reach, siblings
-from dashboard.pages.past import Past, travel
+from dashboard.pages.past import travel
 from dashboard.pages.patterns import patterns
-from dashboard.pages.ranges import RANGES, Range, range_of
+from dashboard.pages.ranges import RANGES, Range, around, range_of
 from dashboard.pages.reasons import reason_sentence
 from dashboard.pages.words import moment
 
@@ -48,37 +45,38 @@ def breaker(request: HttpRequest, breaker_id: str) -> HttpResponse:
     """The page."""
     past = travel(request)
     now = now_of(request)
-    details = _details(breaker_id, past, now)
-    if past:
-        request.board_counts = counts_at(now)  # type: ignore[attr-defined]  # the bar shows them too
-    why = queries.why_opened(breaker_id, now)
     asked = range_of(request.GET, now)
-    line = _timeline(breaker_id, asked, request)
+    told = breaker_page(breaker_id, _stretch(asked), now, events=EVENTS_LOOKED_AT, present=past.now if past else None)
+    if told.counts is not None:
+        request.board_counts = told.counts  # type: ignore[attr-defined]  # the bar shows them too
+    news, details = told.news, told.news.details
+    why = news.opening.why
+    stands = None if past else standing(details.card, now, limit=MOST_ALERTS)
     context = {
         "past": past,
         "details": details,
         "card": details.card,
         "face": face(details.card, now),
-        "live": [copy for copy in details.instances if copy.left_at is None],
         "odd": odd_sentence(details.instances),
         "rule": _rule(details),
         "diagram": diagram(details, now),
         "why": why,
         "reason": reason_sentence(why) if why else "",
-        "before": changed_before(details.card, why),
+        "before": changed_before(details.card, news.opening),
         "ranges": RANGES,
         "range": asked,
-        **_drawn(details.card, asked, line, details.config),
-        "last_mark": last_mark(_scope(details.card)),
-        "trips": history.trips(breaker_id, now),
-        "settings": history.settings_history(breaker_id, now),
-        "events": _events(breaker_id, now if past else None),
+        **_drawn(told.range),
+        "last_mark": news.last_mark,
+        "trips": news.trips,
+        "settings": news.settings,
+        "events": _telling(news.events),
         "commands": [] if past else queries.commands_of(breaker_id, limit=MOST_COMMANDS),
-        "alerts": [] if past else alerts.queries.for_breaker(breaker_id, limit=MOST_ALERTS),
+        "standing": stands,
+        "told_now": [alert for alert in stands.alerts if not alert.over] if stands else [],
         "doors": [] if past else doors(details),
         "form": OrderForm("reset"),
         "reach": reach(details),
-        "siblings": siblings(details.card, now),
+        "siblings": [] if past else siblings(details.card, now),
     }
     return render(request, "breaker.html", context)
 
@@ -87,21 +85,17 @@ def breaker(request: HttpRequest, breaker_id: str) -> HttpResponse:
 @require_safe
 def timeline_json(request: HttpRequest, breaker_id: str) -> HttpResponse:
     """The figure of the timeline, its sentence, its table, and what else the page says of its range."""
-    past = travel(request)
-    now = now_of(request)
-    asked = range_of(request.GET, now)
-    details = _details(breaker_id, past, now)
-    card = details.card
-    line = _timeline(breaker_id, asked, request)
-    marks = _marks(card, asked)
+    asked, told = _range(request, breaker_id)
     answer = {
         "range": asked.name,
         "query": asked.query,
+        "first": asked.first,
+        "length": asked.length,
         "from": asked.begins,
         "to": asked.ends,
-        "width_s": line.width_s,
-        "figure": chart.figure(line, card.failure_rate_threshold, marks),
-        **_drawn(card, asked, line, details.config),
+        "width_s": told.line.width_s,
+        "figure": chart.figure(told.line, told.details.card.failure_rate_threshold, told.marks),
+        **_drawn(told),
     }
     return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
 
@@ -110,14 +104,11 @@ def timeline_json(request: HttpRequest, breaker_id: str) -> HttpResponse:
 @require_safe
 def timeline_file(request: HttpRequest, breaker_id: str) -> HttpResponse:
     """The timeline as one HTML file that needs no network."""
-    past = travel(request)
-    now = now_of(request)
-    asked = range_of(request.GET, now)
-    card = _details(breaker_id, past, now).card
-    line = _timeline(breaker_id, asked, request)
-    response = HttpResponse(timeline_html(card, line, _marks(card, asked)))
+    asked, told = _range(request, breaker_id)
+    card = told.details.card
+    response = HttpResponse(timeline_html(card, told.line, told.marks))
     name = slugify(f"{card.service} {card.name}") or "breaker"
-    stamp = moment(line.to).strftime("%Y%m%dT%H%MZ")
+    stamp = moment(told.line.to).strftime("%Y%m%dT%H%MZ")
     response["Content-Disposition"] = f'attachment; filename="{name}-{asked.name}-{stamp}.html"'
     return response
 
@@ -125,34 +116,47 @@ def timeline_file(request: HttpRequest, breaker_id: str) -> HttpResponse:
 @for_viewers
 @require_safe
 def news_json(request: HttpRequest, breaker_id: str) -> HttpResponse:
-    """What the socket does not carry: the last events, why it opened, the alerts, and the neighbours in trouble."""
+    """What the socket does not carry: the last events, why it opened, where it stands, and the neighbours in trouble."""
     now = now_of(request)
-    why = queries.why_opened(breaker_id, now)
-    details = queries.details(breaker_id, now)
+    news = breaker_news(breaker_id, now, events=EVENTS_LOOKED_AT)
+    card, why = news.details.card, news.opening.why
     answer = {
-        "events": _events(breaker_id),
+        "events": _telling(news.events),
         "why": why,
         "reason": reason_sentence(why) if why else "",
-        "before": changed_before(details.card, why),
-        "odd": odd_sentence(details.instances),
-        "trips": history.trips(breaker_id, now),
-        "alerts": alerts.queries.for_breaker(breaker_id, limit=MOST_ALERTS),
-        "siblings": siblings(details.card, now),
-        "last_mark": last_mark(_scope(details.card)),
+        "before": changed_before(card, news.opening),
+        "odd": odd_sentence(news.details.instances),
+        "trips": news.trips,
+        "standing": standing(card, now, limit=MOST_ALERTS),
+        "siblings": siblings(card, now),
+        "last_mark": news.last_mark,
     }
     return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
 
 
-def _drawn(card: Card, asked: Range, line: Timeline, config: dict[str, object]) -> dict[str, object]:
+def _range(request: HttpRequest, breaker_id: str) -> tuple[Range, Told]:
+    past = travel(request)
+    now = now_of(request)
+    asked = range_of(request.GET, now)
+    return asked, breaker_range(breaker_id, _stretch(asked), now, past.now if past else None)
+
+
+def _stretch(asked: Range) -> Stretch:
+    lanes = (asked.end - asked.start).total_seconds() <= LONGEST_WITH_LANES_S
+    return Stretch(asked.start, asked.end, POINTS, lanes)
+
+
+def _drawn(told: Told) -> dict[str, object]:
     """What the page says of a range, beside its figure."""
-    failing = history.failures(card.id, asked.start, asked.end)
+    line, failing = told.line, told.failing
     return {
         "summary": summary(line),
         "rows": table(line),
-        "patterns": patterns(line, config),
-        "marks": [{"at": mark.at, "words": mark_words(mark), "url": mark.url} for mark in _marks(card, asked)],
-        "failures": failing,
-        "earlier": None if failing.groups else history.last_failure_before(card.id, asked.start),
+        "patterns": patterns(line, told.details.config),
+        "marks": [{"at": mark.at, "words": mark_words(mark), "url": mark.url} for mark in told.marks],
+        "failures": failing.failures,
+        "earlier": failing.earlier,
+        "earlier_query": around(moment(failing.earlier)) if failing.earlier else "",
         "notes": _notes(line),
     }
 
@@ -164,29 +168,10 @@ def _notes(line: Timeline) -> list[str]:
     return notes if has_latency(line) else [*notes, chart.NO_LATENCY]
 
 
-def _marks(card: Card, asked: Range) -> list[AnnotationView]:
-    return annotations(_scope(card), asked.start, asked.end)
-
-
-def _scope(card: Card) -> Scope:
-    return Scope(card.service, card.name, card.dependency)
-
-
-def _details(breaker_id: str, past: Past | None, now: datetime) -> Details:
-    return details_at(breaker_id, past.at, past.now) if past else queries.details(breaker_id, now)
-
-
-def _events(breaker_id: str, end: datetime | None = None) -> list[object]:
+def _telling(newest: list[EventView]) -> list[EventView]:
     """The last events that say more than "still here"; where there are none, the last ones."""
     # Looked for among the newest alone: a calm breaker may have millions of the others.
-    newest = queries.events(breaker_id, end=end, limit=EVENTS_LOOKED_AT).items
-    telling: list[object] = [event for event in newest if isinstance(event, EventView) and event.type not in ROUTINE]
-    return (telling or newest)[:MOST_EVENTS]
-
-
-def _timeline(breaker_id: str, asked: Range, request: HttpRequest) -> Timeline:
-    lanes = (asked.end - asked.start).total_seconds() <= LONGEST_WITH_LANES_S
-    return queries.timeline(breaker_id, asked.start, asked.end, now_of(request), points=POINTS, lanes=lanes)
+    return ([event for event in newest if event.type not in ROUTINE] or newest)[:MOST_EVENTS]
 
 
 def _rule(details: Details) -> str:

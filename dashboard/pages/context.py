@@ -23,6 +23,7 @@ class Page:
         self.environment = settings.ENVIRONMENT
         self.path = request.path
         self._tally: Tally | None = None
+        self._doubts: list[Doubt] | None = None
 
     @property
     def actor(self) -> object:
@@ -54,7 +55,9 @@ class Page:
     @property
     def doubts(self) -> list[Doubt]:
         """What is ill with the board itself."""
-        return doubts(self.now, hub.bus_lost_at)
+        if self._doubts is None:
+            self._doubts = doubts(self.now, hub.bus_lost_at)
+        return self._doubts
 
     def _counts(self) -> dict[str, int]:
         known: dict[str, int] | None = getattr(self._request, "board_counts", None)

@@ -48,9 +48,10 @@ WORDS = {
 @require_safe
 def destinations(request: HttpRequest) -> HttpResponse:
     """The list, and the doors to new ones."""
+    known = queries.destinations()
     context = {
-        "destinations": queries.destinations(),
-        "names": {view.id: view.name for view in queries.destinations()},
+        "destinations": known,
+        "names": {view.id: view.name for view in known},
         "routes": queries.routes(),
         "kinds": [(kind, WORDS[kind]) for kind in FORMS],
         "push_key": push.public_key(),

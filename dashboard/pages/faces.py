@@ -15,6 +15,8 @@ NARROWEST = 6  # seconds: two pixels of the narrowest card, so that a short open
 HEIGHTS = {"closed": 3, "forced_closed": 3, "disabled": 3, "stale": 5, "unknown": 5, "half_open": 7}
 SILENT = ("stale", "unknown")
 REFUSING = ("open", "forced_open")
+# The states in which an override shows.
+SHOWS = {"force_open": ("forced_open", "open"), "force_closed": ("forced_closed",), "disable": ("disabled",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Face:
     strip_label: str
     # "silenced until 14:00"; empty: its alerts are told.
     silenced: str = ""
+    # "not seen at 3 of 20 instances": of the override that is wanted; empty: it is seen at all, or none is wanted.
+    unmet: str = ""
 
 
 BLANK = Face("", 0, "unknown", "", Second(""), "", "", "", "", (Number("", ""),) * 3, (), "")
@@ -88,7 +92,16 @@ def face(card: Card, now: datetime) -> Face:
         strip=strip(card.strip_15m, now),
         strip_label=_strip_label(card.strip_15m),
         silenced=f"silenced until {clock(moment(card.silenced_until))}" if card.silenced_until else "",
+        unmet=unmet(card),
     )
+
+
+def unmet(card: Card) -> str:
+    """At how many instances the wanted override is not seen."""
+    total = sum(card.instances.values())
+    shown = SHOWS.get(card.wanted.action, ()) if card.wanted else ()
+    missing = total - sum(card.instances.get(state, 0) for state in shown) if shown else 0
+    return f"not seen at {whole(missing)} of {whole(total)} instance{'s' * (total != 1)}" if missing else ""
 
 
 def second(card: Card) -> Second:

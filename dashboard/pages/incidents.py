@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from alerts import incident_queries, queries, responding
+from alerts import incident_queries, responding
 from alerts.shapes import IncidentView, MemberView
 from breakers.errors import Conflict, Invalid, NotAllowed, NotFound
 from dashboard.pages.actors import actor_of, for_viewers
@@ -68,16 +68,14 @@ def incident(request: HttpRequest, incident_id: str) -> HttpResponse:
     """One incident: its cause, its lanes, who was told, what people did."""
     view, now = incident_queries.incident(incident_id), now_of(request)
     others = incident_queries.incidents_page(("firing", "acknowledged"), limit=20)
-    told = (
-        [note for member in view.members for note in queries.alert(member.alert).notifications] if view.members else []
-    )
+    sent, held = incident_queries.told_of(view.id)
     context = {
         "incident": view,
         "lanes": lanes(view, now),
-        "history": incident_queries.history(incident_id),
+        "history": incident_queries.history(view.id),
         "others": [each for each in others.items if isinstance(each, IncidentView) and each.id != view.id],
-        "sent": [note for note in told if note.state != "dropped"],
-        "held": sum(note.state == "dropped" for note in told),
+        "sent": sent,
+        "held": held,
     }
     return render(request, "incident.html", context)
 

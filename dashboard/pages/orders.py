@@ -11,7 +11,8 @@ from breakers import commanding, queries
 from breakers.access import Role
 from breakers.errors import BreakersError, Conflict, Invalid, NotAllowed, NotFound, StoreUnavailable
 from breakers.models.command import OVERRIDES
-from breakers.queries.shapes import Card, Details, InstanceView
+from breakers.queries.shapes import Card, Details, InstanceView, Neighbour
+from breakers.queries.survey import neighbours
 from dashboard.pages.actors import actor_of, for_viewers
 from dashboard.pages.context import now_of
 
@@ -120,12 +121,9 @@ def reach(details: Details) -> Reach:
     return Reach(live, {action: names for action, names in missing.items() if names})
 
 
-def siblings(card: Card, now: datetime) -> list[Card]:
+def siblings(card: Card, now: datetime) -> list[Neighbour]:
     """Other breakers on the same dependency that are not closed: the cause may still be there."""
-    same = queries.CardFilter(dependencies=(card.dependency,))
-    _, page = queries.wall(same, now, limit=MOST_SIBLINGS + 1)
-    others = [item for item in page.items if isinstance(item, Card)]
-    return [other for other in others if other.id != card.id and other.state != "closed"][:MOST_SIBLINGS]
+    return neighbours(card, now, limit=MOST_SIBLINGS)
 
 
 @for_viewers

@@ -12,6 +12,7 @@ from breakers.times import rfc3339
 _BLANK_OFFSET = re.compile(r"(?<=T..:..:..) (?=\d\d:\d\d$)")
 SHORTEST = timedelta(seconds=10)
 LONGEST = timedelta(days=400)
+AROUND = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,16 @@ class Range:
         return urlencode({"from": rfc3339(self.start), "to": rfc3339(self.end)})
 
     @property
+    def first(self) -> str:
+        """Its start, for a URL."""
+        return rfc3339(self.start)
+
+    @property
+    def length(self) -> str:
+        """The named range that is at least as long: what a page of the past is best looked at with."""
+        return next((each.name for each in RANGES if each.length >= self.end - self.start), RANGES[-1].name)
+
+    @property
     def begins(self) -> str:
         """For an `<input type="datetime-local">`, in UTC."""
         return f"{self.start.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
@@ -75,6 +86,11 @@ def range_of(query: Mapping[str, str], now: datetime) -> Range:
         return Range("custom", start, min(end, now), "")
     asked = query.get("range", "")
     return _named(next((each for each in RANGES if each.name == asked), USUAL), now)
+
+
+def around(at: datetime) -> str:
+    """The part of a URL that asks for what was around a moment."""
+    return Range("custom", at - AROUND, at + AROUND).query
 
 
 def moment_of(text: str) -> datetime | None:

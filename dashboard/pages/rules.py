@@ -43,6 +43,9 @@ def rules(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def rule(request: HttpRequest, rule_id: str = "") -> HttpResponse:
     """One rule's form; a POST saves it, or previews it by that button."""
+    previews = "preview" in request.POST
+    if request.method == "POST" and not previews and actor_of(request).role < Role.ADMIN:
+        return render(request, "403.html", {"sentence": "Rules need the role admin. Nothing was done."}, status=403)
     row = ruling.row_of(rule_id) if rule_id else None
     given = request.POST if request.method == "POST" else request.GET
     kind = (
@@ -54,7 +57,6 @@ def rule(request: HttpRequest, rule_id: str = "") -> HttpResponse:
     )
     fields, wrong = ({**stored, "kind": kind.name}, []) if not _is_filled(given) else _read(given, stored, kind.name)
     refused: list[str] = []
-    previews = "preview" in request.POST
     if request.method == "POST" and not wrong and not previews:
         try:
             if row is None:
@@ -66,8 +68,6 @@ def rule(request: HttpRequest, rule_id: str = "") -> HttpResponse:
                     if not row.builtin or key not in ("name", "kind", "matchers")
                 }
                 ruling.change(actor_of(request), rule_id, changed, now_of(request))
-        except NotAllowed as error:
-            return render(request, "403.html", {"sentence": f"{error}. Nothing was done."}, status=403)
         except Invalid as error:
             refused = [each["detail"] for each in error.errors]
         except Conflict as error:

@@ -16,6 +16,7 @@ from dashboard.pages import searches
 from dashboard.pages.actors import actor_of, for_viewers
 from dashboard.pages.context import now_of
 from dashboard.pages.faces import BLANK, face
+from dashboard.pages.wall import cause_among, cause_answer, cause_source
 from dashboard.pages.words import PROBLEMS, wall_sentence
 
 MOST_CARDS = 60
@@ -47,6 +48,17 @@ def screen(request: HttpRequest) -> HttpResponse:
     if token:
         return _refused(request)
     return redirect_to_login(request.get_full_path())
+
+
+@require_safe
+def cause_json(request: HttpRequest) -> HttpResponse:
+    """The likely cause in a screen's headline. A screen with a link opens the wall alone: no incident's page."""
+    if actor_of(request).role >= Role.VIEWER:
+        return cause_answer(searches.search_of(request), now_of(request), link=True)
+    link = screens.link_of(request.COOKIES.get(settings.SCREEN_COOKIE_NAME, ""))
+    if link is None:
+        return HttpResponse(status=403)
+    return cause_answer(searches.read(link.query), now_of(request), link=False)
 
 
 @for_viewers
@@ -89,6 +101,8 @@ def _drawn(request: HttpRequest, search: searches.Search, *, back: bool) -> Http
     context = {
         "sentence": wall_sentence(counts, filtered=search.filtered),
         "total": len(found.rows),
+        "cause": cause_among(found, search),
+        "cause_source": cause_source(search, "screen-cause"),
         "closed_total": counts.get("closed", 0),
         "partial": partial,
         "troubled": [face(card, now) for card in cards if card.state != "closed"],

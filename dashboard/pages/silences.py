@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from alerts import queries, rule_queries, silencing
 from alerts.domain import matching
+from breakers.access import Role
 from breakers.errors import Conflict, Invalid, NotAllowed
 from dashboard.pages.actors import actor_of, for_viewers
 from dashboard.pages.alerts import tabs
@@ -25,6 +26,7 @@ LENGTHS = {
     "1440": "1 day",
     "10080": "1 week",
 }
+SHUT = "Silences need the role operator. Nothing was done."
 REPEATS = {"": "once", "1": "every day", "7": "every week"}
 
 
@@ -33,13 +35,14 @@ REPEATS = {"": "once", "1": "every day", "7": "every week"}
 def silences(request: HttpRequest) -> HttpResponse:
     """The list and the form; a POST makes one."""
     now = now_of(request)
+    saves = request.method == "POST" and "preview" not in request.POST
+    if saves and actor_of(request).role < Role.OPERATOR:
+        return render(request, "403.html", {"sentence": SHUT}, status=403)
     given = request.POST if request.method == "POST" else request.GET
     wrong: list[str] = []
-    if request.method == "POST" and "preview" not in request.POST:
+    if saves:
         try:
             _silence(request, now)
-        except NotAllowed as refused:
-            return render(request, "403.html", {"sentence": f"{refused}. Nothing was done."}, status=403)
         except Invalid as refused:
             wrong = [each["detail"] for each in refused.errors]
         else:

@@ -90,7 +90,8 @@ def wall(request: HttpRequest) -> HttpResponse:
         "forms": _choices(total, wish),
         "sentence": wall_sentence(counts, filtered=search.filtered),
         "tally": tally(counts),
-        "cause": None if search.filtered else incident_queries.likely_cause(),
+        "cause": cause_among(found, search),
+        "cause_source": cause_source(search, "cause"),
         "total": total,
         "hidden": sum(everything.values()) - total,
         "troubled": [face(card, now) for card in cards if card.state != "closed"],
@@ -166,9 +167,25 @@ def completions_json(request: HttpRequest) -> HttpResponse:
 @require_safe
 def cause_json(request: HttpRequest) -> JsonResponse:
     """The likely cause of the wall's headline, asked for again when a card joins or leaves an incident."""
-    cause = incident_queries.likely_cause()
-    link = reverse("incident", args=[cause.incident]) if cause else ""
-    return JsonResponse({"dependency": cause.dependency if cause else "", "href": link})
+    return cause_answer(searches.search_of(request), now_of(request), link=True)
+
+
+def cause_answer(search: searches.Search, now: datetime, *, link: bool) -> JsonResponse:
+    """The likely cause behind what a search shows; with a `link` to its incident for those who may follow it."""
+    cause = cause_among(queries.survey(search.where, now) if search.filtered else None, search)
+    href = reverse("incident", args=[cause.incident]) if cause and link else ""
+    return JsonResponse({"dependency": cause.dependency if cause else "", "href": href})
+
+
+def cause_among(found: queries.Survey | None, search: searches.Search) -> incident_queries.Cause | None:
+    """The likely cause behind what a wall shows: its search finds `found`."""
+    among = {row.id for row in found.rows} if found is not None and search.filtered else None
+    return incident_queries.likely_cause(among)
+
+
+def cause_source(search: searches.Search, view: str) -> str:
+    """Where the likely cause behind a search is asked for again."""
+    return f"{reverse(view)}?{search.address}" if search.filtered else reverse(view)
 
 
 def form_of(total: int, wish: str) -> str:

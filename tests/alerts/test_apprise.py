@@ -3,18 +3,21 @@
 import email
 import json
 import logging
+import re
 import time
 from collections.abc import Iterator
 from email.message import Message as Mail
 
+import msgspec
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pytest_django.fixtures import Settings
 
-from alerts import links, queries
+from alerts import addressing, links, queries
 from alerts.destinations import apprise
-from alerts.destinations.base import Message, Target
+from alerts.destinations.base import Message, Notice, Target
+from alerts.errors import DeliveryError
 from alerts.models import Destination, Notification
 from tests.alerts import receiver as behaviours
 from tests.alerts.conftest import DAY, Scenario
@@ -159,6 +162,38 @@ def test_a_call_that_hangs_is_left_behind(hook: Receiver, monkeypatch: pytest.Mo
     assert time.monotonic() - begun < 2
     assert caught.value.arrived
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_name_calls_nobody_and_links_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain text is not plain everywhere: Discord reads mentions and Markdown in it, Feishu tags."""
+    sent: list[apprise.Text] = []
+    monkeypatch.setattr(apprise, "_bounded", lambda service, text: sent.append(text) or True)
+    named = '@everyone <!channel> <@123> <at user_id="all">all</at> [Open it](https://evil.example) a@ b<c 1 < 2 opened'
+    board = "https://[::1]:8000/alerts/1/"
+    notice = Notice("opened", addressing._example(DAY), named, board, DAY, acknowledge_url="https://b/x:y/")
+    for url in ("discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js", "mailto://ops:secret@example.org"):
+        apprise.send(Target("apprise", url, "", trusted=True), Message("msg_1", apprise.compose(notice), DAY))
+    chat, mail = sent
+    assert not re.search(r"@\w|<[\w@!/]|\]\(", chat.title + chat.body)
+    assert chat.title.replace("\u200b", "") == mail.title == f"Firing: {named}"
+    # What is ours is as it was.
+    assert {board, "https://b/x:y/"} <= set(chat.body.split())
+
+
+def test_what_breaks_inside_apprise_takes_no_secret_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import apprise as library
+
+    def breaks(*args: object, **more: object) -> None:
+        raise ValueError("no host in json://127.0.0.1/s3cret")
+
+    monkeypatch.setattr(library.Apprise, "notify", breaks)
+    target = Target("apprise", "json://127.0.0.1/s3cret", "", trusted=True)
+    with pytest.raises(DeliveryError, match=r"^Apprise failed$"):
+        apprise.send(target, Message("msg_1", msgspec.json.encode(apprise.Text("a", "b")), DAY))
+    assert [record.msg["error"] for record in caplog.records if record.name == apprise.__name__] == ["ValueError"]  # type: ignore[index]
+    assert "s3cret" not in caplog.text + "".join(capfd.readouterr())
 
 
 def test_urls_that_apprise_knows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,13 @@
 """Marks by the API: by operators, by the services themselves, and where they then stand."""
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from standardwebhooks import Webhook
 
-from breakers import keys
+from breakers import annotating, keys
 from breakers.access import BOARD
 from breakers.configuring import configure
 from breakers.models import Annotation, Audit, Breaker
@@ -84,6 +86,36 @@ def test_a_key_that_is_not_good_sets_none(orders_key: str) -> None:
     configure(BOARD, "orders", {"paused": True}, at=datetime.now(UTC))
     assert "paused" in problem(Caller(orders_key).post("/annotations", body), 403)["detail"]
     configure(BOARD, "orders", {"paused": False}, at=datetime.now(UTC))
+    assert Caller(orders_key).post("/annotations", body).status_code == 201
+
+
+def test_where_posts_are_signed_a_leaked_key_alone_sets_no_mark(orders_key: str) -> None:
+    now = datetime.now(UTC)
+    secret = configure(BOARD, "orders", {"signatures": "required"}, at=now).signing_secret
+    assert secret is not None
+    body = {"kind": "note", "title": "n"}
+    assert problem(Caller(orders_key).post("/annotations", body), 403)["code"] == "signature_missing"
+
+    def signed(said: dict[str, str]) -> Any:
+        signature = Webhook(secret).sign("msg_1", now, json.dumps(said))
+        stamps = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp())), "webhook-signature": signature}
+        return Caller(orders_key).call("POST", "/annotations", json.dumps(body).encode(), **stamps)
+
+    assert problem(signed({**body, "title": "another"}), 403)["code"] == "no_match"
+    assert signed(body).status_code == 201
+    assert Annotation.objects.count() == 1
+
+
+def test_a_key_fills_no_audit_trail(orders_key: str, grace: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(annotating, "MOST_OWN", 3)
+    body = {"kind": "note", "title": "n", "service": "orders"}
+    assert [Caller(orders_key).post("/annotations", body).status_code for _ in range(4)] == [201, 201, 201, 429]
+    refused = Caller(orders_key).post("/annotations", body)
+    assert "orders set 3 marks within an hour" in problem(refused, 429)["detail"]
+    assert 3_590 <= int(refused["Retry-After"]) <= 3_600
+    assert Audit.objects.filter(verb="mark.note").count() == 3
+    assert grace.post("/annotations", body).status_code == 201
+    Annotation.objects.update(created_at=datetime.now(UTC) - timedelta(minutes=61))
     assert Caller(orders_key).post("/annotations", body).status_code == 201
 
 

@@ -328,6 +328,9 @@ def test_a_secret_does_not_go_along_to_another_address(ada: Caller) -> None:
     for url in ("https://192.0.32.8/", "http://192.0.32.7/", "https://192.0.32.7:8443/"):
         told = problem(ada.call("PATCH", place, {"config": {"url": url}}), 422)
         assert told["errors"][0]["field"] == "config.secret"
+        kept = {"url": url, "secret": made["config"]["secret"]}
+        told = problem(ada.call("PATCH", place, {"config": kept}), 422)
+        assert told["errors"][0]["field"] == "config.secret"
     for url in ("https://[", "https://", "nonsense"):
         assert problem(ada.call("PATCH", place, {"config": {"url": url}}), 422)["code"] == "bad_url"
     moved = {"config": {"url": "https://192.0.32.8/", "secret": "another"}}

@@ -94,6 +94,7 @@ def test_a_body_that_is_too_large(grace: Caller, tracking: str, settings: Settin
         ({"action": "force_open", "reason": "x", "until": "2020-01-01T00:00:00Z"}, ["until"]),
         ({"action": "force_open", "reason": "x", "until": "2099-01-01T00:00:00"}, ["until"]),
         ({"action": "force_open", "reason": "x", "until": "9999-12-31T23:59:59Z"}, ["until"]),
+        ({"action": "force_open", "reason": "x", "until": "9999-12-31T23:59:59-14:00"}, ["until"]),
         ({"action": "force_open", "reason": "x", "until": 4_000_000_000}, ["until"]),
     ],
 )

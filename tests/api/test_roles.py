@@ -9,7 +9,7 @@ from django.test import Client
 
 from breakers import keys
 from breakers.access import BOARD, Role
-from breakers.models import Command
+from breakers.models import Audit, Command
 from dashboard.api.documentation import document
 from tests.api.conftest import ROLES, Caller, problem
 
@@ -95,7 +95,10 @@ def test_the_table_names_every_route() -> None:
 def test_by_token(
     tokens: dict[str, str], tracking: str, method: str, path: str, least: str, body: Any, status: int, role: str
 ) -> None:
+    lines = Audit.objects.count()
     response = Caller(tokens[role]).call(method, path.format(breaker=tracking), body)
+    changed = method != "GET" and response.status_code < 300 and path != "/rule-preview"
+    assert (Audit.objects.count() > lines) == changed
     if ROLES.index(role) >= ROLES.index(least):
         assert response.status_code == status, response.content
         if status == 404:

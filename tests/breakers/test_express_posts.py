@@ -27,7 +27,7 @@ class Desk:
     ) -> None:
         self.webhook = Webhook()
         owner = KeyOwner(7, "orders", paused, signing, limits, EVERYTHING)
-        self.webhook._owners[b"Bearer bbk_orders"] = (owner, time.monotonic() + known_for)
+        self.webhook._owners[b"bbk_orders"] = (owner, time.monotonic() + known_for)
         self.posted: list[tuple[Submission, Any]] = []
         self.webhook.intake.post = lambda submission, done: self.posted.append((submission, done))  # type: ignore[method-assign]
         self.told: list[tuple[int, bytes]] = []
@@ -93,6 +93,15 @@ def test_the_long_way_for_all_else(
     desk: Desk, body: bytes, more: list[tuple[bytes, bytes]], headers: list[tuple[bytes, bytes]]
 ) -> None:
     assert (desk.takes(body, *more, headers=headers), desk.posted) == (False, [])
+
+
+def test_a_key_is_remembered_once_however_it_is_spelt() -> None:
+    """Else whoever has one good key could fill the memory with it, by 60 KiB of blanks a time."""
+    desk = Desk()
+    for spelt in (b"bearer bbk_orders", b"BEARER  bbk_orders", b"Bearer bbk_orders" + b" " * 60_000):
+        assert desk.takes(headers=[(b"authorization", spelt), HEADERS[1]])
+    assert not desk.takes(headers=[(b"authorization", b"Basic bbk_orders"), HEADERS[1]])
+    assert list(desk.webhook._owners) == [b"bbk_orders"]
 
 
 def test_answers_that_say_more(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,6 @@
 """A breaker's past: its trips, its failures by class, its settings, and what came before an opening."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +11,9 @@ from tests.breakers.conftest import Scenario
 pytestmark = pytest.mark.storage
 
 
-def of(scenario: Scenario, name: str = "payments") -> str:
-    return str(scenario.breaker(name).pk)
+def trips(scenario: Scenario, now: datetime) -> list[history.Trips]:
+    told, _ = history.outages_told(scenario.breaker().pk, now)
+    return history.trips(told, now)
 
 
 def test_trips_open_time_and_recovery(scenario: Scenario) -> None:
@@ -25,11 +26,11 @@ def test_trips_open_time_and_recovery(scenario: Scenario) -> None:
         scenario.moves("closed")
     scenario.at("08:30:01")
     scenario.moves("open")
-    day, week, month = history.trips(of(scenario), scenario.at("08:31:01"))
+    day, week, month = trips(scenario, scenario.at("08:31:01"))
     assert (day.trips, day.open_s, day.recover_s, day.longest_s) == (3, 120 + 240 + 60, 180, 240)
     assert (week.trips, month.trips) == (3, 3)
     later = scenario.now + timedelta(hours=26)
-    day, week, _ = history.trips(of(scenario), later)
+    day, week, _ = trips(scenario, later)
     # Open all the time, but it did not trip in these 24 hours.
     assert (day.trips, day.open_s, day.recover_s) == (0, 86_400, None)
     assert week.trips == 3
@@ -45,7 +46,7 @@ def test_failures_by_class_with_a_sample(scenario: Scenario) -> None:
     scenario.at("08:02")
     scenario.posts(failure | {"count": 100, "error": {"type": "Late", "message": "not in the range"}})
     start = scenario.at("08:00")
-    found = history.failures(of(scenario), start, start + timedelta(minutes=2))
+    found = history.failing(scenario.breaker().pk, start, start + timedelta(minutes=2)).failures
     assert [(group.type, group.count, group.sample) for group in found.groups] == [
         ("ConnectTimeout", 7, "second"), ("Timeout", 1, None),
     ]  # fmt: skip
@@ -61,7 +62,7 @@ def test_a_busy_range_says_that_it_was_cut(scenario: Scenario, monkeypatch: pyte
     start = scenario.at("08:00")
     scenario.posts(*({"type": "failure", "breaker": "payments", "error": {"type": name}} for name in "abc"))
     end = start + timedelta(minutes=1)
-    found = history.failures(of(scenario), start, end)
+    found = history.failing(scenario.breaker().pk, start, end).failures
     assert (len(found.groups), found.cut) == (2, True)
 
 
@@ -74,12 +75,12 @@ def test_settings_keep_their_history(scenario: Scenario) -> None:
     scenario.at("09:00")
     for pod in ("a", "b"):
         scenario.beats("closed", instance=pod, config=new)
-    changes = history.settings_history(of(scenario), scenario.now)
+    changes = history.settings_told(scenario.breaker().pk, scenario.now)[0]
     assert [(change.at[11:16], change.instances, change.changed) for change in changes] == [
         ("09:00", ["a", "b"], [("failure_rate_threshold", 50, 40), ("timeout_ms", 900, None)]),
         ("08:00", ["a"], [("failure_rate_threshold", None, 50), ("timeout_ms", None, 900)]),
     ]
-    assert history.settings_at(scenario.breaker().pk, scenario.at("08:30")) == old
+    assert history.settings_told(scenario.breaker().pk, scenario.at("08:30"))[2] == old
 
 
 def test_a_new_instance_set_as_the_others_is_no_change(scenario: Scenario) -> None:
@@ -87,9 +88,9 @@ def test_a_new_instance_set_as_the_others_is_no_change(scenario: Scenario) -> No
     scenario.beats("closed", config={"timeout_ms": 900})
     scenario.at("08:05")
     scenario.beats("closed", instance="late", config={"timeout_ms": 900})
-    assert len(history.settings_history(of(scenario), scenario.now)) == 1
+    assert len(history.settings_told(scenario.breaker().pk, scenario.now)[0]) == 1
     scenario.beats("closed", instance="other", config={"timeout_ms": 100})
-    assert history.settings_history(of(scenario), scenario.now)[0].instances == ["other"]
+    assert history.settings_told(scenario.breaker().pk, scenario.now)[0][0].instances == ["other"]
 
 
 def test_breakers_that_opened_first_are_named(scenario: Scenario) -> None:
@@ -100,5 +101,5 @@ def test_breakers_that_opened_first_are_named(scenario: Scenario) -> None:
     scenario.moves("open", breaker="orders", dependency="payments-db")
     scenario.at("08:10")
     scenario.moves("open", breaker="payments", dependency="payments-db")
-    found = history.opened_before(of(scenario), "payments-db", scenario.at("07:45"), scenario.at("08:10"))
+    _, found = history.outages_told(scenario.breaker().pk, scenario.at("08:11"))
     assert sorted((each.service, each.name) for each in found) == [("checkout", "orders"), ("payments-db", "pool")]

@@ -11,9 +11,10 @@ import pytest
 
 from breakers.database_thread import DatabaseThreads
 from breakers.domain.limits import Bucket, Limits, whole_seconds
+from breakers.domain.networks import network_of
 from breakers.errors import OverLimit, StoreUnavailable
 from breakers.intake import Intake
-from breakers.limiting import Ledger, Limiter
+from breakers.limiting import MOST_NETWORKS, Ledger, Limiter
 from breakers.models import ReachedLimit, Service
 from breakers.submissions import Submission
 from tests.servers import valkey_server
@@ -138,6 +139,45 @@ def test_an_address_that_guesses_keys_waits_and_others_do_not(clock: Clock, thre
     with pytest.raises(OverLimit) as raised:
         one.require_tries("10.0.0.7")
     assert raised.value.retry_after == 1
+
+
+def test_a_network_of_ipv6_addresses_guesses_as_one(clock: Clock, threads: DatabaseThreads) -> None:
+    one = limiter(clock, threads)
+    for number in range(30):
+        one.failed_key(f"2001:db8:0:7::{number:x}")
+    with pytest.raises(OverLimit):
+        one.require_tries("2001:db8:0:7:ffff::1")
+    one.require_tries("2001:db8:0:8::1")
+
+
+def test_addresses_that_tried_once_push_out_no_guesser(clock: Clock, threads: DatabaseThreads) -> None:
+    one = limiter(clock, threads)
+    for _ in range(40):
+        one.failed_key("10.0.0.7")
+    clock.now += 1
+    for number in range(2 * MOST_NETWORKS):
+        one.failed_key(f"10.{1 + number // 65_536}.{number // 256 % 256}.{number % 256}")
+    assert len(one._tries) <= MOST_NETWORKS
+    one.failed_key("10.0.0.7")
+    with pytest.raises(OverLimit):
+        one.require_tries("10.0.0.7")
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:DB8:0:0:ffff::", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("testclient", "testclient"),
+        ("x" * 1_000, "x" * 64),
+    ],
+)
+def test_which_addresses_are_one_network(address: str, network: str) -> None:
+    assert network_of(address) == network
 
 
 @pytest.mark.storage

@@ -112,7 +112,7 @@ def test_an_exact_range_holds_what_happened_in_it_and_nothing_else(scenario: Sce
         scenario.posts(
             {"type": "failure", "breaker": "payments", "count": count, "duration_ms": 5, "occurred_at": at.isoformat()}
         )
-    pruning.fold(scenario.now)
+    pruning.fold(scenario.now, pause=0)
     shown = queries.timeline(scenario.card().id, start, end, scenario.now, points=50, exact=True)
     assert sum(int(str(bucket["failure"])) for bucket in shown.buckets) == 1_110
     assert shown.buckets[0]["at"] == "2026-11-23T08:00:03.300Z"

@@ -12,7 +12,7 @@ from breakers.domain.limits import DEFAULTS
 from breakers.keys import KeyOwner
 from breakers.webhook import EVENTS, JSON, Webhook
 
-HEADER = b"Bearer bbk_known"
+KEY = b"bbk_known"
 
 
 @pytest.mark.asyncio
@@ -21,7 +21,7 @@ async def test_a_post_that_the_server_gives_up_is_answered_503_and_not_500() -> 
     webhook = Webhook()
     webhook.intake._loop = asyncio.get_running_loop()  # Gathers, and no thread takes: a database that does not answer.
     owner = KeyOwner(7, "orders", False, None, DEFAULTS, EVERYTHING)
-    webhook._owners[HEADER] = (owner, time.monotonic() + 60)
+    webhook._owners[KEY] = (owner, time.monotonic() + 60)
     sent: list[dict[str, Any]] = []
     body = json.dumps({"type": "failure", "breaker": "payments"}).encode()
 
@@ -39,7 +39,7 @@ async def test_a_post_that_the_server_gives_up_is_answered_503_and_not_500() -> 
         "method": "POST",
         "path": EVENTS,
         "query_string": b"",
-        "headers": [(b"authorization", HEADER), (b"content-type", JSON)],
+        "headers": [(b"authorization", b"Bearer " + KEY), (b"content-type", JSON)],
         "client": ("127.0.0.1", 50_000),
     }
     post = asyncio.create_task(webhook(scope, receive, send))

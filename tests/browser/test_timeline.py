@@ -27,7 +27,9 @@ def drawn(page: Page) -> Page:
 
 def test_a_stretch_that_is_dragged_becomes_the_range(window: Open, service: Make) -> None:
     shop = service()
-    page = drawn(opened(window("viewer"), shop))
+    page = drawn(opened(window("viewer", timezone_id="Asia/Kolkata"), shop))
+    expect(page.locator("[data-chart-zone]")).to_have_text("GMT+5:30")
+    ticks = page.locator(".chart .xtick text").all_inner_texts()
     plane = page.locator(".chart .nsewdrag.drag").first
     plane.evaluate("plane => plane.scrollIntoView({ block: 'center' })")
     plot = plane.bounding_box()
@@ -41,6 +43,11 @@ def test_a_stretch_that_is_dragged_becomes_the_range(window: Open, service: Make
     asked = parse_qs(urlsplit(page.url).query)
     length = datetime.fromisoformat(asked["to"][0]) - datetime.fromisoformat(asked["from"][0])
     assert timedelta(minutes=25) < length < timedelta(minutes=35)
+    # The chart tells the times of this browser, the address those of everyone.
+    assert timedelta(0) < datetime.now(UTC) - datetime.fromisoformat(asked["to"][0]) < timedelta(minutes=20)
+    page.keyboard.press("t")
+    expect(page.locator("[data-chart-zone]")).to_have_text("UTC")
+    assert wait_for(lambda: page.locator(".chart .xtick text").all_inner_texts() != ticks, 5, "other times on the axis")
     expect(page.locator("nav.tabs[aria-label=Range] [aria-current]")).to_have_count(0)
     # The address alone shows the same.
     page.reload()

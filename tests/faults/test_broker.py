@@ -120,7 +120,8 @@ def test_without_a_broker(board: Board, told: Receiver, key: str, token: str, aw
         back = time.monotonic()
         assert posters.statuses() == {202}
         assert posters.p99_ms(gone, back) < 1_000
-        assert posters.median_ms(gone, back) < 2 * posters.median_ms(began, gone) + 5
+        # A tenth of a second for what else runs on this machine; who waits for the broker waits for one.
+        assert posters.median_ms(gone, back) < 2 * posters.median_ms(began, gone) + 100
         wait_for(lambda: owed in names(told), 15, "the alert that was owed")
         hears(socket, "ok", 30)
     healthy(board)

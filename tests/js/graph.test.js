@@ -3,10 +3,11 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { cut, graphOf, keyOf, kindOf, pathsOf, shapeOf, stateOf } from "../../static/js/helpers/graph.js"
+import { cut, graphOf, keyOf, kindOf, pathsOf, placed, shapeOf, stateOf } from "../../static/js/helpers/graph.js"
 import * as dagre from "../../static/vendor/dagre-3.1.3/dagre.esm.js"
 
 const edge = (service, dependency, state = "closed") => ({ service, dependency, state })
+const BOX = { width: 186, height: 34 }
 const EDGES = [
   edge("shop", "orders"),
   edge("orders", "db", "open"),
@@ -46,6 +47,16 @@ test("names that hold anything are told apart", () => {
   assert.deepEqual(spots.map(({ name }) => name), ["__proto__", "constructor"])
 })
 
+test("names that every object has get places like any other", () => {
+  const names = ["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf", "n0", "0"]
+  const edges = names.flatMap((name) => [edge(name, "db"), edge("shop", name)])
+  const graph = graphOf(edges)
+  const { spots, ways } = placed(dagre, graph, BOX)
+  assert.equal(new Set([...spots.values()].map(({ x, y }) => `${x} ${y}`)).size, names.length + 2)
+  assert.deepEqual([...ways.keys()], edges.map(keyOf))
+  assert.ok([...ways.values()].every((points) => points.every(({ x, y }) => Number.isFinite(x + y))))
+})
+
 test("a long name loses its middle", () => {
   assert.equal(cut("short"), "short")
   assert.equal(cut("a-very-long-service-name-indeed").length, 22)
@@ -55,12 +66,8 @@ test("several hundred ways have places, the same ones each time, within five sec
   const edges = []
   for (let at = 0; at < 400; at += 1) edges.push(edge(`service-${at % 60}`, `dependency-${(at * 7) % 90}`))
   const laid = () => {
-    const layout = new dagre.Graph().setGraph({ rankdir: "LR" }).setDefaultEdgeLabel(() => ({}))
-    const graph = graphOf(edges)
-    for (const { name } of graph.spots) layout.setNode(name, { width: 186, height: 34 })
-    for (const way of graph.ways) layout.setEdge(way.service, way.dependency)
-    dagre.layout(layout)
-    return graph.spots.map(({ name }) => [name, layout.node(name).x, layout.node(name).y])
+    const { spots } = placed(dagre, graphOf(edges), BOX)
+    return [...spots].map(([name, { x, y }]) => [name, x, y])
   }
   const began = performance.now()
   const first = laid()

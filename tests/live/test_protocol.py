@@ -128,10 +128,16 @@ async def test_alerts_are_told(connect: Any, opens: Any, board: Board) -> None:
         delta = await who.hear("delta")
         assert [(one["id"], one["status"]) for one in delta["data"]] == [(str(alert.pk), "firing")]
         assert delta["counts"] == {"firing": 1, "acknowledged": 0}
+
+    async def hears_next(who: Client) -> list[dict[str, Any]]:
+        while (data := (await who.hear("delta"))["data"]) == delta["data"]:
+            pass  # What was told may be told once more.
+        return list(data)
+
     await threaded(change_alert)(alert, resolved_at=datetime.now(UTC), status="resolved")
     hub.wake()
-    assert [one["status"] for one in (await ada.hear("delta"))["data"]] == ["resolved"]
-    assert [one.get("removed") for one in (await grace.hear("delta"))["data"]] == [True]
+    assert [one["status"] for one in await hears_next(ada)] == ["resolved"]
+    assert [one.get("removed") for one in await hears_next(grace)] == [True]
 
 
 def make_alert() -> Alert:

@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
+from breakers import bulk
 from tests.pages.seeding import seed_story
 
 PASSWORD = "correct horse battery"
@@ -61,3 +64,19 @@ def signed_in(person: Callable[[str, str], User]) -> Callable[[str], Client]:
 def story(db: None) -> str:
     """The id of a breaker of three instances that is open."""
     return seed_story(datetime.now(UTC))
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Callable[[Client, str], list[str]]:
+    """What a page asks of the database, statement by statement; those that go straight to the driver too."""
+    asked: list[str] = []
+    execute = bulk._execute
+    monkeypatch.setattr(bulk, "_execute", lambda sql, params: asked.append(sql) or execute(sql, params))
+
+    def ask(client: Client, path: str) -> list[str]:
+        asked.clear()
+        with CaptureQueriesContext(connection) as by_django:
+            assert client.get(path).status_code == 200, path
+        return [each["sql"] for each in by_django] + asked
+
+    return ask

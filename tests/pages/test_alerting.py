@@ -1,18 +1,22 @@
 """Incidents, rules and silences at the browser: right for every role, complete without a script, safe with hostile names."""
 
+import html
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 from xml.dom.minidom import parseString
 
 import pytest
 from django.test import Client
 
-from alerts import evaluating, ruling
+from alerts import evaluating, ruling, silencing
 from alerts.domain import weeks
 from alerts.models import Alert, Incident, Rule, Silence
+from breakers.access import Actor
 from breakers.models import Breaker, Outage, Service, Transition
 from breakers.models.fields import to_us
+from dashboard import screens
 from tests.pages.test_pages import HOSTILE, SignIn, text_of
 
 pytestmark = [pytest.mark.django_db]
@@ -100,7 +104,13 @@ def test_the_walls_headline_names_the_likely_cause(signed_in: SignIn, opened: Op
     page = text_of(eve, "/")
     assert f'Likely cause: <a href="/incidents/{large.pk}/">payments-db</a>' in page
     assert eve.get("/cause.json").json() == {"dependency": "payments-db", "href": f"/incidents/{large.pk}/"}
-    assert "Likely cause" not in text_of(eve, "/?query=service:mail")
+    # A search shows the cause behind what it finds.
+    found = text_of(eve, "/?query=service:mail")
+    assert ">&lt;mail&gt;</a>" in found
+    source = re.search(r'id="cause" data-source="([^"]+)"', found)
+    assert source is not None
+    assert eve.get(html.unescape(source[1])).json()["dependency"] == "<mail>"
+    assert 'id="cause" data-source="/cause.json?query=name%3Anobody" hidden' in text_of(eve, "/?query=name:nobody")
     # Whoever is over, or suspected no more, is no cause of what is wrong now.
     Alert.objects.filter(incident=large).update(resolved_at=datetime.now(UTC))
     assert eve.get("/cause.json").json()["dependency"] == "<mail>"
@@ -108,6 +118,56 @@ def test_the_walls_headline_names_the_likely_cause(signed_in: SignIn, opened: Op
     Incident.objects.update(cause="")
     assert eve.get("/cause.json").json() == {"dependency": "", "href": ""}
     assert 'id="cause" data-source="/cause.json" hidden' in text_of(eve, "/")
+
+
+def test_a_screen_names_the_likely_cause_and_leads_nowhere(
+    signed_in: SignIn, opened: Open, ada: Actor, client: Client
+) -> None:
+    incident = opened("checkout/pay", "ledger/book")
+    opened("mail/send", dependency="smtp")
+    eve = signed_in("viewer")
+    assert f'Likely cause: <a href="/incidents/{incident.pk}/">payments-db</a>' in text_of(eve, "/screen/")
+    made = screens.make_link(ada, "hall", "service:mail", at=datetime.now(UTC))
+    assert client.get("/screen/cause.json").status_code == 403
+    client.get(urlsplit(made.address).path)
+    assert "Likely cause: <a>smtp</a>" in text_of(client, "/screen/")
+    assert client.get("/screen/cause.json?query=service:ledger").json() == {"dependency": "smtp", "href": ""}
+    screens.revoke_link(ada, made.row.pk, at=datetime.now(UTC))
+    assert client.get("/screen/cause.json").status_code == 403
+
+
+def test_a_breakers_head_says_who_is_told_of_it(signed_in: SignIn, opened: Open, grace: Actor) -> None:
+    incident = opened("checkout/pay", "ledger/book")
+    pay, alert = Breaker.objects.get(name="pay"), Alert.objects.get(breaker_name="pay")
+    eve = signed_in("viewer")
+
+    def told() -> list[str]:
+        page = text_of(eve, f"/breakers/{pay.pk}/")
+        news = eve.get(f"/breakers/{pay.pk}/news.json").json()["standing"]
+        lines = re.findall(r"<li>(.*?)</li>", page.partition('id="standing"')[2].partition("</ul>")[0])
+        # What the page begins with is what is told from then on.
+        both = [news["incident"], *(each for each in news["alerts"] if not each["over"]), news["silenced"]]
+        assert len(lines) == sum(each is not None for each in both)
+        return [re.sub(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d", "…", plain(line)) for line in lines]
+
+    assert told() == [
+        f"Part of incident {incident.pk} , suspected: payments-db",
+        "Alert opened firing for 2 m",
+    ]
+    assert 'data-silenced="' not in text_of(eve, f"/breakers/{pay.pk}/").partition("</header>")[0]
+    now = datetime.now(UTC)
+    silence = silencing.silence(
+        grace, {"breaker": "p*"}, starts_at=now, ends_at=now + timedelta(hours=1), comment="a release", at=now
+    )
+    page = text_of(eve, f"/breakers/{pay.pk}/")
+    assert f'data-silenced="silenced until {silence.ends_at:%H:%M}"' in page
+    assert told()[2] == "Silenced until … by grace: told to nobody"
+    silencing.end(grace, str(silence.pk), now + timedelta(seconds=1))
+    Alert.objects.filter(pk=alert.pk).update(status="resolved", resolved_at=now)
+    Breaker.objects.filter(pk=pay.pk).update(incident=None)
+    assert told() == []
+    assert 'id="standing" aria-label="Told of it" hidden' in text_of(eve, f"/breakers/{pay.pk}/")
+    assert "<b>Resolved</b>" in text_of(eve, f"/breakers/{pay.pk}/")
 
 
 def test_the_wall_finds_the_members_of_an_incident(signed_in: SignIn, opened: Open) -> None:

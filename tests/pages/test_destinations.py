@@ -90,9 +90,13 @@ def test_a_url_inside_is_refused_with_the_reason_and_not_sent_back(signed_in: Si
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
 def test_others_look_and_change_nothing(signed_in: SignIn, role: str) -> None:
-    row = added(signed_in("admin"))
+    ada = signed_in("admin")
+    row = added(ada)
     client = signed_in(role)
     page = text(client.get("/alerts/destinations/"))
+    # That there is one, and how it does, is for everyone; where it is, for those who set it up.
+    for path in ("/alerts/destinations/", f"/alerts/destinations/{row.pk}/"):
+        assert [row.masked_url in text(browser.get(path)) for browser in (ada, client)] == [True, False]
     assert f"needs the role admin; you are {role}" in page
     assert "<form" not in text(client.get(f"/alerts/destinations/{row.pk}/")).partition("<main")[2]
     for path, given in (

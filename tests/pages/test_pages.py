@@ -194,7 +194,7 @@ def test_viewers_see_why_they_may_not_order(signed_in: SignIn, story: str) -> No
     page = text_of(signed_in("viewer"), f"/breakers/{story}/")
     assert "Orders need the role operator; you are viewer." in page
     assert "order-dialog" not in page
-    assert page.count('type="button" disabled') == 3
+    assert page.count('type="button" disabled') == 4
 
 
 def test_viewers_orders_are_refused(signed_in: SignIn, story: str) -> None:
@@ -300,3 +300,6 @@ def test_the_audit_trail_is_filtered_and_paged(signed_in: SignIn, story: str) ->
     assert following is not None
     assert text_of(client, "/audit/" + following[1]).count("command.probe") == 2
     assert "No line matches." in text_of(client, "/audit/?actor=nobody-here")
+    assert "No line matches." in text_of(client, f"/audit/?breaker={story}0")
+    assert f'href="/audit/?breaker={story}"' in text_of(client, f"/breakers/{story}/")
+    assert text_of(client, f"/audit/?breaker={story}&actor=grace").count("command.probe") == 50

@@ -31,6 +31,19 @@ def test_from_one_moment_to_another(begins: str, ends: str) -> None:
     assert range_of({"from": asked.begins, "to": asked.ends}, NOW) == asked
 
 
+@pytest.mark.parametrize(
+    ("asked", "first", "length"),
+    [
+        ({"range": "6h"}, "2026-11-23T02:00:00.000Z", "6h"),
+        ({"from": "2026-11-23T06:00", "to": "2026-11-23T06:20"}, "2026-11-23T06:00:00.000Z", "1h"),
+        ({"from": "2025-10-21T06:00", "to": "2026-11-23T06:00"}, "2025-10-21T06:00:00.000Z", "13mo"),
+    ],
+)
+def test_it_is_played_from_its_start_in_a_range_that_holds_it(asked: dict[str, str], first: str, length: str) -> None:
+    found = range_of(asked, NOW)
+    assert (found.first, found.length) == (first, length)
+
+
 def test_what_is_yet_to_come_is_left_out() -> None:
     assert range_of({"from": "2026-11-23T06:00", "to": "2026-11-23T09:00"}, NOW).end == NOW
     assert range_of({"from": "2026-11-23T06:00"}, NOW).end == NOW

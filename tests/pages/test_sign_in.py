@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from breakers.models import Audit
 from tests.pages.conftest import PASSWORD
 
 PAGES = (
@@ -73,6 +74,27 @@ def test_the_tenth_failure_from_an_address_is_the_last_try(person: Person) -> No
     assert (
         Client(REMOTE_ADDR="192.0.2.9").post("/sign-in/", {"username": "ada", "password": PASSWORD}).status_code == 302
     )
+
+
+def test_a_failure_is_a_line_in_the_log_and_no_typed_secret(person: Person, caplog: pytest.LogCaptureFixture) -> None:
+    person("ada", "admin")
+    for name in ("ada", PASSWORD, *["ada"] * 5):
+        post(Client(REMOTE_ADDR="192.0.2.9"), name, "wrong")
+    said = [record.msg for record in caplog.records if record.name == "dashboard.pages.sign_in"]
+    assert [(line["event"], line["name"], line["address"]) for line in said] == [  # type: ignore[index]
+        ("a sign-in failed", "ada", "192.0.2.9"),
+        ("a sign-in failed", "nobody of ours", "192.0.2.9"),
+        *[("a sign-in failed", "ada", "192.0.2.9")] * 4,
+        ("a sign-in was not looked at: too many failed", "ada", "192.0.2.9"),
+    ]
+    assert not Audit.objects.exists()
+
+
+def test_the_addresses_of_one_network_are_one(person: Person) -> None:
+    person("ada", "admin")
+    tries = [post(Client(REMOTE_ADDR=f"2001:db8::{number:x}"), f"guess-{number}", "wrong") for number in range(11)]
+    assert tries == [401] * 10 + [429]
+    assert post(Client(REMOTE_ADDR="2001:db8:0:1::1"), "ada", PASSWORD) == 302
 
 
 def test_signing_in_well_takes_no_place(person: Person) -> None:

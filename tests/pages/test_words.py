@@ -90,6 +90,21 @@ def test_a_short_opening_is_still_seen_on_the_strip() -> None:
     assert (last.state, last.width, last.height) == ("open", 6, 10)
 
 
+@pytest.mark.parametrize(
+    ("instances", "said"),
+    [
+        ({"forced_closed": 3}, ""),
+        ({"forced_closed": 17, "open": 2, "stale": 1}, "not seen at 3 of 20 instances"),
+        ({"closed": 1}, "not seen at 1 of 1 instance"),
+        ({}, ""),
+    ],
+)
+def test_what_is_wanted_and_not_seen_is_said(instances: dict[str, int], said: str) -> None:
+    wanted = Wanted("force_closed", iso(NOW), "ana")
+    card = msgspec.structs.replace(a_card(random.Random(1)), instances=instances, wanted=wanted)
+    assert face(card, NOW).unmet == said
+
+
 def test_the_browser_says_the_same() -> None:
     dice = random.Random(11)
     cards = [a_card(dice) for _ in range(400)]
@@ -140,7 +155,18 @@ def as_told(shown: Any) -> dict[str, Any]:
     return {
         **{
             name: getattr(shown, name)
-            for name in ("id", "version", "state", "word", "name", "service", "dependency", "error", "silenced")
+            for name in (
+                "id",
+                "version",
+                "state",
+                "word",
+                "name",
+                "service",
+                "dependency",
+                "error",
+                "silenced",
+                "unmet",
+            )
         },
         "second": second(shown.second),
         "numbers": [{"value": number.value, "caption": number.caption} for number in shown.numbers],

@@ -2,13 +2,12 @@
 
 import os
 import signal
-import subprocess
 import time
 
 import psutil
 import pytest
 
-from tests.board import ROOT, Board
+from tests.board import Board
 from tests.servers import wait_for
 
 pytestmark = pytest.mark.timeout(120)
@@ -17,20 +16,7 @@ pytestmark = pytest.mark.timeout(120)
 class MadeBoard(Board):
     """A board that `make run` starts, with this environment's Python."""
 
-    def start(self, *, ready: bool = True) -> "MadeBoard":
-        self._started_from = len(self.output())
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                ["make", "--no-print-directory", "run"],
-                cwd=ROOT,
-                env=self.environ,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                process_group=0,
-            )
-        self.wait_ready()
-        return self
+    command = ("make", "--no-print-directory", "run")
 
 
 @pytest.mark.parametrize(

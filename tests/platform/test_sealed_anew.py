@@ -12,7 +12,7 @@ from breakers import keys
 from breakers.access import Actor
 from breakers.configuring import configure
 from breakers.errors import Unreadable
-from breakers.models import Service
+from breakers.models import Audit, Service
 from breakers.sealing import is_current, place_of, unseal
 from breakers.signing import forget_earlier
 
@@ -41,6 +41,8 @@ def test_all_that_is_sealed_is_sealed_with_the_new_key(ada: Actor, settings: Any
     settings.ENCRYPTION_KEYS = (NEW, OLD)
     assert rotate() == {"sealed_anew": 2, "unreadable": []}
     assert rotate() == {"sealed_anew": 0, "unreadable": []}
+    lines = Audit.objects.filter(verb="secrets.rotate").values_list("actor", "after")
+    assert list(lines) == [("breakerboard", {"sealed_anew": 2, "unreadable": 0})]
     settings.ENCRYPTION_KEYS = (NEW,)
     assert (opened("signing_secret"), opened("earlier_secret")) == (second, first)
     assert is_current(Service.objects.get(name="orders").signing_secret or "")

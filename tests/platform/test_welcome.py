@@ -154,6 +154,14 @@ def test_who_may_not_sign_in_any_more_can_not_by_a_link(client: Client, ada: Act
     assert use(client, link).status_code == 410
 
 
+def test_who_lost_the_role_meanwhile_comes_in_and_sees_nothing(client: Client, ada: Actor) -> None:
+    invited = inviting.add_user(ada, "grace", Role.OPERATOR, at=now())
+    invited.user.groups.clear()
+    assert use(client, invited.link).status_code == 302
+    assert Audit.objects.get(verb="user.welcome").role == "none"
+    assert client.get("/").status_code == 403
+
+
 def test_adding_people(ada: Actor, grace: Actor) -> None:
     with pytest.raises(NotAllowed):
         inviting.add_user(grace, "eve", Role.VIEWER, at=now())

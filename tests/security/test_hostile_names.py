@@ -46,6 +46,9 @@ NAMES = (
     "💥🔥👩‍👩‍👧‍👦",
     "&lt;script&gt;&amp;&#60;script&#62;",
     "\\\"'`;--\\u003cscript\\u003e",
+    "__proto__",
+    "constructor",
+    "\ufffe\uffff\U0001fffe",
 )
 BASE = "/breakers/"
 
@@ -146,6 +149,15 @@ def test_a_nul_is_refused_by_its_place(stage: Stage) -> None:
         "/",
         "/?q=<script>pwned=1</script>&dependency=%22%3E%3Cimg+src=x+onerror=pwned=1%3E",
         "/alerts/",
+        "/map/",
+        "/map/?q=<script>pwned=1</script>",
+        "/screen/",
+        "/sources/",
+        "/marks/",
+        "/incidents/",
+        "/incidents/1/",
+        "/dependency/?name=__proto__",
+        "/dependency/?name=%22%3E%3Cimg%20src=x%20onerror=pwned=1%3E",
         "/audit/?actor=<script>pwned=1</script>",
     ],
 )

@@ -6,9 +6,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import models
+from django.utils import timezone
 
 from alerts.models import Destination
-from breakers import bulk
+from breakers import auditing, bulk
+from breakers.access import BOARD
 from breakers.errors import Unreadable
 from breakers.management.tables import need_tables
 from breakers.models import Service
@@ -39,6 +41,9 @@ class Command(BaseCommand):
                     done += _seal_anew(model, column, pk)
                 except Unreadable as error:
                     unreadable.append(str(error))
+        if done:
+            told = {"sealed_anew": done, "unreadable": len(unreadable)}
+            auditing.write(BOARD, "secrets.rotate", "board", "secrets", "secrets", after=told, at=timezone.now())
         if options["json"]:
             self.stdout.write(json.dumps({"sealed_anew": done, "unreadable": unreadable}))
             return

@@ -3,6 +3,7 @@
 import "./command-steps.js"
 import "./failure-timeline.js"
 import "./state-diagram.js"
+import { showStanding } from "./breaker-standing.js"
 import { beforeOf, showFacts } from "./range-facts.js"
 import { showKnown, showSiblings, startOrders } from "./order-dialog.js"
 import { Announcer } from "../helpers/announcer.js"
@@ -28,6 +29,10 @@ class BreakerPage extends HTMLElement {
     this.#startRanges()
     if (this.dataset.past !== undefined) return
     store.subscribe(`breaker:${this.dataset.id}`, (message) => this.#heard(message))
+    const { id, service } = this.dataset
+    // Not every alert changes the card. Commas stand between the names of a filter.
+    const filter = service.includes(",") ? "" : String(new URLSearchParams({ service }))
+    store.subscribe("alerts", ({ kind, data }) => kind === "delta" && data.some((alert) => alert.breaker?.id === id) && this.#askNews(), { filter, limit: 1 })
     // What could not be shown then is asked for now.
     this.querySelector("#events").addEventListener("mouseleave", () => this.#newsWanted && this.#askNews())
     document.addEventListener("visibilitychange", () => this.#newsWanted && this.#askNews())
@@ -72,6 +77,7 @@ class BreakerPage extends HTMLElement {
 
   #ranged(timeline, told) {
     showFacts(this, told)
+    this.querySelector(".play-from").search = new URLSearchParams({ at: told.first, range: told.length })
     const form = this.querySelector(".custom-range form")
     if (form.contains(document.activeElement)) return
     form.elements.from.value = told.from
@@ -107,6 +113,8 @@ class BreakerPage extends HTMLElement {
       document.title = `${shown.word}: ${card.name} · Breakerboard`
     }
     set(head, "data-state", card.state)
+    if (shown.silenced) set(head, "data-silenced", shown.silenced)
+    else head.removeAttribute("data-silenced")
     set(head.querySelector("use"), "href", `#s-${card.state}`)
     write(head.querySelector(".word"), shown.word)
     const [before, time, after] = head.querySelector(".second").children
@@ -115,7 +123,7 @@ class BreakerPage extends HTMLElement {
     write(after, shown.second.after)
     const told = card.reported_state
     this.#fact("seen", told && told !== card.state ? `${shown.word}, last told ${word(told)}` : shown.word)
-    this.#fact("wanted", ...wanted(card.wanted))
+    this.#fact("wanted", ...wanted(card.wanted, shown.unmet))
     if (card.last_event_at) this.#fact("heard", timeSince(card.last_event_at), " ago")
     this.#fact("failing", percent(card.failure_rate_1m))
     this.#fact("calls", whole(card.calls_1m))
@@ -167,15 +175,16 @@ class BreakerPage extends HTMLElement {
     fillTrips(this.querySelector("#trips tbody"), news.trips)
     if (this.dataset.lastMark !== news.last_mark) this.querySelector("failure-timeline").renew()
     this.dataset.lastMark = news.last_mark
-    fillAlerts(this.querySelector("#breaker-alerts"), news.alerts)
+    showStanding(this, news.standing)
     showSiblings(news.siblings)
   }
 }
 
-const wanted = (order) => {
+const wanted = (order, unmet) => {
   if (!order) return ["automatic"]
   const by = order.by ? ` by ${order.by}` : ""
-  return [`${verbWord(order.action)}${by}`, ...(order.until ? [" until ", timeAt(order.until)] : [])]
+  const until = order.until ? [" until ", timeAt(order.until)] : []
+  return [`${verbWord(order.action)}${by}`, ...until, ...(unmet ? [" ", make("span", { class: "unmet" }, unmet)] : [])]
 }
 
 const instanceOf = (copy) => {
@@ -252,21 +261,5 @@ const errorOf = (error) =>
     ),
     error.sample && make("p", { class: "caption wrap" }, error.sample.slice(0, 240)),
   )
-
-const fillAlerts = (box, alerts) => {
-  if (!alerts.length) return
-  const lines = alerts.map((alert) =>
-    make(
-      "a",
-      { class: "alert-line", href: `/alerts/${encodeURIComponent(alert.id)}/` },
-      make("b", {}, alert.status[0].toUpperCase() + alert.status.slice(1)),
-      " ",
-      make("span", {}, alert.summary),
-      " ",
-      make("span", { class: "caption" }, timeSince(alert.started_at), " ago"),
-    ),
-  )
-  box.replaceChildren(...lines)
-}
 
 customElements.define("breaker-page", BreakerPage)

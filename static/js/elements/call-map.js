@@ -81,14 +81,17 @@ const fillList = (edges, { dependency }) => {
   const known = new Map([...body.rows].map((row) => [rowKey(row), row]))
   for (const edge of edges) {
     const row = rowOf(edge, dependency)
-    const before = known.get(keyOf(edge))
+    const before = known.get(pairOf(edge.service, edge.dependency))
     if (before?.contains(document.activeElement)) continue
     if (before) before.replaceWith(row)
     else body.append(row)
   }
 }
 
-const rowKey = (row) => JSON.stringify([row.cells[1].textContent.trim(), row.cells[2].textContent.trim()])
+const rowKey = ({ cells }) => pairOf(cells[1].textContent, cells[2].textContent)
+
+// As a page's own text has them: with one kind of line's end, and blanks around them that are the page's.
+const pairOf = (...names) => JSON.stringify(names.map((name) => name.trim().replace(/\r\n?/g, "\n")))
 
 const rowOf = (edge, dependency) =>
   make(

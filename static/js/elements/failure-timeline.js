@@ -2,10 +2,11 @@
 //
 // Says "range" with the answer of the server when it shows another range: {range, query, from, to, patterns, …}.
 
+import { moved, widened } from "../helpers/chart.js"
 import { onBeat, write } from "../helpers/clock.js"
 import { make } from "../helpers/making.js"
 import { colour, faded, plotly } from "../helpers/plotly.js"
-import { stamp, whole } from "../helpers/words.js"
+import { stamp, whole, zoneName, zoneOffset } from "../helpers/words.js"
 
 // How often a range is fetched again: about a bucket's width. A range between two moments is fetched when something came late.
 const FRESH_FOR = {
@@ -29,6 +30,9 @@ const COUNTS = ["success", "failure", "timeout", "rejected", "slow", "retry", "f
 class FailureTimeline extends HTMLElement {
   #box
   #figure = null
+  #rows = []
+  #notes = []
+  #moved = 0 // ms from UTC to the zone that is drawn
   #width = 0
   #shown = false
   #fetchedAt = -Infinity
@@ -48,6 +52,7 @@ class FailureTimeline extends HTMLElement {
       rest = setTimeout(() => this.#resize(), RESIZE_REST)
     }).observe(this)
     document.addEventListener("theme", () => this.#draw())
+    document.addEventListener("zone", () => this.#turn())
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw())
     onBeat(() => this.#refresh())
   }
@@ -103,14 +108,16 @@ class FailureTimeline extends HTMLElement {
     this.#figure = told.figure
     this.#box.setAttribute("aria-label", told.summary)
     write(this.querySelector(".chart-summary"), told.summary)
-    this.querySelector(".chart-notes").replaceChildren(...told.notes.map((note) => make("li", {}, note)))
-    this.#fillTable(told.rows)
+    this.#notes = told.notes
+    this.#rows = told.rows
+    this.#fillTable()
     this.dispatchEvent(new CustomEvent("range", { detail: told }))
     await this.#draw()
   }
 
   async #draw() {
     if (!this.#figure) return
+    this.#nameZone()
     const Plotly = await plotly(this.dataset.plotly)
     this.#box.classList.add("drawn")
     const { data, layout } = this.#painted(this.#figure)
@@ -129,17 +136,36 @@ class FailureTimeline extends HTMLElement {
   #zoomed(change) {
     const [from, to] = ["xaxis.range[0]", "xaxis.range[1]"].map((key) => momentOf(change[key]))
     if (!(to - from >= SHORTEST)) return
-    const query = new URLSearchParams({ from: new Date(from).toISOString(), to: new Date(to).toISOString() })
+    const utc = (at) => new Date(at - this.#moved).toISOString()
+    const query = new URLSearchParams({ from: utc(from), to: utc(to) })
     this.dispatchEvent(new CustomEvent("zoom", { detail: String(query) }))
   }
 
-  #painted({ data, layout }) {
+  // One offset for the whole chart, that of its end: where the clocks changed within it, it says so.
+  #nameZone() {
+    const [start, end] = this.#figure.layout.xaxis.range
+    this.#moved = zoneOffset(end)
+    const name = zoneName(end)
+    for (const place of document.querySelectorAll("[data-chart-zone]")) write(place, name)
+    const changed = zoneOffset(start) === this.#moved ? [] : [`The clocks changed in this range; all of the chart is in ${name}.`]
+    this.querySelector(".chart-notes").replaceChildren(...[...changed, ...this.#notes].map((note) => make("li", {}, note)))
+  }
+
+  #turn() {
+    this.#draw()
+    if (this.#rows.length) this.#fillTable()
+  }
+
+  #painted(figure) {
     const paint = Object.fromEntries(STATES.map((state) => [state, colour(`--colour-${state.replace("_", "-")}`)]))
     const tokens = { ink: colour("--ink"), "ink-2": colour("--ink-2"), accent: colour("--accent") }
     const role = (name) => paint[name] ?? tokens[name] ?? colour("--colour-silent")
     const [ink, second, line, ground] = ["--ink", "--ink-2", "--line", "--bg"].map(colour)
     const axis = { gridcolor: line, linecolor: line, tickfont: { color: second }, title: { font: { color: second } } }
     this.#width = this.#box.clientWidth
+    const { l: left, r: right } = figure.layout.margin
+    const { data, layout } = moved(widened(figure, this.#width - left - right), this.#moved)
+    const hoverformat = layout.xaxis.hoverformat.replace("UTC", zoneName(figure.layout.xaxis.range[1]).replace("%", "%%"))
     const axes = Object.fromEntries(
       Object.keys(layout)
         .filter((key) => key.startsWith("yaxis"))
@@ -158,8 +184,8 @@ class FailureTimeline extends HTMLElement {
         plot_bgcolor: "transparent",
         modebar: { bgcolor: "transparent", color: second, activecolor: ink },
         hoverlabel: { bgcolor: ground, bordercolor: line, font: { color: ink } },
-        xaxis: { ...axis, ...layout.xaxis, spikecolor: second, ...(this.#width < NARROW ? { nticks: 4, tickangle: 0 } : {}) },
-        shapes: (layout.shapes ?? []).map((shape) => ({ ...shape, line: { ...shape.line, color: tokens.accent } })),
+        xaxis: { ...axis, ...layout.xaxis, hoverformat, spikecolor: second, ...(this.#width < NARROW ? { nticks: 4, tickangle: 0 } : {}) },
+        shapes: layout.shapes.map((shape) => ({ ...shape, line: { ...shape.line, color: tokens.accent } })),
         // What is hidden in the legend stays hidden over new data; another range starts anew.
         uirevision: this.dataset.query,
       },
@@ -170,9 +196,9 @@ class FailureTimeline extends HTMLElement {
     if (this.#figure && this.#box.clientWidth !== this.#width) this.#draw()
   }
 
-  #fillTable(rows) {
+  #fillTable() {
     const at = Date.now()
-    const lines = rows.map((row) => {
+    const lines = this.#rows.map((row) => {
       const line = document.createElement("tr")
       const texts = [stamp(row.at, at), ...COUNTS.map((field) => whole(row[field])), row.rate, row.p50, row.p95, row.p99]
       texts.forEach((text, place) => {
@@ -186,7 +212,7 @@ class FailureTimeline extends HTMLElement {
   }
 }
 
-// Plotly tells times in UTC, without saying so.
+// Plotly tells times as if they were UTC, without saying so.
 const momentOf = (told) => (typeof told === "number" ? told : Date.parse(`${String(told).replace(" ", "T")}Z`))
 
 const merge = (axis, own) => ({ ...axis, ...own, title: { ...axis.title, ...own.title } })

@@ -7,9 +7,9 @@ import { whole, zoneName } from "../helpers/words.js"
 const LONGEST_SAMPLE = 240
 
 /** Show the facts of an answer: {patterns, failures, earlier, marks}. */
-export const showFacts = (root, { patterns, failures, earlier, marks }) => {
+export const showFacts = (root, { patterns, failures, earlier, earlier_query: around, marks }) => {
   for (const pattern of patterns) showPattern(root.querySelector(`[data-pattern="${pattern.name}"]`), pattern)
-  const rows = failures.groups.length ? failures.groups.map(failureOf) : [noFailures(earlier)]
+  const rows = failures.groups.length ? failures.groups.map(failureOf) : [noFailures(earlier, around)]
   root.querySelector("#failures tbody").replaceChildren(...rows)
   root.querySelector("#failures-cut").hidden = !failures.cut
   root.querySelector("#marks").replaceChildren(...(marks.length ? marks.map(markOf) : [noMarks()]))
@@ -39,9 +39,9 @@ const failureOf = (group) =>
     make("td", {}, timeAt(group.last_at)),
   )
 
-const noFailures = (earlier) => {
+const noFailures = (earlier, around) => {
   const said = earlier
-    ? ["No failures in this range; the last one ", timeSince(earlier), " ago, about ", timeAt(earlier), ` ${zoneName(earlier)}.`]
+    ? ["No failures in this range; ", make("a", { href: `?${around}` }, "the last one ", timeSince(earlier), " ago"), ", about ", timeAt(earlier), ` ${zoneName(earlier)}.`]
     : ["No failures in this range, and none before it that is kept."]
   const row = make("tr", {}, make("td", { class: "empty" }, ...said))
   set(row.firstChild, "colspan", 4)

@@ -20,5 +20,5 @@ const ask = async (line) => {
   const link = line.querySelector("a")
   write(link, dependency)
   if (href) set(link, "href", href)
-  line.hidden = !href
+  line.hidden = !dependency
 }

@@ -23,7 +23,19 @@ export const face = (card, now) => ({
   strip: strip(card.strip_15m, now),
   stripLabel: stripLabel(card.strip_15m),
   silenced: card.silenced_until ? `silenced until ${clock(card.silenced_until)}` : "",
+  unmet: unmet(card),
 })
+
+// The states in which an override shows.
+const SHOWS = { force_open: ["forced_open", "open"], force_closed: ["forced_closed"], disable: ["disabled"] }
+
+/** At how many instances the wanted override is not seen. */
+const unmet = ({ instances, wanted }) => {
+  const total = sum(instances)
+  const shown = SHOWS[wanted?.action]
+  const missing = shown ? shown.reduce((rest, state) => rest - (instances[state] ?? 0), total) : 0
+  return missing ? `not seen at ${whole(missing)} of ${whole(total)} instance${total === 1 ? "" : "s"}` : ""
+}
 
 /** The line beside the state's word: two texts, and between them the age of a moment (or none). */
 export const second = (card) => {

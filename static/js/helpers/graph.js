@@ -20,6 +20,20 @@ export const shapeOf = (edges) => JSON.stringify(edges.map(keyOf).sort())
 
 export const kindOf = (spot) => (spot.calls.length ? "service" : "dependency")
 
+/** Where everything is, by dagre: {width, height, spots: Map of name to {x, y}, ways: Map of key to points}. */
+export const placed = (dagre, graph, box, options = {}) => {
+  const layout = new dagre.Graph().setGraph({ rankdir: "LR", ...options }).setDefaultEdgeLabel(() => ({}))
+  // By number: dagre keeps nodes as properties, and a name may be one that every object has.
+  const ids = new Map(graph.spots.map(({ name }, place) => [name, `n${place}`]))
+  for (const id of ids.values()) layout.setNode(id, { ...box })
+  for (const way of graph.ways) layout.setEdge(ids.get(way.service), ids.get(way.dependency))
+  dagre.layout(layout)
+  const { width, height } = layout.graph()
+  const spots = new Map([...ids].map(([name, id]) => [name, layout.node(id)]))
+  const pointsOf = (way) => layout.edge(ids.get(way.service), ids.get(way.dependency)).points
+  return { width, height, spots, ways: new Map(graph.ways.map((way) => [way.key, pointsOf(way)])) }
+}
+
 /** How a name stands: as its worst way that leads to it; one that only calls stands by itself. */
 export const stateOf = (spot) => spot.called.find(({ state }) => CUT.has(state))?.state ?? ""
 

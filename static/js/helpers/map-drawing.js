@@ -1,32 +1,29 @@
 // The map's drawing: places by dagre, left to right; then plain SVG, painted by the stylesheet through data-state.
 
-import { cut, kindOf, stateOf } from "./graph.js"
+import { cut, kindOf, placed, stateOf } from "./graph.js"
 import { set } from "./clock.js"
 
 const SVG = "http://www.w3.org/2000/svg"
 const [WIDTH, HEIGHT] = [186, 34] // px of a name's box
+const SPACING = { nodesep: 10, ranksep: 150, edgesep: 6, marginx: 8, marginy: 8 }
 const SIGN = 18 // px of the sign on a way
 const MOST_STRETCHED = 2.5
 const QUIET = new Set(["closed"])
 
 /** The drawing of a graph, laid out; stretched to `room` px where it would be narrower. */
 export const drawing = (dagre, graph, addresses, room = 0) => {
-  const layout = new dagre.Graph().setGraph({ rankdir: "LR", nodesep: 10, ranksep: 150, edgesep: 6, marginx: 8, marginy: 8 })
-  layout.setDefaultEdgeLabel(() => ({}))
-  for (const { name } of graph.spots) layout.setNode(name, { width: WIDTH, height: HEIGHT })
-  for (const { service, dependency } of graph.ways) layout.setEdge(service, dependency)
-  dagre.layout(layout)
-  const { width: narrow, height } = layout.graph()
+  const layout = placed(dagre, graph, { width: WIDTH, height: HEIGHT }, SPACING)
+  const { width: narrow, height } = layout
   const stretch = Math.min(Math.max(1, room / narrow), MOST_STRETCHED)
   const width = narrow * stretch
-  for (const name of layout.nodes()) layout.node(name).x *= stretch
-  for (const edge of layout.edges()) for (const point of layout.edge(edge).points) point.x *= stretch
+  for (const spot of layout.spots.values()) spot.x *= stretch
+  for (const points of layout.ways.values()) for (const point of points) point.x *= stretch
   const svg = element("svg", { class: "map", viewBox: `0 0 ${Math.ceil(width)} ${Math.ceil(height)}`, role: "group" })
   set(svg, "aria-label", `${graph.spots.length} names, ${graph.ways.length} ways; the same stands in the list below`)
   // The troubled ones last, over the others.
   const ways = [...graph.ways].sort((one, other) => cutLast(one) - cutLast(other))
   svg.append(...ways.map((way) => wayOf(way, bends(layout, way))))
-  svg.append(...graph.spots.map((spot) => spotOf(spot, layout.node(spot.name), addresses)))
+  svg.append(...graph.spots.map((spot) => spotOf(spot, layout.spots.get(spot.name), addresses)))
   repaint(svg, graph)
   return svg
 }
@@ -63,10 +60,10 @@ const paintWay = (drawn, way) => {
 }
 
 // From the side of one box to the side of the other, through dagre's points between them.
-const bends = (layout, { service, dependency }) => {
-  const [from, to] = [layout.node(service), layout.node(dependency)]
+const bends = (layout, { key, service, dependency }) => {
+  const [from, to] = [layout.spots.get(service), layout.spots.get(dependency)]
   const side = to.x < from.x ? -WIDTH / 2 : WIDTH / 2
-  const inner = layout.edge(service, dependency).points.slice(1, -1)
+  const inner = layout.ways.get(key).slice(1, -1)
   return [{ x: from.x + side, y: from.y }, ...inner, { x: to.x - side, y: to.y }]
 }
 

@@ -85,6 +85,9 @@ const moved = (moment) => {
 
 export const zoneName = (moment) => zone.nameAt(new Date(moment))
 
+/** How far the zone is from UTC at a moment, in ms. */
+export const zoneOffset = (moment) => zone.offsetAt(new Date(moment))
+
 /** The time of day, to the minute; to the second, with its date where that is not today's. */
 export const clock = (iso) => moved(iso).slice(11, 16)
 
