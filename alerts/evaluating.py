@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
-from alerts import silencing, telling, watching
+from alerts import rewinding, silencing, telling, watching
 from alerts.destinations import environment
 from alerts.domain.lifecycle import CLOSED, OPEN, Status
 from alerts.models import Alert, Incident, Notification, Rule
@@ -56,6 +56,7 @@ def evaluate(now: datetime) -> None:
 
 def sweep(now: datetime) -> None:
     """What no transition brings: watches, the ends of holds, of silences and of acknowledgements, and what was missed."""
+    rewinding.notice(now)
     late = watching.lateness(now)
     evaluate(now)
     if environment.changed():

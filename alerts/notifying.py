@@ -17,7 +17,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 
-from alerts import digesting, faulting, outbox, showing
+from alerts import digesting, faulting, outbox, sparing
 from alerts.destinations import speaking
 from alerts.destinations.base import MAY_HAVE_ARRIVED, OUR_FAULT, Message, Outcome, Receipt, Target, outcome_of
 from alerts.domain import backoff
@@ -27,11 +27,12 @@ from alerts.models import Alert, Attempt, Destination, Notification
 from alerts.models.notification import State
 from alerts.signals import alerts_changed
 from breakers import bulk
-from breakers.models.fields import from_us, to_us
+from breakers.errors import StoreUnavailable
 
 # Three times the deadline and the commits around it.
 LEASE = timedelta(seconds=60)
-MOST_LEASES = 4
+# Where the database can't be written just now, how it went is written down a little later: the sooner, the fewer are told twice.
+FINISH_AGAIN_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 # How long one nudge goes on with what else waits for the destination: a task must end well before it is given out again.
 STAYS_S = 30.0
 
@@ -67,7 +68,7 @@ def deliver(notification_id: int, clock: Callable[[], datetime]) -> None:
     until = time.monotonic() + STAYS_S
     claim = claim_one(notification_id, clock())
     while claim is not None:
-        finish(claim, attempt(claim), clock())
+        _finish_surely(claim, attempt(claim), clock)
         following = outbox.next_of(claim.destination, clock()) if time.monotonic() < until else None
         claim = None if following is None else claim_one(following, clock())
 
@@ -80,7 +81,7 @@ def claim_one(notification_id: int, at: datetime) -> Claim | None:
             return None
         # The destination's row is the lock of its breaker and its bulkhead: claims and finishes of one destination take turns.
         destination = Destination.objects.select_for_update().get(pk=row.destination_id)
-        if not may_send(destination, at):
+        if not sparing.may_send(destination, at):
             return None
         before = outbox.claimable(at).filter(pk=row.pk).values_list("attempt", "claimed_until").first()
         claimed = before and outbox.claimable(at).filter(pk=row.pk, attempt=before[0]).update(
@@ -103,15 +104,6 @@ def claim_one(notification_id: int, at: datetime) -> Claim | None:
     if digesting.puts_off(row, destination, at):
         return None
     return Claim(row.pk, destination.pk, number + 1, Message(row.webhook_id, bytes(row.body), at), destination)
-
-
-def may_send(destination: Destination, at: datetime) -> bool:
-    """Whether one more may go there now, by its breaker, its bulkhead and the rest that it asked for."""
-    if destination.rests_until is not None and at < destination.rests_until:
-        return False
-    under_way = Notification.objects.filter(destination=destination, state=State.DUE, claimed_until__gte=at).count()
-    # One that failed last is felt for with one message: hands that wait for it are missing elsewhere.
-    return _breaker(destination).lets_pass(at, under_way, MOST_LEASES if destination.failures == 0 else 1)
 
 
 def attempt(claim: Claim) -> Result:
@@ -142,6 +134,19 @@ def attempt(claim: Claim) -> Result:
     return Result(Outcome.ACCEPTED, took_ms(), receipt=receipt)
 
 
+def _finish_surely(claim: Claim, result: Result, clock: Callable[[], datetime]) -> None:
+    """Write it down, or try to for as long as the lease is surely ours. Errors: StoreUnavailable: another one sends it again."""
+    for pause in FINISH_AGAIN_S:
+        try:
+            finish(claim, result, clock())
+        except StoreUnavailable as error:
+            log.warning("how a notification went can't be written down yet", error=str(error))
+            time.sleep(pause)
+        else:
+            return
+    finish(claim, result, clock())
+
+
 def finish(claim: Claim, result: Result, at: datetime) -> bool:
     """Write down how it went; whether this try still counted."""
     with bulk.writing():
@@ -163,7 +168,7 @@ def finish(claim: Claim, result: Result, at: datetime) -> bool:
         _note(claim, result, next_due_at)
         if row.state == State.DEAD:
             faulting.gave_up(row, at)
-        follow(destination, result, claim.message.sent_at, at)
+        sparing.follow(destination, result, claim.message.sent_at, at)
         _announce(row.alert_id)
         return True
 
@@ -258,50 +263,6 @@ def _drop(notification_id: int, attempt: int, reason: str, at: datetime) -> None
         rows = Notification.objects.filter(pk=notification_id, state=State.DUE, attempt=attempt)
         if rows.update(state=State.DROPPED, reason=reason, claimed_until=None, finished_at=at):
             _announce(Notification.objects.values_list("alert_id", flat=True).get(pk=notification_id))
-
-
-def _breaker(destination: Destination) -> backoff.Breaker:
-    recent = tuple((from_us(us), bool(succeeded)) for us, succeeded in destination.recent)
-    return backoff.Breaker(destination.failures, destination.open_until, destination.open_for_s, recent)
-
-
-def follow(destination: Destination, result: Result, began_at: datetime, at: datetime) -> None:
-    """The destination's own breaker, after this try. What the guard forbids, or we spoil, says nothing about it."""
-    if result.outcome in {Outcome.FORBIDDEN, Outcome.FAILED}:
-        return
-    before = _breaker(destination)
-    after = before.after(result.error is None, at)
-    destination.failures, destination.open_until, destination.open_for_s = (
-        after.failures,
-        after.open_until,
-        after.open_for_s,
-    )
-    destination.recent = [[to_us(moment), int(succeeded)] for moment, succeeded in after.recent]
-    if result.error is None:
-        destination.last_success_at = at
-        if before.open_until is not None:
-            _come_forward(destination, at)
-        faulting.accepts(destination, at)
-    else:
-        destination.last_failure_at, destination.last_error = at, str(result.error)
-        if result.error.status_code in {429, 503} and result.error.retry_after_s:
-            rest = timedelta(seconds=min(result.error.retry_after_s, backoff.RESTS_MOST))
-            destination.rests_until = at + rest
-        if after.open_until is not None and before.open_until is None:
-            log.warning("a destination fails", destination=destination.name, error=str(result.error))
-            faulting.fails(destination, str(result.error), at)
-    destination.save()
-    shown = showing.Tried(destination.name, before, after, result.error, result.took_ms, began_at, at)
-    bulk.after_commit(lambda: showing.show(shown))
-
-
-def _come_forward(destination: Destination, at: datetime) -> None:
-    """It answers again: what waits for it need not wait out its backoff, but does not come all at once."""
-    waiting = Notification.objects.filter(destination=destination, state=State.DUE, claimed_until=None, due_at__gt=at)
-    ids = list(waiting.order_by("due_at").values_list("pk", flat=True)[: outbox.DUE_AT_ONCE])
-    for place, pk in enumerate(ids):
-        due_at = at + timedelta(seconds=backoff.COMES_FORWARD * place / len(ids))
-        Notification.objects.filter(pk=pk, due_at__gt=due_at).update(due_at=due_at)
 
 
 def _announce(alert_id: int) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from django.conf import settings
 from django.db.models import F, Q
 
-from alerts import notifying, queries
+from alerts import notifying, queries, sparing
 from alerts.destinations import alertmanager, speaking
 from alerts.destinations.base import Message, Notice, Outcome, outcome_of
 from alerts.errors import DeliveryError
@@ -37,7 +37,7 @@ def refresh(destination_id: uuid.UUID, now: datetime) -> None:
     """Tell a destination of what is live there. Twice at once is once: whoever takes the minute does it."""
     rested = Q(refreshed_at=None) | Q(refreshed_at__lte=now - EVERY)
     row = Destination.objects.filter(rested, pk=destination_id, off_at=None).first()
-    if row is None or not notifying.may_send(row, now):
+    if row is None or not sparing.may_send(row, now):
         return
     if not Destination.objects.filter(rested, pk=destination_id).update(refreshed_at=now):
         return
@@ -72,5 +72,5 @@ def _send(row: Destination, alerts: list[alertmanager.Told], now: datetime) -> b
     took_ms = round((time.monotonic() - begun) * 1000)
     result = notifying.Result(Outcome.ACCEPTED if error is None else outcome_of(error), took_ms, error=error)
     with bulk.writing():
-        notifying.follow(Destination.objects.select_for_update().get(pk=row.pk), result, now, now)
+        sparing.follow(Destination.objects.select_for_update().get(pk=row.pk), result, now, now)
     return error is None

@@ -72,6 +72,10 @@ def writing(first: str = "", params: Sequence[Any] = ()) -> Iterator[Writing]:
         connection.close_if_unusable_or_obsolete()
         raise StoreUnavailable(f"the database can't be written: {str(error).strip().splitlines()[0]}") from error
     except DatabaseError as error:
+        if isinstance(error.__cause__, psycopg.errors.ReadOnlySqlTransaction):
+            # A replica, or a server that was told so: the next try connects to whoever it is by then.
+            connection.close()
+            raise StoreUnavailable("the database can't be written: it is read-only") from error
         if connection.is_usable():
             raise
         connection.close()

@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection
 from breakers import silencing
 from breakers.database_thread import kept
 from breakers.errors import StoreUnavailable
+from breakers.jumps import Jumps
 from breakers.refusing import Refusals
 
 WRITES_EVERY = 1.0  # s
@@ -32,6 +33,7 @@ class Chores:
     def __init__(self, refusals: Refusals, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._refusals = refusals
         self._clock = clock
+        self._jumps = Jumps()
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -54,11 +56,16 @@ class Chores:
             self._refusals.waiting.wait(max(0.0, look_due - time.monotonic()))
             self._do("what was refused could not be written", self._refusals.write)
             if time.monotonic() >= look_due:
-                self._do("silence could not be looked for", lambda: sweep_if_nobody_does(self._clock()))
+                self._do("silence could not be looked for", self._look)
                 look_due = time.monotonic() + LOOKS_EVERY
             self._ending.wait(WRITES_EVERY)
         self._do("what was refused could not be written", self._refusals.write)
         connection.close()
+
+    def _look(self) -> None:
+        at = self._clock()
+        if not self._jumps.seen(at, time.monotonic()):
+            sweep_if_nobody_does(at)
 
     def _do(self, otherwise: str, chore: Callable[[], object]) -> None:
         try:

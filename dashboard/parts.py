@@ -13,7 +13,7 @@ from dashboard.celery import QUEUES
 from dashboard.serving import UVICORN
 from dashboard.supervising import Part
 
-# Four hands for each destination that hangs, and some left over: which ones hang is known only after ten seconds.
+# Two hands for each destination that hangs, and some left over: which ones hang is known only after ten seconds.
 THREADS = {"evaluate": 2, "deliver": 16}
 # No neighbours to wait for, and no messages to them: twenty times faster after the broker was away.
 ALONE = ("--without-mingle", "--without-gossip", "--without-heartbeat")

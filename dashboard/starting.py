@@ -15,6 +15,7 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.db import OperationalError, connection
 
+from alerts import rewinding
 from breakers.models import Pulse
 
 LOCK_WITHIN = 5.0  # s: a board that was killed is gone by then
@@ -94,7 +95,7 @@ def free_port(host: str) -> int:
 
 
 def prepare_database() -> None:
-    """Bring the tables up to date. Pulses of an earlier run say nothing of this one.
+    """Bring the tables up to date. Pulses of an earlier run say nothing of this one, but for the time it was then.
 
     Errors: CannotRun.
     """
@@ -106,7 +107,7 @@ def prepare_database() -> None:
     )
     try:
         call_command("migrate", interactive=False, verbosity=0)
-        Pulse.objects.all().delete()
+        Pulse.objects.exclude(part=rewinding.PART).delete()
     except OperationalError as error:
         raise CannotRun(f"the database at {place} can't be used: {str(error).strip().splitlines()[0]}") from error
     finally:

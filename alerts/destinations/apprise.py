@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from django.conf import settings
 
-from alerts.destinations import guard, services, texts
+from alerts.destinations import guard, names, services, texts
 from alerts.destinations.base import DEADLINE_S, Message, Notice, Receipt, Target
 from alerts.domain.wording import plain
 from alerts.errors import DeliveryError
@@ -80,7 +80,7 @@ def allowed(url: str, *, allow_private: bool) -> None:
     built = _library().Apprise.instantiate(url, suppress_exceptions=True)
     host = str(getattr(built, "host", "") or "")
     if host:
-        guard.judge(guard.resolve(host, 443), allow_private=True)
+        guard.judge(names.resolve(host, 443), allow_private=True)
 
 
 def send(target: Target, message: Message) -> Receipt:

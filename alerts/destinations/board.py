@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from alerts.destinations import guard, services
+from alerts.destinations import guard, names, services
 from alerts.destinations.base import Target
 from alerts.destinations.environment import HIDDEN
 from alerts.destinations.signing import key_of
@@ -184,7 +184,7 @@ def _email(values: dict[str, str]) -> list[str]:
     try:
         server = email.parse_server(values["server"], "")
         email.require_mail_port(server)
-        addresses = guard.resolve(server.host, server.port)
+        addresses = names.resolve(server.host, server.port)
         guard.judge(addresses, allow_private=settings.ALLOW_PRIVATE_TARGETS)
     except DeliveryError as error:
         if not error.permanent:

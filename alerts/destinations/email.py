@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from django.conf import settings
 
-from alerts.destinations import guard, texts
+from alerts.destinations import guard, names, texts
 from alerts.destinations.base import DEADLINE_S, Message, Notice, Receipt, Target
 from alerts.domain.wording import plain
 from alerts.errors import DeliveryError
@@ -212,7 +212,7 @@ class _Connection:
         server, context = self._server, ssl.create_default_context()
         if not self._trusted:
             require_mail_port(server)
-        addresses = guard.resolve(server.host, server.port)
+        addresses = names.resolve(server.host, server.port)
         if not self._trusted:
             guard.judge(addresses, allow_private=settings.ALLOW_PRIVATE_TARGETS)
         self.address = addresses[0]

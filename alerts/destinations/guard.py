@@ -10,8 +10,6 @@ import ssl
 import time
 import unicodedata
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -20,18 +18,23 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
+from alerts.destinations import names
 from alerts.destinations.addresses import forbidden
 from alerts.destinations.base import DEADLINE_S, MOST_KEPT, MOST_READ
 from alerts.domain.wording import plain
 from alerts.errors import DeliveryError
 
 CONNECT_S = 3.0
-RESOLVE_S = 3.0
 # Of the ports from 1024 on, these belong to stores; below, only the web's two.
 STORES = frozenset({3306, 5432, 6379, 9200, 11211, 27017})
 WEB = frozenset({80, 443})
-
-_resolvers = ThreadPoolExecutor(4, thread_name_prefix="resolve")
+# What OpenSSL calls them.
+TLS_REASONS = {
+    "TLSV1_ALERT_PROTOCOL_VERSION": "it speaks no version from 1.2 on",
+    "UNSUPPORTED_PROTOCOL": "it speaks no version from 1.2 on",
+    "WRONG_VERSION_NUMBER": "what it speaks is no TLS",
+    "RECORD_LAYER_FAILURE": "what it speaks is no TLS",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +70,6 @@ def parse(url: str, *, trusted: bool) -> httpx.URL:
     return parts
 
 
-def resolve(host: str, port: int, timeout: float = RESOLVE_S) -> list[str]:
-    """The addresses of a name, bounded in time. Errors: DeliveryError."""
-    lookup = _resolvers.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    try:
-        return list(dict.fromkeys(str(found[4][0]) for found in lookup.result(timeout)))
-    except FutureTimeout:
-        lookup.cancel()
-        raise DeliveryError(f"the name did not resolve within {timeout:.0f} s") from None
-    except (OSError, UnicodeError):
-        raise DeliveryError("the name does not resolve") from None
-
-
 def judge(addresses: Iterable[str], *, allow_private: bool) -> None:
     """Let them pass, all of them, or raise a permanent DeliveryError."""
     for address in addresses:
@@ -103,7 +94,7 @@ def check(url: str, *, allow_private: bool) -> list[str]:
     parts = parse(url, trusted=True)
     warnings = []
     try:
-        addresses = resolve(parts.host, _port(parts))
+        addresses = names.resolve(parts.host, _port(parts))
     except DeliveryError as error:
         warnings.append(f"{error}: it is looked up again at every try")
     else:
@@ -218,7 +209,7 @@ def _why_not_connected(error: BaseException) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"the certificate is not good: {plain(cause.verify_message)}"
         if isinstance(cause, ssl.SSLError):
-            return f"TLS failed: {plain(cause.reason or 'no reason given')}"
+            return f"TLS failed: {TLS_REASONS.get(cause.reason) or plain(cause.reason or 'no reason given')}"
         if isinstance(cause, ConnectionRefusedError):
             return "the connection was refused"
         cause = cause.__cause__ or cause.__context__
@@ -245,7 +236,7 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        addresses = resolve(host, port, min(RESOLVE_S, self.left()))
+        addresses = names.resolve(host, port, min(names.RESOLVE_S, self.left()))
         if not self._trusted:
             judge(addresses, allow_private=self._allow_private)
         until = time.monotonic() + (timeout or CONNECT_S)

@@ -28,7 +28,19 @@ class ImpatientConnection(psycopg.Connection[Any]):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's own, but for how it connects."""
+    """Django's own, but for how it connects, and for what it takes for a connection to go on with."""
 
     # Django only looks names up in it.
     Database = SimpleNamespace(**{**vars(psycopg), "connect": ImpatientConnection.connect})  # type: ignore[assignment]
+
+    def is_usable(self) -> bool:
+        """Whether it answers, and may write: a server that was read-only when we connected may have become another since."""
+        if self.connection is None:
+            return False
+        try:
+            with self.connection.cursor() as cursor:
+                cursor.execute("SELECT current_setting('transaction_read_only')")
+                row = cursor.fetchone()
+        except psycopg.Error:
+            return False
+        return row is not None and row[0] == "off"

@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -126,13 +127,18 @@ def endless_head(connection: socket.socket, stop: threading.Event) -> None:
 
 
 @contextlib.contextmanager
-def receiver(chain: Path | None = None) -> Iterator[Receiver]:
-    """One that listens, until the end of the block; over TLS where it has a certificate and key in one file."""
+def receiver(chain: Path | None = None, *, outdated: bool = False) -> Iterator[Receiver]:
+    """One that listens, until the end of the block; over TLS where it has a certificate and key in one file.
+
+    outdated: it knows TLS 1.0 and nothing newer.
+    """
     server = socket.create_server(("127.0.0.1", 0))
     context = None
     if chain is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(chain)
+        if outdated:
+            _make_outdated(context)
     one = Receiver(port=server.getsockname()[1])
     threads: list[threading.Thread] = []
 
@@ -158,17 +164,27 @@ def receiver(chain: Path | None = None) -> Iterator[Receiver]:
             thread.join(5)
 
 
+def _make_outdated(context: ssl.SSLContext) -> None:
+    with warnings.catch_warnings():
+        # Python advises against it, and so do we.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+
+
 def certificate(directory: Path, name: str, days: int) -> Path:
     """A self-signed certificate for `name` that is good for so many days, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
-    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    # Of its own: among several that are trusted, they are told apart by it.
+    serial = x509.random_serial_number()
+    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} {serial:x}"[:64])])
     now = datetime.now(UTC)
     built = (
         x509.CertificateBuilder()
         .subject_name(who)
         .issuer_name(who)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial)
         .not_valid_before(now - timedelta(days=30))
         .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)

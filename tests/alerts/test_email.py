@@ -124,7 +124,7 @@ def test_a_server_of_its_own_over_tls_with_a_password(
 def test_a_server_inside_is_refused_at_set_up_and_at_each_try(
     ada: Actor, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from alerts.destinations import guard
+    from alerts.destinations import names
     from alerts.errors import BadTarget
 
     config = {"to": "grace@example.org", "server": "smtp://127.0.0.1:25"}
@@ -132,7 +132,7 @@ def test_a_server_inside_is_refused_at_set_up_and_at_each_try(
         addressing.add(ada, "mail", "email", config, at=DAY)
     assert refused.value.code == "private_address"
     answers = [["192.0.32.7"], ["127.0.0.1"]]
-    monkeypatch.setattr(guard, "resolve", lambda host, port, timeout=3.0: answers.pop(0))
+    monkeypatch.setattr(names, "resolve", lambda host, port, timeout=3.0: answers.pop(0))
     config["server"] = "smtp://mail.example.org:25"
     there = addressing.add(ada, "mail", "email", config, at=DAY).row
     assert addressing.test(ada, str(there.pk), at=DAY).outcome == "forbidden"

@@ -3,14 +3,16 @@
 import gzip
 import socket
 import ssl
+import threading
 import time
 import tracemalloc
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from alerts.destinations import guard
+from alerts.destinations import guard, names
 from alerts.destinations.addresses import forbidden
 from alerts.errors import DeliveryError
 from tests.alerts import receiver as behaviours
@@ -164,7 +166,34 @@ def test_the_second_address_is_tried_where_the_first_refuses(monkeypatch: pytest
 def test_a_resolver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard.socket, "getaddrinfo", lambda *_, **__: time.sleep(0.5))
     with pytest.raises(DeliveryError, match="did not resolve"):
-        guard.resolve("slow.example", 80, 0.05)
+        names.resolve("slow.example", 80, 0.05)
+
+
+def test_a_name_whose_look_up_hangs_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often as it is asked for, it takes one of the threads that look names up."""
+    hangs = threading.Event()
+    asked: list[str] = []
+
+    def lookup(host: str, *_: Any, **__: Any) -> list[Any]:
+        asked.append(host)
+        if host == "hangs.example":
+            hangs.wait(10)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))]
+
+    monkeypatch.setattr(guard.socket, "getaddrinfo", lookup)
+    try:
+        for _ in range(40):
+            with pytest.raises(DeliveryError, match="did not resolve"):
+                names.resolve("hangs.example", 443, 0.01)
+        assert names.resolve("well.example", 443, 5) == ["192.0.2.1"]
+        assert asked == ["hangs.example", "well.example"]
+    finally:
+        hangs.set()
+    # What was answered is not kept: the next one asks anew.
+    names.resolve("hangs.example", 443, 5)
+    before = len(asked)
+    names.resolve("hangs.example", 443, 5)
+    assert asked[before:] == ["hangs.example"]
 
 
 def test_a_name_that_is_not() -> None:
@@ -293,6 +322,43 @@ def test_certificates(
         with pytest.raises(DeliveryError, match=says) as caught:
             guard.post(url, {}, b"{}", trusted=True)
         assert (hook.requests, caught.value.arrived) == ([], False)
+
+
+def test_tls_that_is_outdated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = certificate(tmp_path, "localhost", 1)
+    with receiver(chain, outdated=True) as hook:
+        # It could be reached, by one who is outdated too.
+        old = ssl.create_default_context(cafile=chain)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            old.minimum_version = ssl.TLSVersion.TLSv1
+        old.set_ciphers("ALL:@SECLEVEL=0")
+        with (
+            socket.create_connection(("127.0.0.1", hook.port)) as line,
+            old.wrap_socket(line, server_hostname="localhost") as spoken,
+        ):
+            assert spoken.version() == "TLSv1"
+        ours = ssl.create_default_context(cafile=chain)
+        monkeypatch.setattr(guard, "_ssl_context", lambda: ours)
+        with pytest.raises(DeliveryError, match=r"TLS failed: it speaks no version from 1\.2 on") as caught:
+            guard.post(f"https://localhost:{hook.port}/", {}, b"{}", trusted=True)
+        assert (hook.requests, caught.value.arrived) == ([], False)
+
+
+def test_a_name_of_https_that_speaks_no_tls() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            line, _ = server.accept()
+            with line:
+                line.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                line.recv(10_000)
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        with pytest.raises(DeliveryError, match="TLS failed: what it speaks is no TLS"):
+            guard.post(f"https://localhost:{server.getsockname()[1]}/", {}, b"{}", trusted=True)
+        answering.join(5)
 
 
 def _resolves_to(monkeypatch: pytest.MonkeyPatch, addresses: list[str]) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -12,6 +14,8 @@ from standardwebhooks import Webhook
 from alerts import faulting, notifying, outbox, queries
 from alerts.domain import backoff
 from alerts.models import Attempt, Destination, Notification
+from breakers import bulk
+from breakers.errors import StoreUnavailable
 from tests.alerts import receiver as behaviours
 from tests.alerts.conftest import SECRET, Scenario, body_of, is_moment
 from tests.alerts.receiver import Receiver, receiver
@@ -263,6 +267,47 @@ def test_a_lost_worker_and_a_zombie(scenario: Scenario, hook: Receiver) -> None:
     assert len({request.headers["webhook-id"] for request in hook.requests}) == 1
 
 
+def test_a_database_that_is_away_for_a_moment_makes_no_second_message(
+    scenario: Scenario, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was sent, and that can't be written down: it is written down a moment later."""
+    monkeypatch.setattr(notifying, "FINISH_AGAIN_S", (0.0, 0.0))
+    real, away = bulk.writing, [True, True]
+
+    @contextmanager
+    def writing() -> Iterator[object]:
+        if hook.requests and away and away.pop():
+            raise StoreUnavailable("the database can't be written: it is locked")
+        with real() as written:
+            yield written
+
+    monkeypatch.setattr(bulk, "writing", writing)
+    scenario.at("10:00").then("open")
+    scenario.delivers()
+    assert (len(hook.requests), only().state, only().attempt, away) == (1, "sent", 1, [])
+
+
+def test_a_database_that_stays_away_leaves_it_to_the_next_worker(
+    scenario: Scenario, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifying, "FINISH_AGAIN_S", (0.0, 0.0))
+    scenario.at("10:00").then("open")
+    with monkeypatch.context() as patched:
+
+        def away() -> None:
+            raise StoreUnavailable("the database can't be written: it is locked")
+
+        patched.setattr(bulk, "writing", away)
+        with pytest.raises(StoreUnavailable):
+            notifying.deliver(only().pk, lambda: scenario.now)
+    assert (len(hook.requests), only().state) == (1, "due")
+    scenario.at("10:01:01")
+    scenario.delivers()
+    first, second = hook.requests
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert only().state == "sent"
+
+
 def test_a_destination_that_fails_is_left_in_peace_and_returns(scenario: Scenario, hook: Receiver) -> None:
     hook.then = behaviours.answers(500)
     for number in range(8):
@@ -287,14 +332,24 @@ def test_a_destination_that_fails_is_left_in_peace_and_returns(scenario: Scenari
     assert set(Notification.objects.values_list("state", flat=True)) == {"sent"}
 
 
-def test_no_more_than_four_at_once_to_one_destination(scenario: Scenario, hook: Receiver, settings: Settings) -> None:
+@pytest.mark.parametrize(
+    ("answered", "hands"),
+    [(None, 2), (timedelta(minutes=10), 2), (timedelta(minutes=9), 4)],
+    ids=["never", "once", "lately"],
+)
+def test_so_many_at_once_to_one_destination(
+    scenario: Scenario, hook: Receiver, settings: Settings, answered: timedelta | None, hands: int
+) -> None:
+    """Four, where it has answered lately; two, where it is not known whether it hangs."""
     with receiver() as other:
         settings.ALERT_URLS = (hook.url, other.url)
+        scenario.at("10:00").sweeps()
+        Destination.objects.update(last_success_at=None if answered is None else scenario.now - answered)
         for number in range(6):
-            scenario.at("10:00").then("open", f"orders/breaker-{number}")
+            scenario.then("open", f"orders/breaker-{number}")
         mine = Notification.objects.filter(destination__masked_url__contains=str(hook.port))
         claims = [notifying.claim_one(row.pk, scenario.now) for row in mine]
-        assert [claim is not None for claim in claims] == [True] * 4 + [False] * 2
+        assert [claim is not None for claim in claims] == [True] * hands + [False] * (6 - hands)
         scenario.delivers()
         assert (len(hook.requests), len(other.requests)) == (0, 6), "the neighbour does not wait"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 
-from alerts.destinations import guard
+from alerts.destinations import names
 from alerts.models import Destination, Route
 from breakers.models import Audit
 from tests.alerts import receiver as behaviours
@@ -191,7 +191,7 @@ def test_what_needs_a_host_of_its_own_comes_from_the_environment(ada: Caller, se
 def test_the_guard_looks_again_at_every_try(ada: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """At set-up the name was outside; when it is used it points inside."""
     answers = [["192.0.32.7"], ["127.0.0.1"]]
-    monkeypatch.setattr(guard, "resolve", lambda host, port, timeout=3.0: answers.pop(0))
+    monkeypatch.setattr(names, "resolve", lambda host, port, timeout=3.0: answers.pop(0))
     told = added(ada, config={"url": "https://rebinds.example/x"})
     tested = ada.post(f"/destinations/{told['id']}/test").json()
     assert (tested["sent"], tested["outcome"], tested["error"]) == (

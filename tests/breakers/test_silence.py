@@ -4,6 +4,7 @@ import pytest
 
 from breakers import bulk, queries, silencing
 from breakers.chores import sweep_if_nobody_does
+from breakers.jumps import Jumps
 from breakers.models import Board, Breaker, Source
 from breakers.queries import CardFilter
 from breakers.recording import listen
@@ -220,3 +221,27 @@ def test_where_no_worker_sweeps_the_web_process_does(scenario: Scenario) -> None
     assert scenario.breaker().state == "closed"
     assert sweep_if_nobody_does(scenario.at(33)) == 1
     assert scenario.breaker().state == "stale"
+
+
+def test_a_clock_that_jumps_forward_is_nobodys_silence(scenario: Scenario) -> None:
+    """Nor is the night in which a machine slept. Who is silent after it is found."""
+    jumps, hour = Jumps(), 3_600
+    scenario.beats("closed", interval_s=10)
+    listen(scenario.at(5))
+    assert not jumps.seen(scenario.at(5), 100.0)
+    assert not jumps.seen(scenario.at(19), 105.0), "a busy machine, and a time service that sets it right"
+    assert jumps.seen(scenario.at(hour), 110.0), "an hour in five seconds: nobody is judged now"
+    listen(scenario.at(hour + 4))
+    assert not jumps.seen(scenario.at(hour + 5), 115.0)
+    assert (silencing.sweep(scenario.at(hour + 5)), scenario.card().state) == (0, "closed")
+    for second in (9, 14, 19, 24, 29):
+        listen(scenario.at(hour + second))
+    assert (silencing.sweep(scenario.at(hour + 30)), scenario.card().state) == (1, "stale")
+
+
+def test_set_back_or_slow_it_has_not_jumped_forward(scenario: Scenario) -> None:
+    jumps = Jumps()
+    assert not jumps.seen(scenario.at(3_600), 0.0)
+    assert not jumps.seen(scenario.at(0), 5.0)
+    assert not jumps.seen(scenario.at(5), 10.0)
+    assert not jumps.seen(scenario.at(5), 3_000.0)

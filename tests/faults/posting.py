@@ -125,7 +125,16 @@ def events(ids: tuple[str, ...] | list[str]) -> list[dict[str, Any]]:
 
 def opens(board: Board, key: str, name: str, **client: Any) -> None:
     """A breaker opens, and the board takes it."""
-    event = {"type": "state_change", "breaker": name, "to_state": "open"}
+    _goes(board, key, name, "open", **client)
+
+
+def closes(board: Board, key: str, name: str, **client: Any) -> None:
+    """A breaker closes, and the board takes it."""
+    _goes(board, key, name, "closed", **client)
+
+
+def _goes(board: Board, key: str, name: str, state: str, **client: Any) -> None:
+    event = {"type": "state_change", "breaker": name, "to_state": state}
     answer = httpx.post(
         f"{board.url}/api/v1/events", headers={"Authorization": f"Bearer {key}"}, json=event, timeout=15, **client
     )

@@ -13,13 +13,13 @@ from tests.board import Board
 
 def rows(board: Board, sql: str) -> list[tuple[Any, ...]]:
     """What a statement returns."""
-    with _connection(board) as connection:
+    with connection_to(board) as connection:
         return list(connection.execute(sql).fetchall())
 
 
 def change(board: Board, sql: str) -> int:
     """Run a statement in a transaction of its own; how many rows it changed."""
-    with _connection(board) as connection:
+    with connection_to(board) as connection:
         return int(connection.execute(sql).rowcount)
 
 
@@ -30,7 +30,8 @@ def sqlite_path(board: Board) -> Path:
 
 
 @contextmanager
-def _connection(board: Board) -> Iterator[Any]:
+def connection_to(board: Board) -> Iterator[Any]:
+    """A connection of one's own to its database."""
     url = board.environ.get("DATABASE_URL", "")
     if url.startswith("postgresql:"):
         with psycopg.connect(url, autocommit=True) as connection:

@@ -1,9 +1,7 @@
 """Beat dies, or there are two of them: what is due is done, and nothing twice."""
 
-import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,10 +11,10 @@ from tests.alerts.receiver import Receiver
 from tests.board import ROOT, Board
 from tests.faults.posting import opens
 from tests.faults.store import rows
+from tests.faults.telling import SWEEP, names, sweeps_pass
 from tests.servers import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
-SWEEP = 5.0  # s
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +27,6 @@ def board(told: Receiver) -> Iterator[Board]:
 def pulse(board: Board, part: str) -> int:
     """When this part last proved that it works."""
     return int(rows(board, f"SELECT at FROM breakers_pulse WHERE part = '{part}'")[0][0])
-
-
-def names(told: Receiver) -> list[str]:
-    """The breakers that the receiver was told of, sorted."""
-    return sorted(json.loads(request.body)["alert"]["breaker"]["name"] for request in told.requests)
 
 
 def test_a_beat_that_is_killed(board: Board, told: Receiver) -> None:
@@ -69,10 +62,10 @@ def test_two_beats(board: Board, told: Receiver) -> None:
             opens(board, key, name)
         told.wait_for(len(opened), 20)
         # Two more rounds of both: who is told twice is told by now.
-        time.sleep(2 * SWEEP + 1)
+        sweeps_pass(board, 4)
         assert second.poll() is None
     finally:
         second.kill()
         second.wait(10)
-    assert names(told) == opened
+    assert sorted(names(told)) == opened
     assert rows(board, "SELECT count(*), max(attempt) FROM alerts_notification") == [(len(opened) + 1, 1)]

@@ -1,12 +1,15 @@
 """The broker dies, freezes, or forgets everything: events are taken as fast as before, alerts are late and not lost."""
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 import redis
 from websockets.sync.client import ClientConnection, connect
@@ -15,6 +18,8 @@ from tests.alerts.conftest import SECRET
 from tests.alerts.receiver import Receiver
 from tests.board import Board
 from tests.faults.posting import Posters, check_each_once, opens
+from tests.faults.processes import frozen
+from tests.faults.telling import about, healthy, hears_of, names, sweeps_pass
 from tests.servers import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -42,15 +47,6 @@ def token(board: Board) -> str:
     return board.token("viewer")
 
 
-def names(told: Receiver) -> list[str]:
-    """The breakers that the receiver was told of, in that order."""
-    return [json.loads(request.body)["alert"]["breaker"]["name"] for request in told.requests]
-
-
-def healthy(board: Board) -> None:
-    wait_for(lambda: board.readyz().get("status") == "ok", 60, "the board to be ready again", every=0.1)
-
-
 @contextmanager
 def dead(board: Board) -> Iterator[None]:
     """No broker: each that is started again is killed again."""
@@ -63,16 +59,12 @@ def dead(board: Board) -> Iterator[None]:
 
 
 @contextmanager
-def frozen(board: Board) -> Iterator[None]:
+def silent(board: Board) -> Iterator[None]:
     """The broker keeps its connections and says nothing."""
-    broker = board.part("valkey")
     end = time.monotonic() + AWAY_FOR
-    broker.suspend()
-    try:
+    with frozen(board.part("valkey")):
         yield
         time.sleep(max(0.0, end - time.monotonic()))
-    finally:
-        broker.resume()
 
 
 def hears(socket: ClientConnection, bus: str, seconds: float) -> None:
@@ -84,7 +76,7 @@ def hears(socket: ClientConnection, bus: str, seconds: float) -> None:
             return
 
 
-@pytest.mark.parametrize("away", [dead, frozen])
+@pytest.mark.parametrize("away", [dead, silent])
 def test_without_a_broker(board: Board, told: Receiver, key: str, token: str, away: Any) -> None:
     healthy(board)
     # A part that dies soon after its start, again and again, would end the board.
@@ -128,18 +120,100 @@ def test_without_a_broker(board: Board, told: Receiver, key: str, token: str, aw
     check_each_once(board, posters, service)
 
 
+def broker_of(board: Board) -> redis.Redis:
+    """A client of the board's own broker."""
+    socket = next(word for word in board.part("valkey").cmdline() if word.endswith("valkey.sock"))
+    return redis.Redis(unix_socket_path=socket)
+
+
+@contextmanager
+def full(broker: redis.Redis) -> Iterator[None]:
+    """It has no room for anything more."""
+    kept = broker.config_get("maxmemory")["maxmemory"]
+    broker.config_set("maxmemory", 1)
+    try:
+        yield
+    finally:
+        broker.config_set("maxmemory", kept)
+
+
+@contextmanager
+def read_only(broker: redis.Redis) -> Iterator[None]:
+    """It follows one that is not there, and takes nothing of its own."""
+    broker.replicaof("127.0.0.1", 1)
+    try:
+        yield
+    finally:
+        broker.replicaof("NO", "ONE")
+
+
+@pytest.mark.parametrize("ill", [full, read_only])
+def test_a_broker_that_takes_nothing(board: Board, told: Receiver, key: str, ill: Any) -> None:
+    """It answers, and refuses what it is handed: posts and people notice nothing of it, alerts are late."""
+    healthy(board)
+    service = f"posts-{ill.__name__}"
+    with (
+        broker_of(board) as broker,
+        Posters(board, board.service(service), threads=2, pause=0.03, name=service) as posters,
+    ):
+        posters.wait_for_taken(60)
+        with ill(broker):
+            opens(board, key, ill.__name__)
+            answers = [
+                httpx.get(f"{board.url}{path}", timeout=15) for path in ("/sign-in/", "/livez", "/readyz?for=ingest")
+            ]
+            assert [answer.status_code for answer in answers] == [200] * 3
+            posters.wait_for_taken(150)
+            assert ill.__name__ not in names(told)
+        hears_of(told, ill.__name__, 20)
+    assert posters.statuses() == {202}
+    healthy(board)
+    check_each_once(board, posters, service)
+    assert len(about(told, ill.__name__)) == 1
+
+
+def workers(board: Board) -> list[psutil.Process]:
+    """While they stand still, what is handed to the broker stays there."""
+    return [board.part("evaluate"), board.part("deliver")]
+
+
 def test_a_broker_that_forgets_everything(board: Board, told: Receiver, key: str) -> None:
     """What was handed to it is found by the sweep."""
     healthy(board)
-    workers = [board.part("evaluate"), board.part("deliver")]
-    for worker in workers:
-        worker.suspend()
-    opens(board, key, "forgotten")
-    socket = next(word for word in board.part("valkey").cmdline() if word.endswith("valkey.sock"))
-    with redis.Redis(unix_socket_path=socket) as broker:
+    with frozen(*workers(board)), broker_of(board) as broker:
+        opens(board, key, "forgotten")
         wait_for(lambda: broker.llen("bb:evaluate"), 5, "the nudge to be handed over")
         broker.flushall()
-    for worker in workers:
-        worker.resume()
-    wait_for(lambda: "forgotten" in names(told), 15, "the alert")
-    assert sorted(names(told)) == sorted(set(names(told)))
+    hears_of(told, "forgotten", 15)
+    sweeps_pass(board)
+    assert len(about(told, "forgotten")) == 1
+
+
+def test_a_broker_whose_files_are_gone(board: Board, told: Receiver, key: str) -> None:
+    """It is killed, and starts again with nothing."""
+    healthy(board)
+    with frozen(*workers(board)):
+        with broker_of(board) as broker:
+            opens(board, key, "gone")
+            wait_for(lambda: broker.llen("bb:evaluate"), 5, "the nudge to be handed over")
+            directory = Path(str(broker.config_get("dir")["dir"]))
+        broken = board.part("valkey")
+        # Frozen first: it writes nothing more while its files go.
+        broken.suspend()
+        shutil.rmtree(directory)
+        broken.kill()
+        broken.wait(10)
+        with broker_of(board) as broker:
+            wait_for(lambda: _answers(broker), 20, "the broker to be started again")
+            assert broker.llen("bb:evaluate") == 0
+    hears_of(told, "gone", 30)
+    sweeps_pass(board)
+    assert len(about(told, "gone")) == 1
+    healthy(board)
+
+
+def _answers(broker: redis.Redis) -> bool:
+    try:
+        return bool(broker.ping())
+    except redis.ConnectionError:
+        return False

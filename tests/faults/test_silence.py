@@ -1,16 +1,15 @@
 """Every worker and beat are dead, and stay so: the wall still turns stale, in an API and on a page that is open."""
 
-import contextlib
 import json
 import time
 from collections.abc import Iterator
 
 import httpx
-import psutil
 import pytest
 from websockets.sync.client import connect
 
 from tests.board import Board
+from tests.faults.processes import frozen
 from tests.servers import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -21,19 +20,6 @@ def board() -> Iterator[Board]:
     """A board of its own."""
     with Board() as board:
         yield board
-
-
-@contextlib.contextmanager
-def frozen(*processes: psutil.Process) -> Iterator[None]:
-    """As good as dead, and not started again: a worker that takes everything and does nothing."""
-    for process in processes:
-        process.suspend()
-    try:
-        yield
-    finally:
-        for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.resume()
 
 
 def test_nothing_stays_green_without_workers(board: Board) -> None:

@@ -26,6 +26,8 @@ class Door:
     writes: Role | None = None
     form: dict[str, Any] = field(default_factory=dict)
     told: str = ""
+    # Strangers are refused, not led to the sign-in: a screen's script asks.
+    refuses: bool = False
 
 
 # By the route as the board spells it.
@@ -41,6 +43,7 @@ DOORS: dict[str, list[Door]] = {
     "sign-out/": [Door("/sign-out/", None, NOBODY)],
     "completions.json": [Door("/completions.json?field=service", VIEWER)],
     "screen/": [Door("/screen/", VIEWER)],
+    "screen/cause.json": [Door("/screen/cause.json", VIEWER, refuses=True)],
     "screen/<str:token>/": [Door("/screen/{screen}/", NOBODY)],
     "screens/": [Door("/screens/", ADMIN, ADMIN, {"name": "hall", "query": ""}, "screen.add")],
     "screens/<int:link_id>/revoke/": [Door("/screens/{link}/revoke/", None, ADMIN, {}, "screen.revoke")],

@@ -53,7 +53,7 @@ class Site:
     def pages(self) -> list[str]:
         """Every address that can be looked at, of those that this board has something to show at."""
         ids = {"breaker": self.breaker, "alert": self.alert}
-        shut = [door.path for door in all_doors() if door.reads]
+        shut = [door.path for door in all_doors() if door.reads and not door.refuses]
         told = [path for method, path, *_, status in ROUTES if (method, status) == ("GET", 200)]
         found = [path for path in (*shut, *(f"/api/v1{path}" for path in told)) if set(NAMED.findall(path)) <= set(ids)]
         return [NAMED.sub(lambda name: ids[name[1]], path) for path in found]

@@ -105,10 +105,12 @@ def _expected(who: str, door: Door) -> set[str]:
     if door.reads == NOBODY:
         return {"here", "elsewhere"}
     role = ROLES.get(who, NOBODY)
-    if (who, door.path) in {("screen", "/screen/"), ("token", "/metrics")}:
+    if (who, door.path) in {("screen", "/screen/"), ("screen", "/screen/cause.json"), ("token", "/metrics")}:
         role = VIEWER
     if role >= door.reads:
         return {"here"}
+    if door.refuses:
+        return {"refused"}
     if who not in OUTSIDE:
         return {"the door"} if door.path == "/screen/" else {"refused"}
     return {"the door"}
