@@ -48,8 +48,35 @@ def silence(
     at: datetime,
 ) -> Silence:
     """Tell nobody for a while. Errors: NotAllowed, Invalid."""
+    return silence_each(
+        actor,
+        [given],
+        starts_at=starts_at,
+        ends_at=ends_at,
+        comment=comment,
+        every_days=every_days,
+        repeats_until=repeats_until,
+        until_recovery=until_recovery,
+        at=at,
+    )[0]
+
+
+def silence_each(
+    actor: Actor,
+    given: Sequence[Mapping[str, Any]],
+    *,
+    starts_at: datetime | None = None,
+    ends_at: datetime,
+    comment: str,
+    every_days: int | None = None,
+    repeats_until: datetime | None = None,
+    until_recovery: bool = False,
+    at: datetime,
+) -> list[Silence]:
+    """Several at once, each with a row and a line in the audit trail of its own, or none. Errors: NotAllowed, Invalid."""
     require(actor, Role.OPERATOR, "silencing")
-    matchers, wrong = matching.read(given)
+    read = [matching.read(each) for each in given]
+    wrong = [each for _, some in read for each in some]
     starts_at = starts_at or at
     comment = comment.strip()
     if not comment or len(comment) > LONGEST_COMMENT or "\0" in comment:
@@ -64,23 +91,26 @@ def silence(
         wrong.append(("every_days", f"'every_days' is {every_days}; expected 1 to {MOST_DAYS}"))
     if wrong:
         raise Invalid(*wrong)
+    rows = []
     with bulk.writing():
-        row = Silence.objects.create(
-            matchers=matching.written(matchers),
-            comment=comment,
-            created_by=actor.name,
-            created_at=at,
-            starts_at=starts_at,
-            ends_at=ends_at,
-            every_days=every_days,
-            repeats_until=repeats_until if every_days else None,
-            until_recovery=until_recovery,
-        )
-        auditing.write(
-            actor, "silence.begin", "silence", row.pk, _name(row), reason=comment, after={"to": rfc3339(ends_at)}, at=at
-        )
+        for matchers, _ in read:
+            row = Silence.objects.create(
+                matchers=matching.written(matchers),
+                comment=comment,
+                created_by=actor.name,
+                created_at=at,
+                starts_at=starts_at,
+                ends_at=ends_at,
+                every_days=every_days,
+                repeats_until=repeats_until if every_days else None,
+                until_recovery=until_recovery,
+            )
+            after = {"to": rfc3339(ends_at)}
+            auditing.write(actor, "silence.begin", "silence", row.pk, _name(row), reason=comment, after=after, at=at)
+            rows.append(row)
+        # Once for all of them: it looks at every breaker.
         mark(at)
-    return row
+    return rows
 
 
 def end(actor: Actor, silence_id: str, at: datetime) -> Silence:

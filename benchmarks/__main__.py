@@ -11,6 +11,7 @@ BENCHMARKS = {
     "growth": ("--events", "1000000"),
     "retention": ("--events", "1000000"),
     "fanout": (),
+    "comeback": (),
     "alerting": (),
     "storm": (),
     "browser": (),

@@ -1,15 +1,17 @@
-"""The wall in a real Chromium: 5,000 breakers, 500 of them changed ten times a second.
+"""The wall in a real Chromium: 5,000 breakers, 500 of them changed ten times a second; and 200 that change each second.
 
-    python -m benchmarks.browser [--breakers 5000] [--changed 500] [--seconds 5] [--rounds 3]
+    python -m benchmarks.browser [--breakers 5000] [--changed 500] [--seconds 5] [--rounds 3] [--peer URL]
 
 A whole board draws the page and answers its socket; the deltas are put between the two, in the frames that the hub would
 send (at most 200 changes each), so that what is measured is the browser and not how fast two cores can store events.
 The floor is the same page and the same frames, for a topic that nobody on it listens to: what bringing them costs.
+`--peer` opens another dashboard beside it (Uptime Kuma's, with as many monitors) and says what its first load costs.
 """
 
 import argparse
 import json
 import os
+import shutil
 import statistics
 import sys
 import time
@@ -26,6 +28,7 @@ from tests.browser.conftest import FLAGS, PASSWORD, chromium_path
 
 SERVICES = 10
 A_SECOND = 10  # deltas
+CHURN = 200  # breakers that change each second, in one delta, all of them in their state
 A_FRAME = 200  # changes
 TROUBLED = 40  # open from the start
 WATCH = """
@@ -54,6 +57,7 @@ class Measured:
     frames: float
     long_tasks: int
     longest: float
+    heap: float  # bytes, after a collection
 
 
 def main() -> None:
@@ -63,6 +67,7 @@ def main() -> None:
     parser.add_argument("--changed", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peer", help="a page to load beside ours")
     asked = parser.parse_args()
     with Board() as board, sync_playwright() as playwright:
         path = chromium_path(playwright)
@@ -78,6 +83,13 @@ def main() -> None:
             floor.append(measure(page, line, known, asked.changed, asked.seconds, heard=False))
             busy.append(measure(page, line, known, asked.changed, asked.seconds, heard=True))
         print_table(floor, busy, asked.changed)
+        measure(page, line, known, CHURN, 2, heard=True, a_second=1, moved=1)
+        churn = [
+            measure(page, line, known, CHURN, asked.seconds, heard=True, a_second=1, moved=1)
+            for _ in range(asked.rounds)
+        ]
+        print_churn(floor, churn)
+        print_peers(browser, asked.peer)
         browser.close()
 
 
@@ -138,20 +150,30 @@ def look(browser: Browser, board: Board) -> tuple[Page, WebSocketRoute, dict[str
 
 
 def measure(
-    page: Page, line: WebSocketRoute, cards: dict[str, dict[str, Any]], changed: int, seconds: float, *, heard: bool
+    page: Page,
+    line: WebSocketRoute,
+    cards: dict[str, dict[str, Any]],
+    changed: int,
+    seconds: float,
+    *,
+    heard: bool,
+    a_second: float = A_SECOND,
+    moved: int = 10,
 ) -> Measured:
-    """Say so many changes ten times a second, and see what that costs the page."""
+    """Say so many changes so often, one of `moved` in another state, and see what that costs the page."""
     devtools = page.context.new_cdp_session(page)
     devtools.send("Performance.enable")
     page.evaluate("Object.assign(watched, { frames: 0, long: 0, longest: 0 })")
     before, began = metrics(devtools), time.perf_counter()
     deltas = 0
     while time.perf_counter() - began < seconds:
-        say_changes(line, cards, changed, heard=heard)
+        say_changes(line, cards, changed, heard=heard, moved=moved)
         deltas += 1
-        page.wait_for_timeout(max(1.0, (deltas / A_SECOND - (time.perf_counter() - began)) * 1e3))
+        page.wait_for_timeout(max(1.0, (deltas / a_second - (time.perf_counter() - began)) * 1e3))
     after, took = metrics(devtools), time.perf_counter() - began
     watched = page.evaluate("watched")
+    devtools.send("HeapProfiler.collectGarbage")
+    heap = devtools.send("Runtime.getHeapUsage")["usedSize"]
     devtools.detach()
     spent = {name: (after[name] - before[name]) * 1e3 for name in after}
     return Measured(
@@ -164,6 +186,7 @@ def measure(
         watched["frames"] / took,
         watched["long"],
         watched["longest"],
+        heap,
     )
 
 
@@ -177,8 +200,10 @@ _versions = count(10_000_000)
 _turn = count()
 
 
-def say_changes(line: WebSocketRoute, cards: dict[str, dict[str, Any]], changed: int, *, heard: bool) -> None:
-    """One tick of the hub: the cells, and the list of the troubled. A tenth of the changed ones are in another state."""
+def say_changes(
+    line: WebSocketRoute, cards: dict[str, dict[str, Any]], changed: int, *, heard: bool, moved: int
+) -> None:
+    """One tick of the hub: the cells, and the list of the troubled. One in `moved` is in another state."""
     version, turn = next(_versions), next(_turn)
     ids = list(cards)
     chosen = [ids[(turn * changed + place) % len(ids)] for place in range(changed)]
@@ -186,10 +211,10 @@ def say_changes(line: WebSocketRoute, cards: dict[str, dict[str, Any]], changed:
     for place, id in enumerate(chosen):
         card = cards[id]
         state = card["state"]
-        if place % 10 == 0:
+        if place % moved == 0:
             state = "closed" if state != "closed" else ("open", "half_open", "stale")[turn % 3]
-        moved = {"since": now} if state != card["state"] else {}
-        cards[id] = card | moved | {"version": version, "state": state, "calls_1m": card["calls_1m"] + 7}
+        since = {"since": now} if state != card["state"] else {}
+        cards[id] = card | since | {"version": version, "state": state, "calls_1m": card["calls_1m"] + 7}
     counts: dict[str, int] = {}
     for card in cards.values():
         counts[card["state"]] = counts.get(card["state"], 0) + 1
@@ -243,6 +268,44 @@ def print_table(floor: list[Measured], busy: list[Measured], changed: int) -> No
         print(f"  of it {what:<18} {each(what, busy)}")
     print(f"  long tasks               {long}, longest {longest:.0f} ms       target 0")
     print(f"  frames a second          {frames(busy)}, floor {frames(floor)}       target 55")
+
+
+def print_churn(floor: list[Measured], churn: list[Measured]) -> None:
+    """What an evil day costs: all that a page spends in a second, and the frames that the eye misses."""
+
+    def each(what: str) -> str:
+        return f"{statistics.median(getattr(one, what) / one.seconds for one in churn):.1f}"
+
+    usual = statistics.median(one.frames for one in floor)
+    dropped = statistics.median(max(0.0, usual - one.frames) for one in churn)
+    heap = max(one.heap for one in churn)
+    print(f"{CHURN} breakers in another state each second, {len(churn)} rounds of {churn[0].seconds:.0f} s:")
+    print(
+        f"  main thread ms a second  {each('task')}, of it script {each('script')}, style {each('style')}, layout {each('layout')}"
+    )
+    print(f"  frames dropped a second  {dropped:.1f} of {usual:.0f}")
+    print(
+        f"  long tasks               {sum(one.long_tasks for one in churn)}, longest {max(one.longest for one in churn):.0f} ms"
+    )
+    print(f"  JavaScript's heap        {heap / 1e6:.1f} MB after a collection")
+
+
+def print_peers(browser: Browser, peer: str | None) -> None:
+    """Another dashboard's first load; and what is not here to compare with."""
+    if peer:
+        page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+        page.goto(peer)
+        page.wait_for_load_state("networkidle")
+        print(f"{peer}: ", end="")
+        print_load(page)
+    else:
+        print(
+            "Uptime Kuma: not measured, for no page of it was given (--peer URL of a dashboard with as many monitors)"
+        )
+    lighthouse = shutil.which("lighthouse")
+    print(
+        f"Lighthouse: {'not asked for; it is at ' + lighthouse if lighthouse else 'not measured: none is on the PATH'}"
+    )
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ from dashboard.live.topics import UnknownTopic, parse_topic
 PATH = "/ws/live/"
 MOST_TOPICS = 32
 MOST_SOCKETS = 20  # of one user or token
+MOST_IN_ALL = 4_000  # of this process: some 40 kB each
+AGAIN_AFTER = b"10"  # s
 LONGEST_FRAME = 16_384
 OF_SCREENS = {"wall", "cells", "doubts"}
 OPS_A_SECOND = 20
@@ -143,7 +145,21 @@ async def live_application(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "websocket.close"})  # before the accept: HTTP 403
         return
+    if len(hub.sockets) >= MOST_IN_ALL:
+        await receive()
+        await _turn_away(scope, send)
+        return
     await _signed_in({**scope, "abort": _abort_of(send)}, receive, send)
+
+
+async def _turn_away(scope: Any, send: Any) -> None:
+    """HTTP 503, where the server knows how to answer a handshake with it; else 403."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
+    headers = [(b"retry-after", AGAIN_AFTER), (b"content-length", b"0")]
+    await send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": b""})
 
 
 _consumer = LiveConsumer.as_asgi()

@@ -35,6 +35,7 @@ SAFETY = 5.0  # s, the longest without one
 POLL = 1.0  # s, the longest without one while the bus is away, or after the database failed
 # What was read is not read again for this many times as long as it took.
 REST = 3
+SLOW = 5.0  # s that a look may take; longer, and nobody is told any more that what they see is current
 # More changed cards at once than this are told by snapshots.
 MOST_CHANGES = 20_000
 
@@ -48,6 +49,8 @@ class Hub:
         self.clock = clock
         self.sockets: set[Socket] = set()
         self.place: Place | None = None
+        self._looking_since: float | None = None
+        self._failing = False
         self._views: dict[tuple[Topic, Filter], View] = {}
         self._recount: set[CardFilter] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -79,6 +82,7 @@ class Hub:
         for socket in list(self.sockets):
             self.leave(socket)
         self._views, self.place = {}, None
+        self._looking_since, self._failing = None, False
         await self.reader.close()
 
     def wake(self) -> None:
@@ -136,6 +140,12 @@ class Hub:
         """Since when this process hears nothing from Redis; None: it does, or is no server."""
         return self.bus.lost_at if self._loop is not None else None
 
+    @property
+    def blind(self) -> bool:
+        """Whether the board can't be read now: a sign of life would say that all is well."""
+        began = self._looking_since
+        return self._failing or (began is not None and asyncio.get_running_loop().time() - began > SLOW)
+
     def views_of(self, kind: str) -> list[View]:
         """The views of one kind of topic."""
         return [view for view in self._views.values() if view.topic.kind == kind]
@@ -159,16 +169,17 @@ class Hub:
                 async with asyncio.timeout(rest):
                     await self._woken.wait()
             self._woken.clear()
-            began = asyncio.get_running_loop().time()
+            began = self._looking_since = asyncio.get_running_loop().time()
             try:
                 await self._look()
-                rest = SAFETY if self.bus.ok else POLL
+                rest, self._failing = SAFETY if self.bus.ok else POLL, False
             except DatabaseError as error:
                 log.warning("the board could not be read; trying again", error=str(error))
-                rest = POLL
+                rest, self._failing = POLL, True
             except Exception:
                 log.exception("a look at the board failed; trying again")
-                rest = POLL
+                rest, self._failing = POLL, True
+            self._looking_since = None
             await self._rest(began)
 
     async def _look(self) -> None:

@@ -49,7 +49,12 @@ class Upkeep:
         ]
 
     def ping_all(self) -> None:
-        """One ping to each socket that is not busy; those that are equally far share it."""
+        """One ping to each socket that is not busy; those that are equally far share it.
+
+        None while the board can't be read: the pages then say by themselves that what they show is old.
+        """
+        if self._hub.blind:
+            return
         at, bus = moment(self._hub.clock()), "ok" if self._hub.bus.ok else "degraded"
         frames: dict[tuple[tuple[str, str], ...], Event] = {}
         for socket in list(self._hub.sockets):

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from breakers import queries
 from breakers.access import Role
@@ -72,6 +73,12 @@ def now_of(request: HttpRequest) -> datetime:
         moment = datetime.now(UTC)
         request.moment = moment  # type: ignore[attr-defined]
     return moment
+
+
+def back_to(request: HttpRequest) -> str:
+    """Where a form was sent from; on this site only."""
+    wish = request.POST.get("next") or request.GET.get("next", "")
+    return wish if wish.startswith("/") and url_has_allowed_host_and_scheme(wish, None) else "/"
 
 
 def page(request: HttpRequest) -> dict[str, object]:

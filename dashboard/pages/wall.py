@@ -15,11 +15,11 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from alerts import incident_queries
 from breakers import queries
+from breakers.access import Role
 from breakers.errors import Conflict, Invalid
 from breakers.queries import CardFilter
 from breakers.queries.shapes import Card
@@ -27,8 +27,9 @@ from dashboard.live.snapshot import MOST_CELLS
 from dashboard.models import Preference
 from dashboard.pages import searches
 from dashboard.pages.actors import actor_of, for_viewers
-from dashboard.pages.context import now_of
+from dashboard.pages.context import back_to, now_of
 from dashboard.pages.faces import BLANK, Face, face
+from dashboard.pages.several import BLANK as BLANK_SEVERAL
 from dashboard.pages.strips import GROUPS, strips
 from dashboard.pages.words import PROBLEMS, tally, wall_sentence, whole
 
@@ -114,6 +115,11 @@ def wall(request: HttpRequest) -> HttpResponse:
         "by_links": [(name, _with(request, by=name), name == by) for name in GROUPS],
         "last_trip": _last_trip(counts),
         "address": settings.SITE_URL,
+        # What can be done from here, and by whom.
+        "act": True,
+        "pick": actor.role >= Role.OPERATOR,
+        "several": BLANK_SEVERAL,
+        "back": request.get_full_path(),
     }
     return render(request, "wall.html", context)
 
@@ -187,12 +193,6 @@ def form_of(total: int, wish: str) -> str:
     if wish == "strips" or total <= ALLOWED.get(wish, -1):
         return wish
     return next((form for form, most in USUAL.items() if total <= most), "strips")
-
-
-def back_to(request: HttpRequest) -> str:
-    """Where a form of the wall was sent from; on this site only."""
-    wish = request.POST.get("next", "")
-    return wish if wish.startswith("/") and url_has_allowed_host_and_scheme(wish, None) else "/"
 
 
 def _choices(total: int, wish: str) -> list[Choice]:

@@ -5,13 +5,17 @@ import { whole, word } from "./helpers/words.js"
 import { store } from "./live/store.js"
 
 const SVG = "http://www.w3.org/2000/svg"
+const REST = 3_000 // ms without a move of pointer or focus before cells close up
 
 export class Strips {
   #root
   #cells = new Map() // id → element
+  #rows = new Map() // row → how many of its cells are open, and how many there are
   #dirty = new Set() // rows whose numbers may have changed
   #strange
   #counted
+  #lastMove = -Infinity
+  #sweeping = null
 
   /** `counted(counts)` hears how many are in which state; `strange()` that there are breakers without a cell. */
   constructor(root, { counted, strange }) {
@@ -21,9 +25,15 @@ export class Strips {
   }
 
   start() {
-    for (const cell of this.#root.querySelectorAll(".cells > i")) this.#cells.set(cell.dataset.id, cell)
+    for (const cell of this.#root.querySelectorAll(".cells > i")) {
+      this.#cells.set(cell.dataset.id, cell)
+      this.#counts(cell, 1)
+    }
     for (const row of this.#root.querySelectorAll(".cells")) if (row.firstElementChild) reachable(row.firstElementChild)
     this.#root.addEventListener("keydown", (event) => this.#pressed(event))
+    for (const event of ["pointermove", "focusin", "keydown"]) {
+      this.#root.addEventListener(event, () => (this.#lastMove = performance.now()), { passive: true })
+    }
     this.#root.addEventListener("click", ({ target }) => open(target.closest(".cells > i")))
     if (!this.#root.hasAttribute("data-cells")) return
     // Polls tell of cards, not of cells: without the live line these are old, and look it.
@@ -40,7 +50,7 @@ export class Strips {
     if (kind === "snapshot") this.#forget(new Set(items.map(({ id }) => id)))
     let strange = false
     for (const item of items) strange = !this.#show(item) || strange
-    for (const row of this.#dirty) count(row)
+    for (const row of this.#dirty) this.#write(row)
     this.#dirty.clear()
     const told = counts ?? data.counts
     if (told) this.#counted(told)
@@ -57,19 +67,54 @@ export class Strips {
     const cell = this.#cells.get(id)
     if (!cell) return false
     if ((cell.dataset.state ?? "closed") === state) return true
+    this.#counts(cell, -1)
     draw(cell, state)
-    this.#dirty.add(cell.closest(".strip-row"))
+    this.#counts(cell, 1)
     return true
   }
 
   #remove(id) {
     const cell = this.#cells.get(id)
     if (cell) {
-      this.#dirty.add(cell.closest(".strip-row"))
-      cell.remove()
+      this.#counts(cell, -1)
       this.#cells.delete(id)
+      if (this.#pointedAt()) this.#leaving(cell)
+      else cell.remove()
     }
     return true
+  }
+
+  // Under the pointer, or around the cell with the focus, those behind it would move up: it leaves its place empty meanwhile.
+  #leaving(cell) {
+    set(cell, "data-gone", "")
+    clearTimeout(this.#sweeping)
+    this.#sweeping = setTimeout(() => this.#sweep(), REST)
+  }
+
+  #sweep() {
+    if (this.#pointedAt()) this.#sweeping = setTimeout(() => this.#sweep(), REST)
+    else for (const cell of this.#root.querySelectorAll("[data-gone]")) cell.remove()
+  }
+
+  #pointedAt() {
+    const touched = this.#root.matches(":has(.cells:hover, .cells :focus)")
+    return touched && performance.now() - this.#lastMove < REST
+  }
+
+  // Counted as they change: to look at every cell again took longer than to draw those that changed.
+  #counts(cell, by) {
+    const row = cell.closest(".strip-row")
+    const known = this.#rows.get(row) ?? { opened: 0, all: 0 }
+    known.all += by
+    if (cell.dataset.state === "open") known.opened += by
+    this.#rows.set(row, known)
+    this.#dirty.add(row)
+  }
+
+  #write(row) {
+    const { opened, all } = this.#rows.get(row)
+    row.toggleAttribute("data-open", opened > 0)
+    write(row.querySelector(".strip-said"), `${whole(opened)} open / ${whole(all)}`)
   }
 
   #pressed(event) {
@@ -88,11 +133,10 @@ export class Strips {
 
 const open = (cell) => cell && location.assign(`/breakers/${encodeURIComponent(cell.dataset.id)}/`)
 
+// A sign that was drawn once stays, hidden while closed: to hide it costs a painting, to take it away the layout of its line.
 const draw = (cell, state) => {
-  if (state === "closed") {
-    cell.removeAttribute("data-state")
-    cell.replaceChildren()
-  } else {
+  if (state === "closed") cell.removeAttribute("data-state")
+  else {
     set(cell, "data-state", state)
     if (!cell.firstElementChild) {
       const glyph = document.createElementNS(SVG, "svg")
@@ -103,12 +147,6 @@ const draw = (cell, state) => {
     set(cell.querySelector("use"), "href", `#g-${state}`)
   }
   if (cell.tabIndex === 0) named(cell)
-}
-
-const count = (row) => {
-  const cells = row.querySelector(".cells")
-  const opened = cells.querySelectorAll('[data-state="open"]').length
-  write(row.querySelector(".strip-said"), `${whole(opened)} open / ${whole(cells.childElementCount)}`)
 }
 
 // One cell of a line can be reached by Tab, the others from there: only that one has a role and a name.

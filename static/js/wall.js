@@ -2,10 +2,12 @@
 
 import { BreakerCard } from "./elements/breaker-card.js"
 import { Announcer } from "./helpers/announcer.js"
+import { Hand } from "./hand.js"
 import { causeMayDiffer } from "./helpers/cause.js"
 import { onBeat, write } from "./helpers/clock.js"
 import { showTally } from "./helpers/tally.js"
 import { SEVERITY, sum, wallSentence, whole } from "./helpers/words.js"
+import { Folds } from "./folds.js"
 import { store } from "./live/store.js"
 import { Strips } from "./strips.js"
 
@@ -13,6 +15,7 @@ const REST = 3_000 // ms without a move of pointer or focus before cards change 
 const STRIP_EVERY = 5 // beats
 const ANEW_EVERY = 30_000 // ms between two drawings by the server, at most
 const REFILL_AFTER = 1_000 // ms
+const AGAIN_AFTER = 5_000 // ms, when a further page could not be had
 const PAGE_LIMIT = 200
 
 const RANK = new Map(SEVERITY.map((state, rank) => [state, rank]))
@@ -26,6 +29,9 @@ export const before = (one, other) =>
   (one.service < other.service ? -1 : one.service > other.service ? 1 : 0)
 
 const withClosed = (counts, total) => ({ ...counts, closed: Math.max(0, total - sum(counts)) })
+
+// What somebody has chosen does not fall off the end of a list.
+const picked = (element) => element.querySelector(".pick:checked") !== null
 
 export class Wall {
   #root
@@ -48,13 +54,16 @@ export class Wall {
   #cells = false // whether the strips tell the counts
   #anew = null
   #filling = null
+  #roll = null // the ids that a snapshot of several pages has told so far
+  #hand = null // what can be done from here; a television has none
 
   constructor(root) {
     this.#root = root
     this.#form = root.dataset.form
     this.#troubled = root.querySelector("#troubled-cards")
     this.#calm = root.querySelector("#calm-cards")
-    this.#folds = root.querySelector("#folds")
+    const folds = root.querySelector("#folds")
+    this.#folds = folds && new Folds(folds)
     this.#announcer = new Announcer(document.getElementById("announcer"))
     this.#partial = this.#form === "strips" || root.hasAttribute("data-partial")
     this.#most = Number(root.dataset.most)
@@ -70,7 +79,11 @@ export class Wall {
     for (const event of ["pointermove", "focusin", "keydown"]) {
       this.#root.addEventListener(event, () => (this.#lastMove = performance.now()), { passive: true })
     }
-    this.#root.querySelector("#moves").addEventListener("click", () => this.#move())
+    this.#button.addEventListener("click", () => this.#move())
+    if (document.getElementById("card-menu")) {
+      this.#hand = new Hand(this.#root)
+      this.#hand.start()
+    }
     onBeat((at) => this.#beat(at))
     const strips = document.getElementById("strips")
     if (!strips) return
@@ -85,7 +98,7 @@ export class Wall {
     for (const card of cards) this.#unsettled = this.#show(card) || this.#unsettled
     const told = counts ?? data.counts
     if (told) this.#count(told)
-    if (kind === "snapshot" && data.next && !this.#partial) this.#fetchRest(data.next)
+    if (kind === "snapshot" && data.next && !this.#partial) this.#fetchRest(cards, data.next)
     // Rates wobble; places change with the state alone.
     if (this.#unsettled) this.#settle()
     this.#unsettled = false
@@ -100,10 +113,13 @@ export class Wall {
   }
 
   #forget({ items, next }) {
-    if (this.#partial ? !this.#firstPage : next) return
-    const ids = new Set(items.map((card) => card.id))
+    this.#roll = null
+    if (this.#partial ? this.#firstPage : !next) this.#keepOnly(new Set(items.map((card) => card.id)))
+  }
+
+  #keepOnly(ids) {
     for (const [id, element] of this.#elements) {
-      if (!ids.has(id)) this.#unsettled = this.#remove(id, element)
+      if (!ids.has(id)) this.#unsettled = this.#leave(id, element) || this.#unsettled
     }
   }
 
@@ -111,7 +127,9 @@ export class Wall {
   #show(card) {
     const element = this.#elements.get(card.id)
     if (this.#known && (element?.card?.incident ?? null) !== (card.incident ?? null)) causeMayDiffer()
-    if (card.removed) return Boolean(element && this.#remove(card.id, element))
+    if (card.removed) this.#roll?.delete(card.id)
+    else this.#roll?.add(card.id)
+    if (card.removed) return Boolean(element && this.#leave(card.id, element))
     if (element) {
       if (this.#known && element.dataset.state !== card.state) this.#announcer.changed(card.name, card.state)
       return element.show(card)
@@ -129,52 +147,77 @@ export class Wall {
     return Boolean(last && before(card, last) < 0)
   }
 
+  // It matches no more, or is gone. Under the pointer it stays, and says so, until places may change.
+  #leave(id, element) {
+    if (!this.#busy() || !element.isConnected) return this.#remove(id, element)
+    element.leave()
+    return true
+  }
+
   #remove(id, element) {
     element.remove()
     return this.#elements.delete(id)
   }
 
-  async #fetchRest(next) {
+  // The further pages of a snapshot. What none of them told, and no frame meanwhile, is not there any more.
+  async #fetchRest(first, next) {
+    const roll = (this.#roll = new Set(first.map((card) => card.id)))
     const query = new URLSearchParams(document.body.dataset.filter)
     query.set("limit", PAGE_LIMIT)
-    for (let page = 0; next && page < 3; page++) {
+    while (next && roll.size <= this.#most) {
       query.set("cursor", next)
       const answer = await fetch(`/api/v1/breakers?${query}`).catch(() => null)
-      if (!answer?.ok) return
+      if (this.#roll !== roll) return
+      if (!answer?.ok) return this.#refill(AGAIN_AFTER)
       const { items, next: following } = await answer.json()
+      for (const { id } of items) roll.add(id)
       store.add("wall", items)
       next = following
     }
+    if (this.#roll !== roll) return
+    this.#roll = null
+    this.#keepOnly(roll)
+    if (this.#unsettled) this.#settle()
+    this.#unsettled = false
   }
 
   // Places change at once, unless someone points at a card or has just moved: then a button says how many would.
   #settle() {
-    if (this.#outgrown()) return location.reload()
-    const moves = this.#moves()
-    if (!moves.length) {
-      this.#hideButton()
-      return this.#headings()
-    }
-    if (!this.#busy()) return this.#move()
-    const button = this.#root.querySelector("#moves")
-    write(button, moves.length === 1 ? "1 breaker wants to move: apply" : `${whole(moves.length)} breakers want to move: apply`)
-    button.hidden = false
     clearTimeout(this.#moving)
-    this.#moving = setTimeout(() => this.#settle(), REST)
+    if (this.#outgrown() && !this.#busy() && !this.#hand?.busy) return location.reload()
+    const moves = this.#moves()
+    if (moves.length && this.#busy()) this.#offer(moves.length)
+    else if (moves.length) this.#move()
+    else {
+      this.#hideButton()
+      this.#headings()
+    }
+    this.#hand?.count()
+    if (this.#outgrown() || !this.#button.hidden) this.#moving = setTimeout(() => this.#settle(), REST)
+  }
+
+  get #button() {
+    return this.#root.querySelector("#moves")
+  }
+
+  #offer(moves) {
+    write(this.#button, moves === 1 ? "1 breaker wants to move: apply" : `${whole(moves)} breakers want to move: apply`)
+    this.#button.hidden = false
   }
 
   #busy() {
-    const touched = this.#root.matches(":has(breaker-card:hover, breaker-card a:focus)")
+    if (this.#hand?.pointing) return true
+    const touched = this.#root.matches(":has(breaker-card:hover, breaker-card :focus)")
     return touched && performance.now() - this.#lastMove < REST
   }
 
   #hideButton() {
-    this.#root.querySelector("#moves").hidden = true
+    this.#button.hidden = true
   }
 
-  // Which elements stand in the wrong list, or in the wrong place of the right one.
+  // Which elements stand in the wrong list, or in the wrong place of the right one, or have left.
   #moves() {
-    const wrong = []
+    const wrong = [...this.#elements.values()].filter((element) => element.gone)
     for (const [list, elements] of this.#plan()) {
       const meant = new Set(elements)
       const rest = [...list.children].filter((element) => meant.has(element))
@@ -191,6 +234,7 @@ export class Wall {
     const lists = new Map([[this.#troubled, []]])
     if (this.#calm) lists.set(this.#calm, [])
     for (const element of this.#elements.values()) {
+      if (element.gone) continue
       const list = element.dataset.state === "closed" ? this.#homeOf(element) : this.#troubled
       if (!list) continue
       if (!lists.has(list)) lists.set(list, [])
@@ -205,46 +249,31 @@ export class Wall {
 
   #homeOf(element) {
     if (this.#calm) return this.#calm
-    if (!this.#folds) return null
-    const service = element.card?.service ?? element.querySelector(".service").textContent
-    const fold = [...this.#folds.children].find((each) => each.dataset.service === service)
-    return fold ? fold.querySelector(".cards") : this.#newFold(service)
-  }
-
-  #newFold(service) {
-    const fold = this.#folds.firstElementChild.cloneNode(true)
-    fold.open = false
-    fold.dataset.service = service
-    fold.querySelector("b").textContent = service
-    fold.querySelector(".cards").replaceChildren()
-    this.#folds.append(fold)
-    return fold.querySelector(".cards")
+    return this.#folds?.listOf(element.card?.service ?? element.querySelector(".service").textContent) ?? null
   }
 
   #move() {
     clearTimeout(this.#moving)
     const focused = document.activeElement
+    const beside = focused?.closest("breaker-card")?.nextElementSibling ?? focused?.closest("breaker-card")?.previousElementSibling
+    for (const [id, element] of this.#elements) if (element.gone) this.#remove(id, element)
     for (const [list, elements] of this.#plan()) {
-      if (this.#partial) for (const { dataset } of elements.splice(this.#limit)) this.#remove(dataset.id, this.#elements.get(dataset.id))
+      if (this.#partial) for (const element of elements.splice(this.#limit)) if (!picked(element)) this.#remove(element.dataset.id, element)
       elements.forEach((element, place) => {
         if (list.children[place] !== element) list.insertBefore(element, list.children[place] ?? null)
       })
     }
-    if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true })
+    if (!focused?.isConnected) beside?.querySelector(".name a").focus({ preventScroll: true })
+    else if (document.activeElement !== focused) focused.focus({ preventScroll: true })
     this.#hideButton()
     this.#headings()
+    this.#hand?.count()
   }
 
   #headings() {
     this.#root.querySelector("#troubled").hidden = !this.#troubled.childElementCount
     if (this.#calm) this.#root.querySelector("#calm").hidden = !this.#calm.childElementCount
-    for (const fold of this.#folds?.children ?? []) {
-      const cards = [...fold.querySelectorAll("breaker-card")]
-      fold.hidden = !cards.length
-      if (!cards.every((element) => element.card)) continue
-      const calls = cards.reduce((total, { card }) => total + card.calls_1m, 0)
-      write(fold.querySelector(".fold-said"), `${whole(cards.length)} closed · calls passing · ${whole(calls / 60)}/s`)
-    }
+    this.#folds?.say()
   }
 
   #count(counts) {
@@ -274,18 +303,18 @@ export class Wall {
   }
 
   // One of the first ones left, and who follows was never told.
-  #refill() {
+  #refill(after = REFILL_AFTER) {
     this.#filling ??= setTimeout(() => {
       this.#filling = null
       store.refresh("wall")
-    }, REFILL_AFTER)
+    }, after)
   }
 
   // Breakers without a place: the server draws the wall again, when nobody points at it and not too often.
   #drawAnew() {
     this.#anew ??= setTimeout(() => {
       this.#anew = null
-      if (this.#busy()) this.#drawAnew()
+      if (this.#busy() || this.#hand?.busy) this.#drawAnew()
       else location.reload()
     }, Math.max(REST, ANEW_EVERY - performance.now()))
   }

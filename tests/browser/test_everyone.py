@@ -20,7 +20,7 @@ def test_the_sheet_tells_every_key_and_can_switch_them_off(window: Open) -> None
     sheet = page.locator("#keys")
     expect(sheet).to_be_visible()
     expect(sheet.locator("dt")).to_contain_text(
-        ["/", "j", "k", "a", "r", "t", "w", "?", "go", "gm", "ga", "gs", "gu", "Enter"]
+        ["/", "j", "k", "x", "a", "s", "r", "t", "w", "?", "go", "gm", "ga", "gs", "gu", "Enter"]
     )
     expect(page.get_by_role("button", name="Close")).to_be_focused()
     assert screen.axe() == []

@@ -34,6 +34,7 @@ def test_every_page_is_sound(scheme: str, width: int, window: Open, service: Mak
         f"/?service={shop.name}",
         breaker,
         f"{breaker}order/",
+        f"/several/?verb=reset&breaker={breaker.split('/')[2]}&breaker=nothing",
         f"{breaker}events/",
         f"{breaker}?at={datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "/map/",

@@ -194,7 +194,7 @@ test("silence is a dead line, even if the browser calls it open", () => {
   live()
   mock.timers.tick(SILENT_AFTER - 1)
   assert.equal(store.connection.state, "live")
-  mock.timers.tick(1)
+  mock.timers.tick(10)
   assert.equal(store.connection.state, "reconnecting")
   mock.timers.tick(500)
   assert.equal(FakeSocket.all.length, 2)
@@ -304,6 +304,27 @@ test("after hundreds of changes the next drawing waits a little, and has all tha
   mock.timers.tick(100)
   paint()
   assert.deepEqual(heard.at(-1).data.map(({ id, state }) => [id, state]), [["1", "open"], ["2", "open"]])
+})
+
+test("where drawing hundreds takes long, the next one waits longer", () => {
+  let at = 0
+  store = new Store("ws://board/ws/live/", {
+    WebSocket: FakeSocket,
+    onScreen: (flush) => flushes.push(flush),
+    clock: () => at,
+  })
+  store.subscribe("wall", () => (at += 40))
+  store.connect()
+  FakeSocket.last.opens()
+  const many = Array.from({ length: 150 }, (_, place) => card(String(place), 2))
+  FakeSocket.last.says(delta("e.2", many))
+  paint()
+  mock.timers.tick(0)
+  FakeSocket.last.says(delta("e.3", [card("1", 3, "open")]))
+  mock.timers.tick(230)
+  assert.equal(flushes.length, 0)
+  mock.timers.tick(10)
+  assert.equal(flushes.length, 1)
 })
 
 test("a page that holds the picture already asks for what changed since", () => {

@@ -1,18 +1,21 @@
 """The socket's words: what a client asks for, and what it hears."""
 
 import json
-from datetime import UTC, datetime
+import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async as threaded
+from django.db import OperationalError
 
 from alerts.models import Alert
 from breakers import bulk
 from breakers.models import Board, Tombstone
-from dashboard.live import consumers, upkeep
+from dashboard.live import consumers, snapshot, upkeep
 from dashboard.live.hub import hub
-from tests.live.clients import Client
+from dashboard.live.messages import moment
+from tests.live.clients import Client, Refused, until
 from tests.live.conftest import breaker_id
 
 
@@ -233,6 +236,41 @@ async def test_a_ping_says_where_to_resume(connect: Any, opens: Any, monkeypatch
     assert datetime.fromisoformat(ping["at"]).tzinfo is not None
 
 
+async def test_nothing_says_that_all_is_well_while_the_board_can_not_be_read(
+    connect: Any, opens: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await threaded(opens)("payments")
+    ada = await connect()
+    await ada.subscribe("wall")
+    hub.upkeep.ping_all()
+    await ada.hear("ping")
+    read, held = snapshot.changes, threading.Event()
+
+    def failing(*args: Any, **more: Any) -> Any:
+        raise OperationalError("disk I/O error")
+
+    def frozen(*args: Any, **more: Any) -> Any:
+        held.wait(10)
+        return read(*args, **more)
+
+    monkeypatch.setattr("dashboard.live.hub.SLOW", 0.1)
+    for ill in (failing, frozen):
+        monkeypatch.setattr(snapshot, "changes", ill)
+        hub.wake()
+        await until(lambda: hub.blind, "the hub to notice")
+        hub.upkeep.ping_all()
+        monkeypatch.setattr(snapshot, "changes", read)
+        hub.wake()
+        if ill is frozen:
+            held.set()
+        await until(lambda: not hub.blind, "the hub to see again")
+    now = datetime.now(UTC) + timedelta(minutes=1)
+    monkeypatch.setattr(hub, "clock", lambda: now)
+    hub.upkeep.ping_all()
+    # The one of now, and none of those between.
+    assert (await ada.hear("ping"))["at"] == moment(now)
+
+
 def test_a_ping_comes_in_time() -> None:
     assert upkeep.PING < 15
 
@@ -270,3 +308,30 @@ async def test_too_many_sockets_are_refused(connect: Any, monkeypatch: pytest.Mo
     second: Client = await connect()
     assert await second.closes() == 4429
     assert (await first.subscribe("wall"))["op"] == "snapshot"
+
+
+async def test_a_full_process_turns_new_ones_away(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = await connect()
+    monkeypatch.setattr(consumers, "MOST_IN_ALL", 1)
+    with pytest.raises(Refused):
+        await connect()
+    said: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(event: dict[str, Any]) -> None:
+        said.append(event)
+
+    scope = {
+        "type": "websocket",
+        "path": consumers.PATH,
+        "headers": [(b"authorization", b"Bearer x")],
+        "extensions": {"websocket.http.response": {}},
+    }
+    await consumers.live_application(scope, receive, send)
+    assert [event.get("status") for event in said] == [503, None]
+    # The others are not disturbed, and one that leaves makes room.
+    assert (await ada.subscribe("wall"))["op"] == "snapshot"
+    await ada.close()
+    await connect()

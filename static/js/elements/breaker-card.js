@@ -9,6 +9,8 @@ export class BreakerCard extends HTMLElement {
   card = null
 
   #parts = null
+  #named = null // the face whose names are drawn
+  #gone = false
   #drawn = null // the strip's spans that are drawn
 
   /** A new one, from the page's template. */
@@ -26,10 +28,28 @@ export class BreakerCard extends HTMLElement {
     const changed = this.dataset.state !== card.state
     const moved = changed || this.card?.since !== card.since
     const flashes = changed && this.card !== null
+    const back = this.#gone
     this.card = card
+    this.#gone = false
+    this.toggleAttribute("data-gone", false)
     this.#draw(face(card, at))
     if (flashes) this.#flash()
-    return moved
+    return moved || back
+  }
+
+  /** Whether it matches no more, and only stands here until places may change. */
+  get gone() {
+    return this.#gone
+  }
+
+  /** Say that it matches no more. A newer card brings it back. */
+  leave() {
+    const parts = (this.#parts ??= partsOf(this))
+    this.#gone = true
+    this.toggleAttribute("data-gone", true)
+    write(parts.before, "not here any more")
+    showAge(parts.time, "")
+    write(parts.after, "")
   }
 
   /** Let the strip move on with the time. */
@@ -51,17 +71,32 @@ export class BreakerCard extends HTMLElement {
     write(parts.before, shown.second.before)
     showAge(parts.time, shown.second.at)
     write(parts.after, shown.second.after)
-    set(parts.name, "href", `/breakers/${encodeURIComponent(shown.id)}/`)
-    for (const name of ["name", "service", "dependency"]) {
-      set(parts[name], "title", shown[name])
-      write(parts[name], shown[name])
-    }
+    if (this.#named?.name !== shown.name || this.#named.service !== shown.service || this.#named.dependency !== shown.dependency) this.#name(shown)
     write(parts.error, shown.error)
     shown.numbers.forEach(({ value, caption }, index) => {
       write(parts.captions[index], caption)
       write(parts.values[index], value)
     })
     this.#drawStrip(shown)
+  }
+
+  // Once: a breaker keeps its names, and only its dependency may change.
+  #name(shown) {
+    const parts = this.#parts
+    this.#named = shown
+    set(parts.name, "href", `/breakers/${encodeURIComponent(shown.id)}/`)
+    for (const name of ["name", "service", "dependency"]) {
+      set(parts[name], "title", shown[name])
+      write(parts[name], shown[name])
+    }
+    if (parts.pick) {
+      set(parts.pick, "value", shown.id)
+      set(parts.pick, "aria-label", `Select ${shown.name} in ${shown.service}`)
+    }
+    if (parts.act) {
+      set(parts.act, "href", `/several/?breaker=${encodeURIComponent(shown.id)}`)
+      set(parts.act, "aria-label", `Act on ${shown.name} in ${shown.service}`)
+    }
   }
 
   #drawStrip({ strip, stripLabel }) {
@@ -101,6 +136,8 @@ const partsOf = (card) => {
     captions: card.querySelectorAll(".numbers dt"),
     values: card.querySelectorAll(".numbers dd"),
     strip: card.querySelector(".strip"),
+    pick: card.querySelector(".pick"),
+    act: card.querySelector(".act"),
   }
 }
 

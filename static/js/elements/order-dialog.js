@@ -57,8 +57,8 @@ export const startOrders = (opened) => {
   dialog.querySelector("form").addEventListener("submit", (event) => guard(event))
 }
 
-// Two clicks are one order; without a reason the form says so before the server has to.
-const guard = (event) => {
+/** Two clicks are one order; without a reason the form says so before the server has to. */
+export const guard = (event) => {
   const form = event.target
   const reason = form.elements.reason
   const given = reason.value.trim() || form.querySelector('input[name="preset"]:checked')

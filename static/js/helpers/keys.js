@@ -11,8 +11,10 @@ const KEYS = [
   ["/", "find breakers", () => focus(".filter input:not([type=hidden]), input[type=search]")],
   ["j", "next breaker or alert", () => step(1)],
   ["k", "the one before", () => step(-1)],
-  ["a", "acknowledge an alert", () => focus(".acknowledge input:not([type=hidden])")],
-  ["r", "reset: opens the order", () => open("[data-order=reset]")],
+  ["x", "select a breaker of the wall, or let it go", () => ask("select")],
+  ["a", "acknowledge: an alert, or what fires for the selected breakers", () => ask("acknowledge") || focus(".acknowledge input:not([type=hidden])")],
+  ["s", "silence the selected breakers, or the one with the focus", () => ask("silence") || open("[data-silence]")],
+  ["r", "reset them: opens the order", () => ask("reset") || open("[data-order=reset]")],
   ["t", "times in UTC, or in this browser's zone", () => turnZone()],
   ["w", "wall mode for a television, and back", () => wallMode()],
   ["?", "this sheet", () => showSheet()],
@@ -60,6 +62,9 @@ const open = (selector) => {
   link?.click()
   return Boolean(link)
 }
+
+// What the screen makes of a verb is its own affair; the wall does it to what is selected, or has the focus.
+const ask = (verb) => !document.dispatchEvent(new CustomEvent("verb", { detail: verb, cancelable: true }))
 
 const step = (by) => {
   const links = [...document.querySelectorAll("breaker-card .name a, .alert-title a")].filter((link) => link.offsetParent)

@@ -17,6 +17,9 @@ const POLL_EVERY = 15_000 // ms
 // What changes hundreds of things comes in several frames: one drawing for all of them.
 const MANY = 100
 const REST = 80 // ms after so many, before the next drawing
+// Where the last one took long, for so many times as long: drawing stays a small part of the time on a slow machine too.
+const SHARE = 6
+const LONGEST_REST = 500 // ms
 
 class Connection extends EventTarget {
   state = "reconnecting"
@@ -43,10 +46,12 @@ export class Store {
   #paused = false
   #polling = null
   #polls
+  #clock
 
   /** `polls`: whether the API may be asked when no socket can be had; a screen's link does not open it. */
-  constructor(url, { WebSocket, random, fetch = globalThis.fetch?.bind(globalThis), onScreen, polls = true } = {}) {
+  constructor(url, { WebSocket, random, fetch = globalThis.fetch?.bind(globalThis), onScreen, polls = true, clock = () => performance.now() } = {}) {
     this.#polls = polls
+    this.#clock = clock
     this.#fetch = fetch
     this.#onScreen = onScreen ?? globalThis.requestAnimationFrame?.bind(globalThis) ?? ((flush) => setTimeout(flush, 16))
     this.#socket = new LiveSocket(
@@ -186,7 +191,7 @@ export class Store {
     }
     if (this.#flushing) return
     this.#flushing = true
-    const rest = this.#restUntil - performance.now()
+    const rest = this.#restUntil - this.#clock()
     if (rest > 0) setTimeout(() => this.#onScreen(() => this.#flush()), rest)
     else this.#onScreen(() => this.#flush())
   }
@@ -205,6 +210,7 @@ export class Store {
 
   #flush() {
     this.#flushing = false
+    const began = this.#clock()
     let things = 0
     for (const [name, topic] of this.#topics) {
       const told = topic.told
@@ -222,7 +228,16 @@ export class Store {
         }
       }
     }
-    if (things > MANY) this.#restUntil = performance.now() + REST
+    if (things > MANY) this.#rest(began)
+  }
+
+  #rest(began) {
+    this.#restUntil = began + REST
+    // When this comes, the frame is painted.
+    setTimeout(() => {
+      const now = this.#clock()
+      this.#restUntil = now + Math.min(LONGEST_REST, Math.max(REST - (now - began), SHARE * (now - began)))
+    }, 0)
   }
 
   #snapshotOf(name, { picture }) {
