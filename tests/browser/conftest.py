@@ -3,6 +3,7 @@
 Chromium is looked for in $CHROMIUM, in PATH, and where Playwright puts its own; without one these tests fail.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, sync_playwright
 
 from tests.board import Board
 from tests.servers import wait_for
@@ -161,6 +162,10 @@ def contexts(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
     yield make
     for context in made:
+        # One that is closed in the middle of a change of pages may never answer; this waits for the change, within a limit.
+        for page in context.pages:
+            with contextlib.suppress(Error):
+                page.goto("about:blank")
         context.close()
 
 
