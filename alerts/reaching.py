@@ -130,8 +130,10 @@ def people() -> dict[str, Known]:
     return found
 
 
-def as_read(row: Rota, known: Mapping[str, Known], since: datetime) -> rotas.Rota:
-    """A row as the domain reads it; of what is over before `since` nothing is left."""
+def as_read(
+    row: Rota, known: Mapping[str, Known], since: datetime, overrides: Iterable[Override] | None = None
+) -> rotas.Rota:
+    """A row as the domain reads it; of what is over before `since` nothing is left. `overrides`: its own, where they are at hand."""
     texts = _Texts(known)
     shifts = []
     for told in row.shifts:
@@ -139,14 +141,16 @@ def as_read(row: Rota, known: Mapping[str, Known], since: datetime) -> rotas.Rot
             named = texts.people(tuple(told["texts"]))
             strangers = "" if named else plain(told["title"]) or "something without a title"
             shifts.append(rotas.Shift(named, from_us(told["from"]), from_us(told["to"]), strangers))
-    overrides = Override.objects.filter(rota=row.pk, ends_at__gt=since).order_by("pk")
+    if overrides is None:
+        overrides = Override.objects.filter(rota=row.pk, ends_at__gt=since)
     return rotas.Rota(
         row.timezone,
         tuple(layer_of(told, row.timezone) for told in row.layers),
         tuple(shifts),
         tuple(
             rotas.Override(each.pk, str(each.user_id), each.begins_at, each.ends_at, each.created_by)
-            for each in overrides
+            for each in sorted(overrides, key=lambda each: each.pk)
+            if each.ends_at > since
         ),
     )
 

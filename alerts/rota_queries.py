@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from django.contrib.auth.models import User
 
@@ -20,10 +21,12 @@ GAPS = timedelta(days=14)
 NEXT = timedelta(days=28)
 LONGEST = timedelta(days=92)
 MOST_GAPS = 20
+# What is drawn begins this morning, in any zone.
+DRAWN_FROM = timedelta(days=2)
 
 
 class Roster:
-    """Rotas at a moment; people and destinations are read once for all of them."""
+    """Rotas at a moment; people, destinations and overrides are read once for all of them."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -34,7 +37,8 @@ class Roster:
 
     def duties(self, row: Rota, begins: datetime, ends: datetime, draft: Override | None = None) -> list[Duty]:
         """Who is on call from a moment to another; `draft`: with an override that is not saved."""
-        read = reaching.as_read(row, self.people, begins)
+        at_hand = self._overrides.get(row.pk, []) if begins > self.now - DRAWN_FROM else None
+        read = reaching.as_read(row, self.people, begins, at_hand)
         if draft is not None:
             more = domain.Override(
                 max((each.id for each in read.overrides), default=0) + 1,
@@ -45,6 +49,18 @@ class Roster:
             )
             read = domain.Rota(read.timezone, read.layers, read.shifts, (*read.overrides, more))
         return domain.duties(read, begins, ends)
+
+    def overrides(self, row: Rota) -> list[Override]:
+        """Those that last or are to come, in their order."""
+        known = self._overrides.get(row.pk, [])
+        return sorted((each for each in known if each.ends_at > self.now), key=lambda each: (each.begins_at, each.pk))
+
+    @cached_property
+    def _overrides(self) -> dict[uuid.UUID, list[Override]]:
+        found: dict[uuid.UUID, list[Override]] = {}
+        for each in Override.objects.filter(ends_at__gt=self.now - DRAWN_FROM).select_related("user"):
+            found.setdefault(each.rota_id, []).append(each)
+        return found
 
     def gaps(self, some: Sequence[Duty]) -> list[Duty]:
         """Where of these nobody is on call, or nobody can be reached."""
@@ -88,7 +104,7 @@ class Roster:
             on_call=self.told(_joined(ahead)),
             next=None if following is None else self.told(following),
             gaps=[self.told(each) for each in near[:MOST_GAPS]],
-            overrides=[override_view(each) for each in overrides_of(row, self.now)],
+            overrides=[override_view(each) for each in self.overrides(row)],
             created_at=moment(row.created_at),
         )
 
@@ -142,12 +158,6 @@ def person(name: str) -> PersonView:
     """One. Errors: NotFound."""
     user_of(name)
     return next(each for each in people() if each.name == name)
-
-
-def overrides_of(row: Rota, now: datetime) -> list[Override]:
-    """Those that last or are to come, in their order."""
-    rows = Override.objects.filter(rota=row.pk, ends_at__gt=now).select_related("user")
-    return list(rows.order_by("begins_at", "pk"))
 
 
 def override_view(row: Override) -> OverrideView:

@@ -217,7 +217,7 @@ def _page(
         "shown": _shown(roster, row, names) if row else None,
         "overrides": [
             (each, local(each.begins_at, zone), local(each.ends_at, zone))
-            for each in (rota_queries.overrides_of(row, roster.now) if row else [])
+            for each in (roster.overrides(row) if row else [])
             if zone
         ],
         "schedule": schedule(roster, row, draft_override) if row else None,

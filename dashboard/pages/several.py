@@ -88,6 +88,7 @@ def several(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _show(request, form, cards, 200)
     try:
+        require(actor, Role.OPERATOR, "acting on several breakers")
         _check(form, cards)
         failed = _do(actor, form, cards, now)
     except NotAllowed as refused:

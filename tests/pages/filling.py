@@ -13,6 +13,8 @@ from alerts.models import (
     Incident,
     IncidentLog,
     Notification,
+    Override,
+    Rota,
     Route,
     Rule,
     Silence,
@@ -63,6 +65,7 @@ def fill(breakers: int, others: int, now: datetime) -> None:
         _destination(now)
         _destination(now)
         Route.objects.create(name=f"route {n}", destinations=[str(told.pk)], created_at=now)
+        _rota(n, now)
         Rule.objects.create(name=f"rule {n}", severity="warning", matchers={"service": f"s{n}*"})
         Silence.objects.create(
             matchers={"service": "s*"},
@@ -128,6 +131,16 @@ def _incident(now: datetime, *, over: bool = False) -> Incident:
 def _destination(now: datetime) -> Destination:
     return Destination.objects.create(
         kind="webhook", name="hook", source="board", masked_url="https://hooks.example/•••", created_at=now
+    )
+
+
+def _rota(n: int, now: datetime) -> None:
+    """Ada takes all turns, and is replaced by herself."""
+    ada = User.objects.get(username="ada")
+    turns = {"people": [str(ada.pk)], "since": "2026-11-23", "at": "09:00", "every_days": 7, "hours": None}
+    rota = Rota.objects.create(name=f"rota {n}", timezone="UTC", layers=[turns], created_at=now)
+    Override.objects.create(
+        rota=rota, user=ada, begins_at=now, ends_at=now + 60 * MINUTE, created_by="grace", created_at=now
     )
 
 

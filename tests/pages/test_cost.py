@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
 from alerts.links import token_of
-from alerts.models import Alert, Destination, Incident, Notification, Route, Rule
+from alerts.models import Alert, Destination, Incident, Notification, Rota, Route, Rule
 from breakers.access import BOARD, Role
 from breakers.models import Breaker
 from breakers.times import rfc3339
@@ -27,11 +27,13 @@ SHOW_NOTHING = {
     *("livez", "readyz", "metrics", "push-worker", "sign-in", "sign-out", "screen-link"),
     *("density", "save-view", "delete-view", "revoke-screen", "end-silence", "switch-rule", "resend"),
     *("destination-add", "destination-change", "route-add", "route-save", "handle-alert", "handle-incident"),
+    *("rota-add", "rota-save", "rota-override", "end-override", "reach"),
 }
 NEED_ASKING = {"dependency", "dependency-json", "connect-json"}
 # What is asked for behind the mark of interrogation changes what a page reads.
 ASKED = {
     "wall": ("query=open>5m", "query=state:open&all=1", "at={past}", "query=state:closed&by=dependency"),
+    "several": ("breaker={breaker}",),
     "cause": ("query=state:open",),
     "screen": ("query=state:open",),
     "screen-cause": ("query=state:open",),
@@ -122,9 +124,10 @@ def arguments(page: str, story: str, now: datetime) -> dict[str, object]:
         "incident_id": full.pk,
         "destination_id": Destination.objects.filter(notifications__isnull=False).latest("created_at").pk,
         "route_id": Route.objects.latest("created_at").pk,
+        "rota_id": Rota.objects.latest("created_at").pk,
         "rule_id": Rule.objects.latest("pk").pk,
         "kind": "webhook",
-        "name": "checkout",
+        "name": "ada" if page == "reached" else "checkout",
         "form": "md",
         "token": tokens[page]() if page in tokens else "",
     }

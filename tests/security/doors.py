@@ -58,6 +58,12 @@ DOORS: dict[str, list[Door]] = {
     # One's own: to anybody else it is not there.
     "views/<int:view_id>/delete/": [Door("/views/{view}/delete/", None, VIEWER, {}, "view.delete")],
     "": [Door("/", VIEWER)],
+    "several/": [
+        Door(
+            "/several/", VIEWER, OPERATOR,
+            {"verb": "reset", "breaker": "{breaker}", "reason": "a drill"}, "command.reset",
+        )
+    ],
     "past/wall.json": [Door("/past/wall.json", VIEWER)],
     "breakers/<str:breaker_id>/": [Door("/breakers/{breaker}/", VIEWER)],
     "breakers/<str:breaker_id>/order/": [
