@@ -27,6 +27,14 @@ hypothesis_settings.register_profile("unhurried", deadline=None)
 hypothesis_settings.load_profile("unhurried")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """What fails is named at once: the end of the run is minutes away."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(spreading.Herald(reporter))
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> spreading.Spread:
     """Several workers share the tests as `spreading` says."""
     config.option.loadscopereorder = False

@@ -29,6 +29,19 @@ class Spread(LoadScopeScheduling):
         return together(nodeid)
 
 
+class Herald:
+    """Names each test that fails as it does."""
+
+    def __init__(self, reporter: pytest.TerminalReporter) -> None:
+        self._reporter = reporter
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A part of a test has ended."""
+        if report.failed:
+            self._reporter.write_line("")
+            self._reporter.write_line(f"{report.nodeid} failed at its {report.when} after {report.duration:.0f} s")
+
+
 def together(nodeid: str) -> str:
     """What stays with this test: its folder where that shares a board, else its file."""
     file = nodeid.partition("::")[0]
