@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Service, Window
@@ -188,9 +187,9 @@ def test_everything_works_without_scripts(window: Open, service: Make, contexts:
     expect(page.locator(".command").first).to_contain_text("no scripts here")
 
 
-@pytest.mark.parametrize("verb", ["probe", "reset", "force_open"])
-def test_viewers_find_no_door(verb: str, window: Open, service: Make) -> None:
+def test_viewers_find_no_door(window: Open, service: Make) -> None:
     page = opened(window("viewer"), service())
-    expect(page.locator(f'[data-order="{verb}"]')).to_have_count(0)
+    expect(page.locator("[data-order]")).to_have_count(0)
     expect(page.locator("#doors-shut")).to_have_text("Orders need the role operator; you are viewer.")
-    expect(page.locator(".breaker-doors button:disabled")).to_have_count(3)
+    shut = page.locator(".breaker-doors button:disabled")
+    assert shut.all_inner_texts() == ["Probe…", "Reset…", "Force open…", "Silence…"]

@@ -156,7 +156,7 @@ def test_no_file_is_left_to_open(board: Board, told: Receiver, key: str) -> None
         posters.wait_for_taken(60)
     assert posters.statuses() == {202}
     [request] = hears_of(told, "no-file", 60)
-    assert outcomes(board, request)[-1] == "accepted"
+    wait_for(lambda: outcomes(board, request)[-1:] == ["accepted"], 10, "it to be noted")
     # Where it came as far as a try.
     assert set(tried(board, "no-file")[:-1]) <= {"unreachable"}
     healthy(board)
