@@ -14,7 +14,6 @@ from pytest_django import DjangoDbBlocker
 
 from breakers.access import Actor, Role
 from breakers.models import Board
-from tests import spreading
 
 BUILT_IN = (
     import_module("alerts.migrations.0004_rules_incidents_silences").make_rules,
@@ -27,25 +26,25 @@ hypothesis_settings.register_profile("unhurried", deadline=None)
 hypothesis_settings.load_profile("unhurried")
 
 
+class Herald:
+    """Names each test that fails as it does."""
+
+    def __init__(self, reporter: pytest.TerminalReporter) -> None:
+        self._reporter = reporter
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A part of a test has ended."""
+        if report.failed:
+            self._reporter.write_line("")
+            self._reporter.write_line(f"{report.nodeid} failed at its {report.when} after {report.duration:.0f} s")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """What fails is named at once: the end of the run is minutes away."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(spreading.Herald(reporter))
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> spreading.Spread:
-    """Several workers share the tests as `spreading` says."""
-    config.option.loadscopereorder = False
-    return spreading.Spread(config, log)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """For workers, the long ones first."""
-    if hasattr(config, "workerinput"):
-        spreading.long_first(items)
+        config.pluginmanager.register(Herald(reporter))
 
 
 @pytest.fixture(scope="session")

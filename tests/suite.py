@@ -1,8 +1,8 @@
 """`make test`: the whole suite on SQLite, then what the database does on PostgreSQL too, then the Python client's own.
 
 Arguments go to all runs of pytest; `make test ARGS="-k wall"`. Prints pytest's closing line of each at the end.
-Tests run side by side, a worker a processor and one more: many wait. Where files are named they run one after the other,
-and the client is left out.
+Tests of the domain, of rows and of pages run side by side, a worker a processor and one more. Those that start whole boards and browsers
+run one after the other: they measure what is told in time. Where files are named all do, and the client is left out.
 """
 
 import contextlib
@@ -17,6 +17,18 @@ from pathlib import Path
 from tests.postgres import postgres_server
 
 CLIENT = ["-c", "clients/python/pyproject.toml", "--rootdir", "clients/python", "clients/python/tests"]
+# These start whole boards and browsers, for minutes in all.
+BOARDS = (
+    "tests/browser",
+    "tests/faults",
+    "tests/journeys",
+    "tests/security",
+    "tests/docs",
+    "tests/demo",
+    "tests/platform/test_health.py",
+    "tests/platform/test_make.py",
+    "tests/platform/test_tree.py",
+)
 NO_TESTS = 5  # pytest's status where nothing was selected
 INTERRUPTED = 130
 END_WITHIN = 20  # s: servers and browsers are ended before
@@ -25,12 +37,18 @@ END_WITHIN = 20  # s: servers and browsers are ended before
 def main(arguments: list[str]) -> int:
     """Run all; not 0 where one failed."""
     named = any(Path(argument.partition("::")[0]).exists() for argument in arguments)
-    spread = [] if named else ["-n", str((os.cpu_count() or 1) + 1)]
+    spread = [] if named else ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
     closing = {}
     failed = []
     with compiled_once() as environ:
-        status, closing["SQLite"] = run([*spread, *arguments], environ)
-        failed += [status] if status else []
+        if named:
+            status, closing["SQLite"] = run(arguments, environ)
+            failed += [status] if status else []
+        else:
+            status, closing["SQLite"] = run([*spread, *(f"--ignore={name}" for name in BOARDS), *arguments], environ)
+            failed += [status] if status not in {0, NO_TESTS} else []
+            status, closing["Whole boards"] = run([*BOARDS, *arguments], environ)
+            failed += [status] if status not in {0, NO_TESTS} else []
         # What survives a crash is tested elsewhere, on servers that write down all at once.
         with postgres_server(fsync="off", synchronous_commit="off", full_page_writes="off") as server:
             words = [*spread, "-m", "storage", *arguments]
