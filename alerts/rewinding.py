@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db.models import F, Model, QuerySet
 
-from alerts.models import Alert, Destination, Notification, Reminder, Watch
+from alerts.models import Alert, DeliveryFault, Destination, Notification, Reminder, Watch
 from alerts.models.notification import State
 from alerts.notifying import LEASE
 from breakers import bulk
@@ -45,6 +45,8 @@ def _move(by: timedelta, now: datetime) -> None:
         (Destination.objects.filter(open_until__gt=now), "open_until"),
         (Destination.objects.filter(rests_until__gt=now), "rests_until"),
         (Destination.objects.filter(refreshed_at__gt=now), "refreshed_at"),
+        # For how long it has failed decides when another stands in.
+        (DeliveryFault.objects.filter(ended_at=None, began_at__gt=now), "began_at"),
         (Alert.objects.filter(check_at__gt=now), "check_at"),
         (Watch.objects.filter(next_check_at__gt=now), "next_check_at"),
         (Reminder.objects.filter(due_at__gt=now), "due_at"),

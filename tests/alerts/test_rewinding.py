@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from alerts import notifying, rewinding
-from alerts.models import Attempt, Destination, Notification
+from alerts.models import Attempt, DeliveryFault, Destination, Notification
 from tests.alerts import receiver as behaviours
 from tests.alerts.conftest import Scenario, clock
 from tests.alerts.receiver import Receiver
@@ -72,6 +72,16 @@ def test_a_destination_that_was_left_in_peace(scenario: Scenario, hook: Receiver
     scenario.at("10:05")
     scenario.delivers()
     assert set(Notification.objects.values_list("state", flat=True)) == {"sent"}
+
+
+def test_for_how_long_a_destination_has_failed(scenario: Scenario, hook: Receiver) -> None:
+    """Its fallback stands in two minutes after it began, not an hour later."""
+    scenario.at("11:00").then("open")
+    DeliveryFault.objects.create(
+        destination=Destination.objects.get(), kind=DeliveryFault.Kind.FAILING, began_at=scenario.now, detail="it hangs"
+    )
+    set_back(scenario)
+    assert DeliveryFault.objects.get().began_at == clock("10:00")
 
 
 def test_the_end_of_a_hold(scenario: Scenario, hook: Receiver) -> None:

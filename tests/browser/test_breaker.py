@@ -192,4 +192,4 @@ def test_viewers_find_no_door(window: Open, service: Make) -> None:
     expect(page.locator("[data-order]")).to_have_count(0)
     expect(page.locator("#doors-shut")).to_have_text("Orders need the role operator; you are viewer.")
     shut = page.locator(".breaker-doors button:disabled")
-    assert shut.all_inner_texts() == ["Probe…", "Reset…", "Force open…", "Silence…"]
+    assert shut.all_inner_texts() == ["Probe…", "Reset…", "Force…", "Silence…"]
