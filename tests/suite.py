@@ -118,4 +118,6 @@ def _interrupt(process: subprocess.Popen[str]) -> None:
 if __name__ == "__main__":
     # Told to end in whichever way: what was started is ended first.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A shell that starts us in the background has us ignore this one, and with us all that the tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

@@ -1,5 +1,7 @@
 """What the clock alone does: stale, unknown, gone; and never green when no one speaks."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from breakers import bulk, queries, silencing
@@ -125,7 +127,7 @@ def test_posts_pass_between_the_pieces_of_a_large_board_and_count(
     scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(silencing, "CARDS_AT_ONCE", 2)
-    monkeypatch.setattr(silencing.time, "sleep", lambda _: call("e"))
+    monkeypatch.setattr(silencing, "time", SimpleNamespace(sleep=lambda _: call("e")))
 
     def call(name: str) -> None:
         scenario.posts({"type": "failure", "breaker": name, "count": 3})
