@@ -90,6 +90,17 @@ def test_the_form_shows_two_weeks_before_it_is_saved(ada: Client) -> None:
     assert "On call for payments: ada until " in text(ada.get("/alerts/destinations/"))
 
 
+@pytest.mark.parametrize("days", [2, 4, 14])
+def test_the_form_keeps_a_length_of_turns_that_it_does_not_offer(ada: Client, days: int) -> None:
+    row = added(ada)
+    rostering.change(
+        BOARD, str(row.pk), {"layers": [{"people": ["ada"], "since": "2026-01-01", "every_days": days}]}, at=now()
+    )
+    page = ada.get(f"/alerts/on-call/{row.pk}/").content.decode()
+    [first, *_] = re.findall(r'<select name="every-0">(.*?)</select>', page)
+    assert re.findall(r'<option value="(\d+)" selected>', first) == [str(days)]
+
+
 def test_a_gap_is_said_loudly_before_and_after(ada: Client) -> None:
     hours = {"limited-0": "on", "days-0": ["mon", "tue", "wed", "thu", "fri"], "from-0": "09:00", "to-0": "09:01"}
     shown = text(ada.post("/alerts/on-call/add/", form(verb="preview", **hours)))
