@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
-from alerts.destinations import failures, names
+from alerts.destinations import failures, names, tls
 from alerts.destinations.addresses import forbidden
 from alerts.destinations.base import DEADLINE_S, MOST_KEPT, MOST_READ
 from alerts.domain.wording import plain
@@ -207,7 +207,7 @@ def _port(parts: httpx.URL) -> int:
 @cache
 def _ssl_context() -> ssl.SSLContext:
     # Made once: reading the authorities' file takes some 20 ms. A file named by SSL_CERT_FILE is heeded.
-    return httpx.create_ssl_context()
+    return tls.modern(httpx.create_ssl_context())
 
 
 class _Backend(httpcore.NetworkBackend):

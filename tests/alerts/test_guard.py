@@ -338,8 +338,8 @@ def test_tls_that_is_outdated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             old.wrap_socket(line, server_hostname="localhost") as spoken,
         ):
             assert spoken.version() == "TLSv1"
-        ours = ssl.create_default_context(cafile=chain)
-        monkeypatch.setattr(guard, "_ssl_context", lambda: ours)
+        monkeypatch.setenv("SSL_CERT_FILE", str(chain))
+        monkeypatch.setattr(guard, "_ssl_context", guard._ssl_context.__wrapped__)
         with pytest.raises(DeliveryError, match=r"TLS failed: it speaks no version from 1\.2 on") as caught:
             guard.post(f"https://localhost:{hook.port}/", {}, b"{}", trusted=True)
         assert (hook.requests, caught.value.arrived) == ([], False)

@@ -132,8 +132,8 @@ class Command(BaseCommand):
 
         try:
             return asyncio.run(run())
-        except* Refused as refused:
-            raise CommandError(str(refused.exceptions[0])) from None
+        except Refused as refused:
+            raise CommandError(str(refused)) from None
 
     def _progress(self) -> Callable[[str], None]:
         """A line that is written over on a terminal; elsewhere a line each 10 s."""
