@@ -211,7 +211,7 @@ class _Recording:
         event_id = self._next_id
         self._next_id += 1
         self._events.append(event_row(event_id, service_id, breaker.id, copy.id, report))
-        self._hearing.hear(service_id, report)
+        self._hearing.hear(service_id, report, copy, working)
         self._hear(breaker, copy, report, event_id)
         self._describe(breaker, copy, report)
         if report.state is not None:
