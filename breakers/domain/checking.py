@@ -16,6 +16,7 @@ from breakers.domain.reports import (
     Refusal,
     Report,
     key_of,
+    named_type,
     shown,
 )
 
@@ -82,7 +83,10 @@ def _report(index: int, event: dict[str, Any], received_us: int) -> Report:
     if not isinstance(kind, str) or kind not in _TYPES:
         if kind is None:
             raise _Refused("missing_field", "'type' is missing; every event needs a type and a breaker")
-        raise _Refused("unknown_type", f"unknown type {shown(kind)}; expected one of {', '.join(TYPES)}")
+        spelt = named_type(kind) if isinstance(kind, str) else None
+        if spelt is None:
+            raise _Refused("unknown_type", f"unknown type {shown(kind)}; expected one of {', '.join(TYPES)}")
+        kind = spelt
     if event.get("breaker") is None:
         raise _Refused("missing_field", "'breaker' is missing; every event needs a type and a breaker")
     report = Report(index, kind, "", received_us)
