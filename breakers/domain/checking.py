@@ -10,6 +10,7 @@ from breakers.domain.reports import (
     KEPT,
     MOST_DEEP,
     TYPES,
+    Alert,
     BadBody,
     BadLine,
     Batch,
@@ -47,6 +48,7 @@ def check(
     reports: list[Report] = []
     refusals: list[Refusal] = []
     dropped = 0
+    alerts = False
     oldest_us = received_us - kept_for // _MICROSECOND
     for index, event in enumerate(events):
         try:
@@ -56,6 +58,8 @@ def check(
                     continue
                 raise _unreadable(event)
             report = _report(index, event, received_us)
+            if isinstance(event, Alert):
+                report.alert, report.fires, alerts = event.alert, event.fires, True
             if report.at_us < oldest_us:
                 raise _too_old(event, kept_for)
             if report.error_type is not None:
@@ -75,7 +79,7 @@ def check(
         if report.key is None and idempotency_key is not None:
             report.key = key_of(f"{idempotency_key}\n{index}")
         reports.append(report)
-    return Batch(reports, refusals, len(events), dropped)
+    return Batch(reports, refusals, len(events), dropped, alerts)
 
 
 def _report(index: int, event: dict[str, Any], received_us: int) -> Report:

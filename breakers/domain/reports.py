@@ -100,6 +100,9 @@ class Report(msgspec.Struct):
     labels: dict[str, str] | None = None
     # What is kept with the event and has no column of its own.
     extra: dict[str, Any] | None = None
+    # Of a monitoring system's alert: which one, and whether it fires; `state` follows from all of the instance's.
+    alert: bytes | None = None
+    fires: bool = False
 
 
 class Batch(msgspec.Struct):
@@ -109,6 +112,7 @@ class Batch(msgspec.Struct):
     refusals: list[Refusal]
     sent: int
     dropped: int = 0
+    alerts: bool = False
 
 
 _decode = msgspec.json.Decoder().decode
@@ -155,6 +159,14 @@ class BadLine(msgspec.Struct):
 
     detail: str
     code: str = "bad_json"
+
+
+class Alert(dict[str, Any]):
+    """An event that tells of a monitoring system's alert: which one it is, and whether it fires."""
+
+    def __init__(self, event: dict[str, Any], alert: bytes, *, fires: bool) -> None:
+        super().__init__(event)
+        self.alert, self.fires = alert, fires
 
 
 # Stands for what a foreign format knows and we do not need: taken, and not kept.
