@@ -17,6 +17,7 @@ from breakers.domain.reports import Refusal, Report, shown
 from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND
 from breakers.domain.states import SILENT, Change, State, observe
 from breakers.filing import event_row, insert_events
+from breakers.firing import Firing
 from breakers.headlining import Step
 from breakers.hearing import Hearing
 from breakers.models import Board
@@ -118,9 +119,14 @@ class _Recording:
         self._working.load_whole(self._shared_breakers(fresh))
         # Place of receipt last: equal times and sequences stay as they were posted.
         fresh.sort(key=_order)
+        firing = Firing(self._working, self._hearing, self._now) if any(s.alerts for s in submissions) else None
+        if firing is not None:
+            fresh = firing.weigh(fresh)
         for submission, report, answer in fresh:
             self._take(submission.service_id, report, answer)
         self._draw()
+        if firing is not None:
+            firing.save()
         self._save()
         for (service_id, what), (times, detail) in self._reached.items():
             reach(service_id, what, times, detail, from_us(self._now))

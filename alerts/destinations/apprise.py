@@ -1,5 +1,6 @@
 """The 170 services that Apprise speaks to. Always as plain text: else markup in a breaker's name would be taken at its word."""
 
+import html
 import logging
 import re
 import threading
@@ -28,21 +29,27 @@ MENDABLE = frozenset({401, 403, 404})
 MENDING_S = 15 * 60
 # Apprise knows no deadline inside a read: calls that hang past ours go on in their threads. No more than these.
 MOST_HANGING = 16
+# What Apprise puts between title and text, and keeps free.
+MARGIN = 24
 
 log = structlog.get_logger(__name__)
 
 _hanging = threading.BoundedSemaphore(MOST_HANGING)
 
 
-class Text(msgspec.Struct, frozen=True):
-    """What is stored and sent."""
+class Text(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is stored. `lines`: of a digest; how many of them are sent depends on the service. `beyond`: how many more there are."""
 
     title: str
     body: str
+    lines: tuple[str, ...] = ()
+    beyond: int = 0
 
 
 def compose(notice: Notice) -> bytes:
-    """Title and text for people."""
+    """Title and text for people; of a digest the text is its address alone."""
+    if notice.lines:
+        return msgspec.json.encode(Text(texts.title(notice), notice.url, notice.lines, notice.beyond))
     return msgspec.json.encode(Text(texts.title(notice), texts.body(notice)))
 
 
@@ -93,7 +100,8 @@ def send(target: Target, message: Message) -> Receipt:
         raise DeliveryError("Apprise can't make anything of the URL", permanent=True)
     text = msgspec.json.decode(message.body, type=Text)
     if target.url.partition(":")[0].lower() not in NO_CHATS:
-        text = Text(inert(text.title), inert(text.body))
+        text = Text(inert(text.title), inert(text.body), tuple(map(inert, text.lines)), text.beyond)
+    text = fitted(text, next(iter(service)))
     result = _bounded(service, text)
     if result:
         return Receipt()
@@ -109,6 +117,45 @@ def send(target: Target, message: Message) -> Receipt:
         permanent=code in FOR_GOOD,
         patience_s=MENDING_S if code in MENDABLE else None,
     )
+
+
+def fitted(text: Text, plugin: Any) -> Text:
+    """The text as this service takes it: its own limits are Apprise's, who sends whatever it is given, to be refused as a whole."""
+    title_room, room = int(plugin.title_maxlen), int(plugin.body_maxlen)
+    counted = _length_as_html if _listed(plugin.notify_format)[0] == "html" else length
+    together = title_room <= 0 or plugin.overflow_amalgamate_title
+    title = _cut(text.title, title_room if title_room > 0 else room)
+    if not text.lines:
+        return Text(title, text.body)
+    if together:
+        # Most of a short message is its address: of the title no more than is left by that.
+        address = texts.fitted((), text.beyond + len(text.lines), text.body, 0)
+        title = _cut(title, max(room - length(address) - MARGIN, room // 4))
+        room -= counted(title)
+    return Text(title, texts.fitted(text.lines, text.beyond, text.body, room - MARGIN, counted))
+
+
+def length(text: str) -> int:
+    """As services count it at the most: emoji are two, and so is the end of a line."""
+    return len(text.encode("utf-16-le")) // 2 + text.count("\n")
+
+
+def _length_as_html(text: str) -> int:
+    """The same where Apprise writes HTML, with its signs in place of ours."""
+    return length(html.escape(text))
+
+
+def _listed(formats: Any) -> tuple[Any, ...]:
+    """What a service takes, the one that it prefers first."""
+    return formats if isinstance(formats, tuple) else (formats,)
+
+
+def _cut(text: str, room: int) -> str:
+    if length(text) <= room:
+        return text
+    while length(text) > room - 1:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def _library() -> Any:

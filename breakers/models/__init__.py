@@ -7,6 +7,7 @@ from breakers.models.board import Board, Pulse, Tombstone
 from breakers.models.breaker import Breaker, Instance
 from breakers.models.command import Command, Delivery
 from breakers.models.event import Event
+from breakers.models.heard_alert import HeardAlert
 from breakers.models.limit import ReachedLimit
 from breakers.models.rollup import Rollup, Rollup10s
 from breakers.models.service import IngestKey, Request, Service
@@ -23,6 +24,7 @@ __all__ = [
     "Command",
     "Delivery",
     "Event",
+    "HeardAlert",
     "IngestKey",
     "Instance",
     "Outage",
