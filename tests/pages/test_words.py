@@ -149,7 +149,7 @@ def test_the_browser_says_the_same() -> None:
     assert heard["events"] == [event_detail(event) for event in events]
     assert heard["evidence"] == [evidence_words(each) for each in evidence]
     assert heard["evidence"] == [
-        "895 calls over 3 instances, 2 failed (0.2 %), watched for 1 min",
+        "895 calls over 3 instances, 2 failed (0.2 %), watched for 1 m",
         "re-opened after 9 s, 1 call, 1 failed",
         "5,000 calls, 1 failed (under 0.1 %)",
         "5,000 calls, 4,999 failed (over 99.9 %)",
