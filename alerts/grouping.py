@@ -122,7 +122,8 @@ class Groups:
     def _load(self) -> None:
         if self._rows is not None:
             return
-        self._rows = {row.pk: row for row in Incident.objects.filter(resolved_at=None)}
+        # In the order in which they began: where two would take an opening, the first does.
+        self._rows = {row.pk: row for row in Incident.objects.filter(resolved_at=None).order_by("pk")}
         for row in self._rows.values():
             self._cases[row.pk] = Case(
                 row.pk, row.cause, row.started_at, row.joined_at, row.by_hand, frozenset(row.refuted)
