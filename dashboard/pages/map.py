@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from breakers.domain.rates import rate
 from breakers.queries.annotations import Scope, annotations
 from breakers.queries.map import RANK, REFUSING, Edge, callers, calls_of, edges
 from breakers.queries.past import edges_at
@@ -112,7 +113,6 @@ def row(edge: Edge) -> Row:
     states = sorted(edge.counts, key=lambda state: RANK[state])
     said = ", ".join(f"{whole(edge.counts[state])} {word(state).lower()}" for state in states)
     pair = urlencode({"service": edge.service, "dependency": edge.dependency})
-    calls = edge.calls_1m
     return Row(
         service=edge.service,
         dependency=edge.dependency,
@@ -120,7 +120,7 @@ def row(edge: Edge) -> Row:
         word=word(edge.state),
         since=edge.since,
         said=said if edge.total > 1 else "",
-        failing=percent(100 * edge.failures_1m / calls if calls else None),
+        failing=percent(rate(edge.failures_1m, edge.calls_1m)),
         refused=edge.rejected_1m,
         href=reverse("breaker", args=[edge.breaker_id]) if edge.total == 1 else f"{reverse('wall')}?{pair}",
     )

@@ -27,8 +27,12 @@ def reason_sentence(why: Why) -> str:
 
 
 def _crossed(name: str, why: Why, unit: str) -> str:
-    value = short(why.value or 0)
-    return f"{name} {value}{unit}" if why.threshold is None else f"{name} {value}{unit} ≥ {short(why.threshold)}{unit}"
+    value = f"{name} {short(why.value or 0)}{unit}"
+    if why.threshold is None:
+        return value
+    # Some count what is well, and trip below their threshold.
+    sign = "≥" if (why.value or 0) >= why.threshold else "<"
+    return f"{value} {sign} {short(why.threshold)}{unit}"
 
 
 def _by_metric(metric: str | None) -> str:

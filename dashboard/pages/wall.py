@@ -31,7 +31,7 @@ from dashboard.pages.context import back_to, now_of
 from dashboard.pages.faces import BLANK, Face, face
 from dashboard.pages.several import BLANK as BLANK_SEVERAL
 from dashboard.pages.strips import GROUPS, strips
-from dashboard.pages.words import PROBLEMS, tally, wall_sentence, whole
+from dashboard.pages.words import PROBLEMS, per_second, tally, wall_sentence
 
 # The most breakers of a form: chosen by the number alone, and where a person wants it.
 USUAL = {"cards": 60, "rows": 500}
@@ -205,7 +205,7 @@ def _folds(cards: list[Card], now: datetime) -> Iterable[Fold]:
     for service, group in groupby(sorted(cards, key=by_service), key=by_service):
         members = list(group)
         calls = sum(card.calls_1m for card in members)
-        yield Fold(service, [face(card, now) for card in members], f"{whole(calls / 60)}/s")
+        yield Fold(service, [face(card, now) for card in members], per_second(calls))
 
 
 def _with(request: HttpRequest, **changes: str) -> str:

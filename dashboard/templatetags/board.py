@@ -13,7 +13,6 @@ from django.template.context import Context
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard.charts import lanes
 from dashboard.pages import said, sources, words
 
 register = template.Library()
@@ -23,6 +22,8 @@ register.filter("whole", words.whole)
 register.filter("percent", words.percent)
 register.filter("short", words.short)
 register.filter("size", words.size)
+register.filter("lasted", words.lasted)
+register.filter("open_minutes", words.minutes)
 register.filter("kind_word", sources.kind_word)
 register.filter("verb_word", said.verb_word)
 register.filter("verdict_word", said.verdict_word)
@@ -55,20 +56,14 @@ def since(context: Context, at: str | datetime | None, none: str = "never") -> S
 
 @register.simple_tag
 def lasting(start: str | datetime, end: str | datetime) -> str:
-    """How long something took."""
-    return words.age((_moment(end) - _moment(start)).total_seconds())
+    """How long something took, exactly where it was short."""
+    return words.lasted((_moment(end) - _moment(start)).total_seconds())
 
 
 @register.filter
-def lasted(seconds: float | None) -> str:
-    """How long something took, exactly where it was short; a dash where it did not."""
-    return words.DASH if seconds is None else lanes.lasted(seconds)
-
-
-@register.filter
-def open_minutes(seconds: float) -> str:
-    """A sum of times, in minutes as budgets count them: `0.4 min`, `12 min`."""
-    return f"{words.short(seconds / 60) if seconds < 600 else words.whole(seconds / 60)} min"
+def in_minutes(minutes: float) -> str:
+    """A sum of times that is told in minutes."""
+    return words.minutes(60 * minutes)
 
 
 @register.filter

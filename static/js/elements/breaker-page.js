@@ -11,7 +11,7 @@ import { now, set, showAge, write } from "../helpers/clock.js"
 import { face } from "../helpers/face.js"
 import { glyph, make, timeAt, timeSince } from "../helpers/making.js"
 import { eventDetail, eventWord, verbWord } from "../helpers/said.js"
-import { age, DASH, percent, short, tenths, whole, word } from "../helpers/words.js"
+import { DASH, lasted, minutes, percent, whole, word } from "../helpers/words.js"
 import { store } from "../live/store.js"
 
 const NEWS_EVERY = 2_000 // ms
@@ -229,7 +229,7 @@ const fillWhy = (box, { why, reason, before }) => {
   write(box.querySelector("h2"), why.ended_at ? "Why it opened last" : "Why it opened")
   write(place("reason"), reason)
   place("opened").replaceChildren(timeAt(why.opened_at))
-  if (why.ended_at) write(place("lasted"), age((Date.parse(why.ended_at) - Date.parse(why.opened_at)) / 1000))
+  if (why.ended_at) write(place("lasted"), lasted((Date.parse(why.ended_at) - Date.parse(why.opened_at)) / 1000))
   else place("lasted").replaceChildren(timeSince(why.opened_at), " so far")
   write(place("first"), why.first_instance ?? DASH)
   write(place("probes"), whole(why.failed_probes))
@@ -243,10 +243,6 @@ const fillTrips = (body, trips) => {
     texts.forEach((text, column) => write(body.rows[place].cells[column + 1], text))
   })
 }
-
-const minutes = (seconds) => `${seconds < 600 ? short(seconds / 60) : whole(seconds / 60)} min`
-
-const lasted = (seconds) => (seconds === null ? DASH : seconds < 10 ? `${tenths(seconds)} s` : age(seconds))
 
 const errorOf = (error) =>
   make(
