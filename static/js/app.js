@@ -21,7 +21,8 @@ const wall = document.getElementById("wall")
 if (wall) {
   new Wall(wall).start()
   startSearch(document.getElementById("filter"))
-} else if (document.body.dataset.topics) startTally()
+}
+if (document.body.dataset.topics && document.getElementById("tally")) startTally()
 if (document.querySelector("breaker-page")) import("./elements/breaker-page.js")
 if (document.querySelector(".alert-row, #alerts-moved")) import("./alerts.js")
 if (document.querySelector("form[data-preview]")) import("./preview-form.js")

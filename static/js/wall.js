@@ -5,7 +5,6 @@ import { Announcer } from "./helpers/announcer.js"
 import { Hand } from "./hand.js"
 import { causeMayDiffer } from "./helpers/cause.js"
 import { onBeat, write } from "./helpers/clock.js"
-import { showTally } from "./helpers/tally.js"
 import { SEVERITY, sum, wallSentence, whole } from "./helpers/words.js"
 import { Folds } from "./folds.js"
 import { store } from "./live/store.js"
@@ -288,7 +287,6 @@ export class Wall {
     const said = wallSentence(counts, filtered)
     write(document.getElementById("sentence"), said)
     document.title = `${said} Breakerboard`
-    if (!filtered) showTally(counts)
   }
 
   #countTroubled(count) {

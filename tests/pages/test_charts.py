@@ -78,7 +78,7 @@ def test_the_worst_state_wins_the_cell_and_its_words_tell_all() -> None:
     assert [(each.state, each.end - each.start) for each in drawn] == [
         ("closed", 10_000), ("open", 100), ("closed", 49_900),
     ]  # fmt: skip
-    assert drawn[1].words == "Open 2 times, longest 10 ms"
+    assert drawn[1].words == "Open 2 times, longest 40 ms"
     assert drawn[0].words == "Closed, 10 s"
 
 
