@@ -13,6 +13,7 @@ from dashboard.pages.words import clock, moment, per_second, percent, short, who
 STRIP_SECONDS = 900
 NARROWEST = 6  # seconds: two pixels of the narrowest card, so that a short opening stays visible
 HEIGHTS = {"closed": 3, "forced_closed": 3, "disabled": 3, "stale": 5, "unknown": 5, "half_open": 7}
+RULES = {"any": "any instance", "majority": "the majority", "all": "all instances"}
 SILENT = ("stale", "unknown")
 REFUSING = ("open", "forced_open")
 # The states in which an override shows.
@@ -69,6 +70,8 @@ class Face:
     strip_label: str
     # "silenced until 14:00"; empty: its alerts are told.
     silenced: str = ""
+    # "any instance of 20": what of its instances makes the state.
+    rule: str = ""
     # "not seen at 3 of 20 instances": of the override that is wanted; empty: it is seen at all, or none is wanted.
     unmet: str = ""
 
@@ -92,6 +95,7 @@ def face(card: Card, now: datetime) -> Face:
         strip=strip(card.strip_15m, now),
         strip_label=_strip_label(card.strip_15m, now),
         silenced=f"silenced until {clock(moment(card.silenced_until))}" if card.silenced_until else "",
+        rule=f"{RULES[card.headline]} of {whole(sum(card.instances.values()))}",
         unmet=unmet(card),
     )
 

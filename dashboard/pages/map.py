@@ -53,7 +53,7 @@ def map_page(request: HttpRequest) -> HttpResponse:
     past = travel(request)
     then = {"at": rfc3339(past.at)} if past else {}
     if past:
-        request.board_counts = _counts(found)  # type: ignore[attr-defined]  # the bar shows them too
+        request.board_counts = _counts(_found(request, everything=True))  # type: ignore[attr-defined]  # the bar shows them too
     context = {
         "past": past,
         "rows": [row(edge) for edge in sorted(found, key=lambda edge: (RANK[edge.state], edge.since))],
@@ -70,7 +70,10 @@ def map_page(request: HttpRequest) -> HttpResponse:
 def map_json(request: HttpRequest) -> HttpResponse:
     """The edges, for the drawing."""
     found = _found(request)
-    answer = {"sentence": sentence(found), "edges": [row(edge) for edge in found]}
+    answer: dict[str, object] = {"sentence": sentence(found), "edges": [row(edge) for edge in found]}
+    if travel(request):
+        # The bar of a page that plays the past shows the counts of then.
+        answer["counts"] = _counts(_found(request, everything=True))
     return HttpResponse(msgspec.json.encode(answer), content_type=JSON)
 
 
@@ -176,10 +179,10 @@ def _where(request: HttpRequest) -> _Where:
     return _Where(_plain(request.GET.get("q", "")).strip()[:200], request.GET.get("only") == "troubled")
 
 
-def _found(request: HttpRequest) -> list[Edge]:
+def _found(request: HttpRequest, *, everything: bool = False) -> list[Edge]:
     where, past = _where(request), travel(request)
     all_of_them = edges_at(past.at, past.now) if past else edges(now_of(request))
-    return [edge for edge in all_of_them if where.matches(edge)]
+    return [edge for edge in all_of_them if everything or where.matches(edge)]
 
 
 def _counts(found: Sequence[Edge]) -> dict[str, int]:

@@ -141,6 +141,13 @@ def lasted(seconds: float | None) -> str:
     return f"{tenths(seconds)} s" if seconds < 10 else age(seconds)
 
 
+def length(seconds: float) -> str:
+    """A length that was set: as it was, where it is short: `500 ms` reads `0.5 s`, `30,000 ms` reads `30 s`."""
+    if 0 < seconds < 0.1:
+        return lasted(seconds)
+    return f"{short(seconds)} s" if seconds < 60 and seconds != int(seconds) else age(seconds)
+
+
 def minutes(seconds: float) -> str:
     """A sum of times, in minutes as budgets count them: `0.4 min`, `12 min`."""
     if 0 < seconds < 3:

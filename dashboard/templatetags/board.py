@@ -13,7 +13,7 @@ from django.template.context import Context
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard.pages import said, sources, words
+from dashboard.pages import orders, said, sources, words
 
 register = template.Library()
 
@@ -32,6 +32,9 @@ register.filter("event_word", said.event_word)
 register.filter("event_detail", said.event_detail)
 register.filter("evidence_words", said.evidence_words)
 register.filter("steps", said.steps)
+register.simple_tag(orders.missing_words)
+register.simple_tag(orders.nobody_can)
+register.simple_tag(orders.reach_sentence)
 
 
 @register.simple_tag
@@ -102,24 +105,6 @@ def chosen_words(choices: list[Any]) -> str:
 def age_of(context: Context, at: str) -> str:
     """An age as bare text, for drawings."""
     return words.age((context["page"].now - _moment(at)).total_seconds())
-
-
-@register.simple_tag
-def missing_words(reach: Any, action: str) -> str:
-    """Which of the instances that an order would reach can't apply it."""
-    lacking = reach.missing.get(action, [])
-    if not lacking:
-        return ""
-    if nobody_can(reach, action):
-        return "No instance says that it can do this."
-    named = ", ".join(lacking[:3]) + (f" and {len(lacking) - 3} more" if len(lacking) > 3 else "")
-    return f"Not offered by {named}."
-
-
-@register.simple_tag
-def nobody_can(reach: Any, action: str) -> bool:
-    """Whether every instance that an order would reach said that it can't apply it."""
-    return bool(reach.live) and len(reach.missing.get(action, [])) == len(reach.live)
 
 
 @register.simple_tag(takes_context=True)

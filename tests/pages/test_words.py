@@ -34,6 +34,7 @@ console.log(JSON.stringify({
   pages: pages.map((page) => diagram(page, now)),
   numbers: numbers.map((n) => [
     words.age(n), words.whole(n), words.tenths(n), words.short(n), words.perSecond(n), words.percent(n), words.lasted(n), words.minutes(n),
+    words.length(n),
   ]),
   counts: counts.map((each) => [words.wallSentence(each, false), words.wallSentence(each, true)]),
   events: events.map(eventDetail),
@@ -198,7 +199,7 @@ def test_the_browser_says_the_same() -> None:
     said = [
         [
             words.age(n), words.whole(n), words.tenths(n), words.short(n), words.per_second(n), words.percent(n), words.lasted(n),
-            words.minutes(n),
+            words.minutes(n), words.length(n),
         ]
         for n in numbers
     ]  # fmt: skip
@@ -232,6 +233,7 @@ def as_told(shown: Any) -> dict[str, Any]:
                 "error",
                 "silenced",
                 "unmet",
+                "rule",
             )
         },
         "second": second(shown.second),

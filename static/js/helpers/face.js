@@ -5,6 +5,7 @@ import { clock, perSecond, percent, short, sum, whole, word } from "./words.js"
 const STRIP_SECONDS = 900
 const NARROWEST = 6 // seconds: two pixels of the narrowest card, so that a short opening stays visible
 const HEIGHTS = { closed: 3, forced_closed: 3, disabled: 3, stale: 5, unknown: 5, half_open: 7 }
+const RULES = { any: "any instance", majority: "the majority", all: "all instances" }
 const SILENT = ["stale", "unknown"]
 const REFUSING = ["open", "forced_open"]
 
@@ -23,6 +24,7 @@ export const face = (card, now) => ({
   strip: strip(card.strip_15m, now),
   stripLabel: stripLabel(card.strip_15m, now),
   silenced: card.silenced_until ? `silenced until ${clock(card.silenced_until)}` : "",
+  rule: `${RULES[card.headline]} of ${whole(sum(card.instances))}`,
   unmet: unmet(card),
 })
 

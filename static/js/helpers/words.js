@@ -83,6 +83,12 @@ export const lasted = (seconds) => {
   return seconds < 10 ? `${tenths(seconds)} s` : age(seconds)
 }
 
+/** A length that was set: as it was, where it is short. */
+export const length = (seconds) => {
+  if (seconds > 0 && seconds < 0.1) return lasted(seconds)
+  return seconds < 60 && !Number.isInteger(seconds) ? `${short(seconds)} s` : age(seconds)
+}
+
 /** A sum of times, in minutes as budgets count them: `0.4 min`, `12 min`. */
 export const minutes = (seconds) => {
   if (seconds > 0 && seconds < 3) return "<0.1 min"
