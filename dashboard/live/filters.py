@@ -36,6 +36,8 @@ def filter_of(topic: Topic, text: str) -> Filter:
     """
     if topic.kind in {"wall", "cells"}:
         return parse_filter(text)
+    if topic.kind == "tally" and not text:
+        return CardFilter()
     if topic.kind == "alerts":
         return _alert_filter(text)
     if text:

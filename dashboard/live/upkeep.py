@@ -18,7 +18,7 @@ from dashboard.live.topics import Cursor
 if TYPE_CHECKING:
     from dashboard.live.hub import Hub
 
-PING = 10.0  # s
+PING = 5.0  # s
 WATCH = 0.5  # s between two looks at the busy ones
 TOO_LONG = 2.0  # s busy, and a socket starts again with a snapshot
 LOST = 20.0  # s busy, and it is closed
@@ -110,6 +110,7 @@ class Upkeep:
         """Start views again in which breakers came or went by the time alone (`open>5m`): no change tells of those."""
         for view, where in self._hub.timed_views():
             members = await self._hub.reader.read(snapshot.members, where, self._hub.clock())
+            view.roll.saw(map(str, members))
             if members != view.members:
                 view.members = members
                 view.start_again()
