@@ -16,6 +16,7 @@ from breakers.keys import check_token
 from breakers.models import ApiToken
 from dashboard.models import ScreenLink
 from dashboard.screens import link_of
+from dashboard.sessions import kept_key
 
 PORTS = {"http": 80, "https": 443}
 SCHEMES = {"ws": "http", "wss": "https"}
@@ -26,7 +27,8 @@ class Identity:
     """The credential that a socket was opened with: a user's session, a token, or a screen's link."""
 
     user_id: int | None = None
-    session_key: str = ""
+    # As the database keeps it: hashed.
+    session: str = ""
     session_hash: str = ""
     token_id: int | None = None
     # Which of the tokens that had this row's name: a replaced one is over.
@@ -78,7 +80,7 @@ def identify_session(user: Any, session: Any) -> Identity | None:
         return None
     return Identity(
         user_id=user.pk,
-        session_key=session.session_key or "",
+        session=kept_key(session.session_key) if session.session_key else "",
         session_hash=session.get(HASH_SESSION_KEY, ""),
         role=role_of(user),
     )
@@ -110,7 +112,7 @@ def ended(identities: Collection[Identity], now: datetime) -> dict[Identity, boo
     }
     sessions = set(
         Session.objects.filter(
-            session_key__in={one.session_key for one in identities if one.session_key}, expire_date__gt=now
+            session_key__in={one.session for one in identities if one.session}, expire_date__gt=now
         ).values_list("session_key", flat=True)
     )
     tokens = dict(
@@ -131,16 +133,11 @@ def ended(identities: Collection[Identity], now: datetime) -> dict[Identity, boo
             good, role = one.token in tokens, Role.named(tokens.get(one.token, ""))
         else:
             user = users.get(one.user_id or 0)
-            good = bool(user and user.is_active and one.session_key in sessions and _same_password(user, one))
+            good = bool(user and user.is_active and one.session in sessions and _same_password(user, one))
             role = role_of(user) if user else Role.NONE
         if not good or role < Role.VIEWER:
             found[one] = not good
     return found
-
-
-def fingerprint(session_key: str) -> str:
-    """What may be said of a session between processes: not its key."""
-    return hashlib.sha256(session_key.encode()).hexdigest()[:32]
 
 
 def _public_id(token: str) -> str:
