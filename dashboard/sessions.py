@@ -8,6 +8,7 @@ import hashlib
 from typing import Any
 
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
@@ -51,13 +52,13 @@ class SessionStore(DatabaseStore):
         """See exists()."""
         return bool(await super().aexists(kept_key(session_key)))
 
-    def create_model_instance(self, data: dict[str, Any]) -> Session:
+    def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
         """The row that is stored: its key hashed."""
         row = super().create_model_instance(data)
         row.session_key = kept_key(row.session_key)
         return row
 
-    async def acreate_model_instance(self, data: dict[str, Any]) -> Session:
+    async def acreate_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
         """See create_model_instance()."""
         row = await super().acreate_model_instance(data)
         row.session_key = kept_key(row.session_key)

@@ -20,4 +20,5 @@ class Audit(models.Model):
     reason = models.TextField(default="")
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
-    hash = models.CharField(max_length=64)
+    # `<key id>:<HMAC-SHA256>`; rows from before it was keyed: a SHA-256 alone.
+    hash = models.CharField(max_length=90)

@@ -1,6 +1,5 @@
 """Who is at the other end of a socket: at the handshake, and again for as long as it is open."""
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
