@@ -5,7 +5,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from breakers import audit_proof, measuring, proving, pruning, signing, silencing
+from breakers import access_trail, audit_proof, measuring, proving, pruning, signing, silencing
 from breakers.jumps import Jumps
 from breakers.models import Pulse
 
@@ -22,6 +22,7 @@ def sweep() -> None:
         silencing.sweep(at)
     silencing.tally(at)
     proving.expire_and_judge(at)
+    access_trail.sweep(at)
 
 
 @shared_task(name="breakers.tasks.fold")

@@ -1,6 +1,7 @@
 """The rows, one noun a file."""
 
 from breakers.models.access import ApiToken
+from breakers.models.access_count import AccessCount, KeyNetwork
 from breakers.models.annotation import Annotation
 from breakers.models.audit import Audit
 from breakers.models.board import Board, Pulse, Tombstone
@@ -15,6 +16,7 @@ from breakers.models.source import Refusal, RefusalCount, Source, StoreSize
 from breakers.models.transition import Outage, Transition
 
 __all__ = [
+    "AccessCount",
     "Annotation",
     "ApiToken",
     "Audit",
@@ -25,6 +27,7 @@ __all__ = [
     "Event",
     "IngestKey",
     "Instance",
+    "KeyNetwork",
     "Outage",
     "Pulse",
     "ReachedLimit",

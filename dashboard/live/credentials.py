@@ -67,9 +67,9 @@ def origin_allowed(scope: dict[str, Any], *, needed: bool) -> bool:
     return (origin := _origin(sent)) is not None and origin in {_origin(settings.SITE_URL), _origin(own)}
 
 
-def identify_token(text: str, now: datetime) -> Identity | None:
-    """The identity behind a token, None where it is not (or no longer) good."""
-    actor = check_token(text, now)
+def identify_token(text: str, now: datetime, address: str = "") -> Identity | None:
+    """The identity behind a token, None where it is not (or no longer) good. address: whence the socket comes."""
+    actor = check_token(text, now, address)
     return None if actor is None else Identity(token_id=actor.token_id, token=_public_id(text), role=actor.role)
 
 

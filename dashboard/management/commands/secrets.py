@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from alerts.models import Destination, Rota
 from breakers import auditing, bulk
-from breakers.access import BOARD
 from breakers.errors import Unreadable
+from breakers.management.people import system_actor
 from breakers.management.tables import need_tables
 from breakers.models import Service
 from breakers.sealing import is_current, place_of, seal, unseal
@@ -44,7 +44,9 @@ class Command(BaseCommand):
                     unreadable.append(str(error))
         if done:
             told = {"sealed_anew": done, "unreadable": len(unreadable)}
-            auditing.write(BOARD, "secrets.rotate", "board", "secrets", "secrets", after=told, at=timezone.now())
+            auditing.write(
+                system_actor(), "secrets.rotate", "board", "secrets", "secrets", after=told, at=timezone.now()
+            )
         if options["json"]:
             self.stdout.write(json.dumps({"sealed_anew": done, "unreadable": unreadable}))
             return
