@@ -14,7 +14,6 @@ from django.conf import settings
 from django.db import transaction
 
 from breakers import auditing
-from breakers.errors import Unreadable
 from breakers.models import Audit
 from breakers.times import rfc3339
 
@@ -81,29 +80,38 @@ def verify(heads: list[Head] | None = None) -> Proof:
         kept = []
         broken.append(f"{heads_file()} can't be read: {error}")
     expected = {head.id: head for head in kept}
+    keys = auditing.trail_keys()
+    unread: dict[str, list[int]] = {}
     last, lines = "", 0
     for row in Audit.objects.order_by("id").iterator(chunk_size=2_000):
         lines += 1
-        broken += _wrong(last, row, lines, expected.pop(row.pk, None))
+        found = auditing.follows(last, row, keys)
+        if found is None:
+            unread.setdefault(row.hash.partition(":")[0], []).append(row.pk)
+        elif not found:
+            broken.append(f"line {row.pk} of {rfc3339(row.at)} does not follow from the line before it")
+        broken += _against(expected.pop(row.pk, None), row, lines)
         last = row.hash
+    broken += [
+        f"{len(ids)} lines, from {ids[0]} to {ids[-1]}, can't be checked: their key {key_id[:16]!a} can't be read; it was sealed "
+        "with a key that is not among ENCRYPTION_KEYS, SECRET_KEY and SECRET_KEY_FALLBACKS, or is none of ours"
+        for key_id, ids in unread.items()
+    ]
     broken += [
         f"line {head.id} is missing: it was the newest of {head.lines} at {head.at}" for head in expected.values()
     ]
     return Proof(lines, len(kept), broken)
 
 
-def _wrong(previous: str, row: Audit, lines: int, head: Head | None) -> list[str]:
-    found = []
-    try:
-        if not auditing.follows(previous, row):
-            found.append(f"line {row.pk} of {rfc3339(row.at)} does not follow from the line before it")
-    except Unreadable as error:
-        found.append(f"line {row.pk} of {rfc3339(row.at)} can't be checked: {error}")
-    if head is not None and head.hash != row.hash:
-        found.append(f"line {row.pk} is not the one that was the newest at {head.at}")
-    elif head is not None and head.lines != lines:
-        found.append(f"up to line {row.pk} there were {head.lines} lines at {head.at}, and there are {lines} now")
-    return found
+def _against(head: Head | None, row: Audit, lines: int) -> list[str]:
+    """What is wrong with the line that was the newest when this head was kept."""
+    if head is None:
+        return []
+    if head.hash != row.hash:
+        return [f"line {row.pk} is not the one that was the newest at {head.at}"]
+    if head.lines != lines:
+        return [f"up to line {row.pk} there were {head.lines} lines at {head.at}, and there are {lines} now"]
+    return []
 
 
 def _append(head: Head, kept: list[Head]) -> None:

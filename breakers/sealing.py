@@ -62,21 +62,6 @@ def is_current(sealed: str) -> bool:
     return sealed.startswith(f"{VERSION}.{_ciphers()[0][0]}.")
 
 
-def mac_keys() -> list[tuple[str, bytes]]:
-    """Id and key by which a text is bound to this board, the one that is used now first."""
-    return [
-        _mac_key(secret) for secret in [*settings.ENCRYPTION_KEYS, settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    ]
-
-
-def mac_key(key_id: str) -> bytes:
-    """The key of this id. Errors: Unreadable where the board has no such key."""
-    for known_id, key in mac_keys():
-        if known_id == key_id:
-            return key
-    raise Unreadable(f"the key {key_id[:16]!a} is not among ENCRYPTION_KEYS, SECRET_KEY and SECRET_KEY_FALLBACKS")
-
-
 def _ciphers() -> list[tuple[str, AESGCM]]:
     """Key id and cipher, the one that writes first."""
     own = settings.ENCRYPTION_KEYS
@@ -87,12 +72,6 @@ def _ciphers() -> list[tuple[str, AESGCM]]:
 def _cipher(secret: str) -> tuple[str, AESGCM]:
     derived = HKDF(SHA256(), length=40, salt=None, info=b"breakerboard sealing 1").derive(secret.encode())
     return derived[32:].hex(), AESGCM(derived[:32])
-
-
-@lru_cache(maxsize=32)
-def _mac_key(secret: str) -> tuple[str, bytes]:
-    derived = HKDF(SHA256(), length=40, salt=None, info=b"breakerboard audit 1").derive(secret.encode())
-    return derived[32:].hex(), derived[:32]
 
 
 def _bound(key_id: str, place: str) -> bytes:

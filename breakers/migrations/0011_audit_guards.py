@@ -2,6 +2,8 @@
 
 from django.db import migrations, models
 
+import breakers.models.fields
+
 
 def guard(apps, schema_editor):
     if schema_editor.connection.vendor == "postgresql":
@@ -42,4 +44,13 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.RunPython(guard, unguard),
+        migrations.CreateModel(
+            name="AuditKey",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key_id", models.CharField(default="", max_length=16)),
+                ("sealed", models.TextField(default="")),
+                ("created_at", breakers.models.fields.MomentField()),
+            ],
+        ),
     ]

@@ -3,7 +3,7 @@
 from breakers.models.access import ApiToken
 from breakers.models.access_count import AccessCount, KeyNetwork
 from breakers.models.annotation import Annotation
-from breakers.models.audit import Audit
+from breakers.models.audit import Audit, AuditKey
 from breakers.models.board import Board, Pulse, Tombstone
 from breakers.models.breaker import Breaker, Instance
 from breakers.models.command import Command, Delivery
@@ -20,6 +20,7 @@ __all__ = [
     "Annotation",
     "ApiToken",
     "Audit",
+    "AuditKey",
     "Board",
     "Breaker",
     "Command",

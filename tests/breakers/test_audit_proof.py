@@ -121,15 +121,23 @@ def test_lines_from_before_the_key_hold_until_the_first_with_one_and_none_after(
     ]
 
 
-def test_a_changed_key_is_said_and_its_fallback_reads(settings: pytest.FixtureRequest) -> None:
+def test_a_new_key_of_the_board_changes_nothing_in_what_was_written(settings: pytest.FixtureRequest) -> None:
     old = settings.SECRET_KEY  # type: ignore[attr-defined]
-    [first] = writes("one")
     settings.SECRET_KEY = "another key of this board, long enough"  # type: ignore[attr-defined]
-    [sentence] = audit_proof.verify().broken
-    assert sentence.startswith(f"line {first} of 2026-11-23T09:00:00.000Z can't be checked: the key")
     settings.SECRET_KEY_FALLBACKS = [old]  # type: ignore[attr-defined]
-    writes("two")
+    writes("one", "two")
+    call_command("secrets", "rotate", stdout=StringIO())
+    settings.SECRET_KEY_FALLBACKS = []  # type: ignore[attr-defined]
+    writes("three")
     assert audit_proof.verify().broken == []
+
+
+def test_a_lost_key_stops_nobody_and_is_said(settings: pytest.FixtureRequest) -> None:
+    first, second = writes("one", "two")
+    settings.SECRET_KEY = "another key of this board, long enough"  # type: ignore[attr-defined]
+    writes("three")
+    [sentence] = audit_proof.verify().broken
+    assert sentence.startswith(f"2 lines, from {first} to {second}, can't be checked: their key ")
 
 
 def test_a_head_is_kept_once_is_logged_each_time_and_is_its_owners_alone(caplog: pytest.LogCaptureFixture) -> None:

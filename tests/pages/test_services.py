@@ -57,7 +57,7 @@ def test_only_admins_get_in(signed_in: SignIn, orders: str, role: str) -> None:
     ):
         assert answer.status_code == 403
         assert f"Services are set up by admins; you are {role}. Nothing was done." in answer.content.decode()
-    assert (Service.objects.get().paused, IngestKey.objects.count(), verbs()) == (False, 1, before)
+    assert (Service.objects.get().paused, IngestKey.objects.count(), verbs()) == (False, 1, [*before, "role.refused"])
     assert "/services/" not in page(client, "/")
     assert Client().get("/services/").status_code == 302
 

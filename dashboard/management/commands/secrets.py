@@ -13,7 +13,7 @@ from breakers import auditing, bulk
 from breakers.errors import Unreadable
 from breakers.management.people import system_actor
 from breakers.management.tables import need_tables
-from breakers.models import Service
+from breakers.models import AuditKey, Service
 from breakers.sealing import is_current, place_of, seal, unseal
 
 SEALED: tuple[tuple[type[models.Model], str], ...] = (
@@ -21,6 +21,7 @@ SEALED: tuple[tuple[type[models.Model], str], ...] = (
     (Service, "earlier_secret"),
     (Destination, "sealed"),
     (Rota, "calendar_url"),
+    (AuditKey, "sealed"),
 )
 
 
