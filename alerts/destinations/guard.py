@@ -51,6 +51,11 @@ def parse(url: str, *, trusted: bool) -> httpx.URL:
         parts = httpx.URL(url)
     except (httpx.InvalidURL, ValueError, TypeError):
         raise DeliveryError("the URL can't be read", permanent=True) from None
+    try:
+        # Asked for, it is turned back into letters: not every name that begins with xn-- has some.
+        _ = parts.host
+    except UnicodeError:
+        raise DeliveryError("the URL's host is no valid internationalised name", permanent=True) from None
     if parts.scheme not in {"http", "https"} or not parts.host:
         raise DeliveryError(
             f"the URL begins with '{plain(parts.scheme, 20)}'; expected http:// or https://", permanent=True
