@@ -201,7 +201,7 @@ def _number(host: str) -> str | None:
     """The address that a number stands for in any of its spellings: 127.1, 0177.0.0.1, 0x7f000001; None for a name."""
     try:
         return socket.inet_ntoa(socket.inet_aton(host)) if host.isascii() and " " not in host else None
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 

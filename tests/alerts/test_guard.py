@@ -388,14 +388,14 @@ def _resolves_to(monkeypatch: pytest.MonkeyPatch, addresses: list[str]) -> None:
     ],
 )
 def test_odd_hosts_are_a_sentence_and_never_an_error_of_ours(host: str) -> None:
+    found: object = None
     try:
-        warnings = guard.check(f"http://{host}/x", allow_private=False)
+        found = guard.check(f"http://{host}/x", allow_private=False)
     except DeliveryError as error:
-        assert error.permanent
-    else:
-        assert warnings == ["the name does not resolve: it is looked up again at every try"]
+        found = error.permanent
+    assert found in (True, ["the name does not resolve: it is looked up again at every try"])
 
 
 def test_a_name_that_only_looks_internationalised_says_so() -> None:
-    with pytest.raises(DeliveryError, match="^the URL's host is no valid internationalised name$"):
+    with pytest.raises(DeliveryError, match=r"^the URL's host is no valid internationalised name$"):
         guard.check("http://xn--localhost-/x", allow_private=False)
