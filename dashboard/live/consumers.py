@@ -132,7 +132,7 @@ class LiveConsumer(AsyncConsumer):
             return await hub.reader.read(identify_token, token, datetime.now(UTC), address)
         user, screen = self.scope["user"], self.scope["cookies"].get(settings.SCREEN_COOKIE_NAME)
         if screen and not user.is_authenticated:
-            return await hub.reader.read(identify_screen, screen)
+            return await hub.reader.read(identify_screen, screen, datetime.now(UTC))
         return await hub.reader.read(identify_session, user, self.scope["session"])
 
     async def _refuse(self, code: int) -> None:

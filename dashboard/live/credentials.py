@@ -35,6 +35,8 @@ class Identity:
     role: Role = Role.NONE
     # The link of a screen: it opens the wall only.
     screen_id: int | None = None
+    # What it may see, in the wall's query language; empty: everything.
+    query: str = ""
 
     @property
     def owner(self) -> tuple[str, int | None]:
@@ -85,10 +87,10 @@ def identify_session(user: Any, session: Any) -> Identity | None:
     )
 
 
-def identify_screen(token: str) -> Identity | None:
-    """The identity behind a screen's link, None where there is none or it was revoked."""
-    link = link_of(token)
-    return None if link is None else Identity(screen_id=link.pk, role=Role.VIEWER)
+def identify_screen(token: str, now: datetime) -> Identity | None:
+    """The identity behind a screen's link, None where there is none, or it ended or was revoked."""
+    link = link_of(token, now)
+    return None if link is None else Identity(screen_id=link.pk, role=Role.VIEWER, query=link.query)
 
 
 def role_of(user: Any) -> Role:
@@ -121,7 +123,9 @@ def ended(identities: Collection[Identity], now: datetime) -> dict[Identity, boo
     )
     screens = set(
         ScreenLink.objects.filter(
-            pk__in={one.screen_id for one in identities if one.screen_id is not None}, revoked_at=None
+            pk__in={one.screen_id for one in identities if one.screen_id is not None},
+            revoked_at=None,
+            expires_at__gt=now,
         ).values_list("pk", flat=True)
     )
     found: dict[Identity, bool] = {}

@@ -1,12 +1,12 @@
 """Filters: which cards or alerts a subscription wants, as a query string."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from alerts.queries import STATUSES
 from alerts.shapes import AlertView
 from breakers.errors import Invalid
-from breakers.queries import CardFilter, parse_filter
+from breakers.queries import CardFilter, make_filter, parse_filter
 from dashboard.live.topics import Topic
 
 FIELDS = ("status", "service")
@@ -29,13 +29,14 @@ class AlertFilter:
 Filter = CardFilter | AlertFilter | None
 
 
-def filter_of(topic: Topic, text: str) -> Filter:
+def filter_of(topic: Topic, text: str, bound: str = "") -> Filter:
     """The filter of a subscription: of the wall and its cells as in a URL, of alerts `status=firing,acknowledged&service=…`.
 
-    Errors: Invalid.
+    bound: what a screen's link may see at most, in the wall's query language; it holds beside what is asked for. Errors: Invalid.
     """
     if topic.kind in {"wall", "cells"}:
-        return parse_filter(text)
+        asked = parse_filter(text)
+        return replace(asked, terms=(*asked.terms, *make_filter(query=bound).terms)) if bound else asked
     if topic.kind == "alerts":
         return _alert_filter(text)
     if text:
