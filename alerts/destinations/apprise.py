@@ -74,6 +74,7 @@ def allowed(url: str, *, allow_private: bool) -> None:
     private targets are allowed; then the host of the URL is judged here, at every try.
     """
     scheme = url.partition("://")[0].lower()
+    _require_plain(scheme, url)
     if scheme in services.FIXED:
         return
     if scheme in services.LOCAL:
@@ -90,13 +91,50 @@ def allowed(url: str, *, allow_private: bool) -> None:
         guard.judge(names.resolve(host, 443), allow_private=True)
 
 
+def _require_plain(scheme: str, url: str) -> None:
+    """One URL, and no option of Apprise's but those that are offered. Errors: DeliveryError, permanent.
+
+    Options read files and addresses (`template`), follow redirects, switch off checks of TLS, add headers: all of that goes past the guard.
+    """
+    from apprise.utils.parse import parse_qsd, parse_urls
+
+    if len(parse_urls(url)) > 1 or any(char.isspace() or not char.isprintable() for char in url):
+        raise DeliveryError("that is more than one URL; expected one", permanent=True)
+    allowed_here = services.ANYWHERE | services.OPTIONS.get(scheme, frozenset())
+    # Read as Apprise reads it: names in lower case, percent signs resolved.
+    named = parse_qsd(url.partition("?")[2])["qsd"] if "?" in url else {}
+    for name in named:
+        if name not in allowed_here:
+            known = ", ".join(sorted(allowed_here))
+            raise DeliveryError(
+                f"the option {plain(name, 40)!a} is not taken for {plain(scheme, 20)}://; expected {known}",
+                permanent=True,
+            )
+
+
+def _built(url: str, *, trusted: bool) -> Any:
+    """Apprise's own object for this one URL; None where it can make nothing of it."""
+    apprise = _library()
+    built = apprise.Apprise.instantiate(
+        url, asset=apprise.AppriseAsset(http_redirects=trusted), suppress_exceptions=True
+    )
+    if built is None or trusted:
+        return built
+    # Whatever way an option may have come in.
+    built.verify_certificate = True
+    built.redirects = False
+    return built
+
+
 def send(target: Target, message: Message) -> Receipt:
     """Notify. Errors: DeliveryError, its sentence ours: Apprise's own may hold the URL."""
     apprise = _library()
     if not target.trusted:
         allowed(target.url, allow_private=settings.ALLOW_PRIVATE_TARGETS)
     service = apprise.Apprise(asset=apprise.AppriseAsset(http_redirects=target.trusted))
-    if not service.add(target.url):
+    # Built from one URL: given as text, a list of them would be taken apart.
+    built = _built(target.url, trusted=target.trusted)
+    if built is None or not service.add(built):
         raise DeliveryError("Apprise can't make anything of the URL", permanent=True)
     text = msgspec.json.decode(message.body, type=Text)
     if target.url.partition(":")[0].lower() not in NO_CHATS:

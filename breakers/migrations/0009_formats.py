@@ -8,7 +8,7 @@ import breakers.models.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("breakers", "0006_alerts_on_cards"),
+        ("breakers", "0008_verdicts"),
     ]
 
     operations = [

@@ -1,8 +1,9 @@
 """The rows, one noun a file."""
 
 from breakers.models.access import ApiToken
+from breakers.models.access_count import AccessCount, KeyNetwork
 from breakers.models.annotation import Annotation
-from breakers.models.audit import Audit
+from breakers.models.audit import Audit, AuditKey
 from breakers.models.board import Board, Pulse, Tombstone
 from breakers.models.breaker import Breaker, Instance
 from breakers.models.command import Command, Delivery
@@ -16,9 +17,11 @@ from breakers.models.source import Refusal, RefusalCount, Source, StoreSize
 from breakers.models.transition import Outage, Transition
 
 __all__ = [
+    "AccessCount",
     "Annotation",
     "ApiToken",
     "Audit",
+    "AuditKey",
     "Board",
     "Breaker",
     "Command",
@@ -27,6 +30,7 @@ __all__ = [
     "HeardAlert",
     "IngestKey",
     "Instance",
+    "KeyNetwork",
     "Outage",
     "Pulse",
     "ReachedLimit",

@@ -169,7 +169,9 @@ class Telling:
         asked = self._api.post(f"/breakers/{self.breakers()[breaker]}/commands", json={"action": action, **more})
         asked.raise_for_status()
         wait_for(
-            lambda: self.get(f"/commands/{asked.json()['id']}")["status"] == "confirmed", 20, f"{action} to be confirmed"
+            lambda: self.get(f"/commands/{asked.json()['id']}")["status"] == "confirmed",
+            20,
+            f"{action} to be confirmed",
         )
 
     def breakers(self) -> dict[str, str]:
@@ -208,7 +210,12 @@ def differences(telling: Telling, fleet: Fleet, begun: datetime, restarts: Count
     until = datetime.now(UTC) + timedelta(seconds=1)
     for breaker, id in telling.breakers().items():
         told = telling.get(f"/breakers/{id}/timeline", **{"from": begun, "to": until, "instances": 1, "points": 1_000})
-        counted = Counter(line["outcome"] for t in truths.values() for line in t if line.get("breaker") == breaker and "outcome" in line)
+        counted = Counter(
+            line["outcome"]
+            for t in truths.values()
+            for line in t
+            if line.get("breaker") == breaker and "outcome" in line
+        )
         for kind in OUTCOMES:
             shown = sum(bucket[kind] for bucket in told["buckets"])
             if shown != counted[kind]:
@@ -269,7 +276,9 @@ def outage(way: str, board: Board, fleet: Fleet) -> Iterator[None]:
         fleet.proxy.change("open")
 
 
-def play(board: Board, way: str, seconds: float, *, seed: int = 1, instances: int = 2, restart: bool = False) -> list[str]:
+def play(
+    board: Board, way: str, seconds: float, *, seed: int = 1, instances: int = 2, restart: bool = False
+) -> list[str]:
     """One outage; what the board tells falsely when it is over."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bb-truth-")))
