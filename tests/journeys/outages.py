@@ -19,7 +19,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -158,6 +158,10 @@ class Telling:
         self._api = httpx.Client(base_url=f"{board.url}/api/v1", headers=headers, timeout=30)
         self.service = service
 
+    def close(self) -> None:
+        """No more questions."""
+        self._api.close()
+
     def get(self, path: str, **params: Any) -> Any:
         """An answer."""
         answer = self._api.get(path, params=params)
@@ -169,7 +173,9 @@ class Telling:
         asked = self._api.post(f"/breakers/{self.breakers()[breaker]}/commands", json={"action": action, **more})
         asked.raise_for_status()
         wait_for(
-            lambda: self.get(f"/commands/{asked.json()['id']}")["status"] == "confirmed", 20, f"{action} to be confirmed"
+            lambda: self.get(f"/commands/{asked.json()['id']}")["status"] == "confirmed",
+            20,
+            f"{action} to be confirmed",
         )
 
     def breakers(self) -> dict[str, str]:
@@ -208,7 +214,12 @@ def differences(telling: Telling, fleet: Fleet, begun: datetime, restarts: Count
     until = datetime.now(UTC) + timedelta(seconds=1)
     for breaker, id in telling.breakers().items():
         told = telling.get(f"/breakers/{id}/timeline", **{"from": begun, "to": until, "instances": 1, "points": 1_000})
-        counted = Counter(line["outcome"] for t in truths.values() for line in t if line.get("breaker") == breaker and "outcome" in line)
+        counted = Counter(
+            line["outcome"]
+            for t in truths.values()
+            for line in t
+            if line.get("breaker") == breaker and "outcome" in line
+        )
         for kind in OUTCOMES:
             shown = sum(bucket[kind] for bucket in told["buckets"])
             if shown != counted[kind]:
@@ -269,14 +280,16 @@ def outage(way: str, board: Board, fleet: Fleet) -> Iterator[None]:
         fleet.proxy.change("open")
 
 
-def play(board: Board, way: str, seconds: float, *, seed: int = 1, instances: int = 2, restart: bool = False) -> list[str]:
+def play(
+    board: Board, way: str, seconds: float, *, seed: int = 1, instances: int = 2, restart: bool = False
+) -> list[str]:
     """One outage; what the board tells falsely when it is over."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bb-truth-")))
         begun = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=10)
         fleet = Fleet(board, f"{way}-{seed}-{random.randrange(10**6)}", instances, seed, directory)
         stack.callback(fleet.close)
-        telling, restarts = Telling(board, fleet.name), Counter[str]()
+        telling, restarts = stack.enter_context(closing(Telling(board, fleet.name))), Counter[str]()
         wait_for(lambda: telling.heard_since(begun, fleet.instances), 40, "all to be heard", every=0.2)
         time.sleep(4)
         with outage(way, board, fleet):
