@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("breakers", "0006_alerts_on_cards"),
+        ("breakers", "0009_formats"),
     ]
 
     operations = [

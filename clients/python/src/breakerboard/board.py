@@ -146,6 +146,8 @@ class Connection:
     def _connect(self, connect_s: float) -> http.client.HTTPConnection:
         if self._tls:
             secure = ssl.create_default_context()
+            # Some Pythons leave this to the machine's settings.
+            secure.minimum_version = ssl.TLSVersion.TLSv1_2
             self._http = http.client.HTTPSConnection(self._host, self._port, timeout=connect_s, context=secure)
         else:
             self._http = http.client.HTTPConnection(self._host, self._port, timeout=connect_s)
