@@ -128,12 +128,17 @@ class Fleet:
         for process in self._running.values():
             process.send_signal(signal.SIGUSR1)
         for instance in self.instances:
-            wait_for(lambda name=instance: "stats" in self.truth(name)[-1], 40, f"{instance} to be flushed", every=0.1)
+            wait_for(lambda name=instance: self.stats(name), 40, f"{instance} to be flushed", every=0.1)
 
     def truth(self, instance: str) -> list[dict[str, Any]]:
         """What one has written down so far."""
         lines = self._path(instance).read_text().splitlines() if self._path(instance).exists() else []
         return [json.loads(line) for line in lines] or [{}]
+
+    def stats(self, instance: str) -> dict[str, Any] | None:
+        """What the client of one thinks that it sent, once its calls have ended."""
+        told = [line["stats"] for line in self.truth(instance) if line.get("flushed")]
+        return told[-1] if told else None
 
     def close(self) -> None:
         """End them."""
@@ -243,7 +248,7 @@ def differences(telling: Telling, fleet: Fleet, begun: datetime, restarts: Count
                 found.append(f"{breaker}, {instance}: drawn {in_words(drawn)}; in truth {in_words(real)}")
     sources = telling.sources()
     for instance, truth in truths.items():
-        source, stats = sources[instance], truth[-1]["stats"]
+        source, stats = sources[instance], fleet.stats(instance) or {}
         said = {name: source[name] for name in ("missing", "restarts", "late", "early")}
         true = {"missing": 0, "restarts": restarts[instance], "late": 0, "early": 0}
         if said != true:
