@@ -96,6 +96,7 @@ DESCRIBED: dict[str, dict[str, Any]] = {
             "message": _text("Its message: cut at 2 KiB, redacted before it is stored.", "timed out after 1000 ms"),
         },
         "description": "What failed.",
+        "examples": [{"type": "ConnectTimeout", "message": "timed out after 1000 ms"}],
     },
     "reason": {
         "anyOf": [{"type": "string"}, REASON],
