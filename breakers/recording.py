@@ -18,6 +18,7 @@ from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND
 from breakers.domain.states import SILENT, Change, State, observe
 from breakers.domain.verdicts import Traffic
 from breakers.filing import event_row, insert_events
+from breakers.firing import Firing
 from breakers.headlining import Step
 from breakers.hearing import Hearing
 from breakers.models import Board
@@ -120,9 +121,14 @@ class _Recording:
         self._working.load_whole(self._shared_breakers(fresh))
         # Place of receipt last: equal times and sequences stay as they were posted.
         fresh.sort(key=_order)
+        firing = Firing(self._working, self._hearing, self._now) if any(s.alerts for s in submissions) else None
+        if firing is not None:
+            fresh = firing.weigh(fresh)
         for submission, report, answer in fresh:
             self._take(submission.service_id, report, answer)
         self._draw()
+        if firing is not None:
+            firing.save()
         self._save()
         for (service_id, what), (times, detail) in self._reached.items():
             reach(service_id, what, times, detail, from_us(self._now))
@@ -213,7 +219,7 @@ class _Recording:
         event_id = self._next_id
         self._next_id += 1
         self._events.append(event_row(event_id, service_id, breaker.id, copy.id, report))
-        self._hearing.hear(service_id, report)
+        self._hearing.hear(service_id, report, copy, working)
         self._hear(breaker, copy, report, event_id)
         self._describe(breaker, copy, report)
         if report.state is not None:

@@ -3,9 +3,9 @@
 import { BreakerCard } from "./elements/breaker-card.js"
 import { Announcer } from "./helpers/announcer.js"
 import { Hand } from "./hand.js"
+import { showCalm, tripMayDiffer } from "./helpers/calm.js"
 import { causeMayDiffer } from "./helpers/cause.js"
 import { onBeat, write } from "./helpers/clock.js"
-import { showTally } from "./helpers/tally.js"
 import { SEVERITY, sum, wallSentence, whole } from "./helpers/words.js"
 import { Folds } from "./folds.js"
 import { store } from "./live/store.js"
@@ -135,7 +135,9 @@ export class Wall {
     if (card.removed) return Boolean(element && this.#leave(card.id, element))
     if (element) {
       if (this.#known && element.dataset.state !== card.state) this.#announcer.changed(card.name, card.state)
-      return element.show(card)
+      const moved = element.show(card)
+      if (moved && this.#known) tripMayDiffer()
+      return moved
     }
     if (this.#partial && !this.#finds(card)) return false
     this.#elements.set(card.id, BreakerCard.of(card))
@@ -291,7 +293,7 @@ export class Wall {
     const said = wallSentence(counts, filtered)
     write(document.getElementById("sentence"), said)
     document.title = `${said} Breakerboard`
-    if (!filtered) showTally(counts)
+    if (!filtered) showCalm(counts)
   }
 
   #countTroubled(count) {
