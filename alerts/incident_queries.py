@@ -183,7 +183,8 @@ def _closed_at(row: Incident, members: list[Alert], outages: dict[int, list[Outa
     if row.resolved_at is None:
         return None
     ends = [outage.ended_at for each in members for outage in outages.get(each.pk, []) if outage.ended_at is not None]
-    return max(ends, default=row.resolved_at)
+    ended: datetime = max(ends, default=row.resolved_at)
+    return ended
 
 
 def _view(row: Incident, members: list[Alert], seen: Suspect | None, outages: dict[int, list[Outage]]) -> IncidentView:
