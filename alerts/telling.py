@@ -13,6 +13,7 @@ from alerts.models import Alert, Destination, Incident
 from alerts.models.rule import OPENED
 from alerts.reaching import Reached
 from alerts.routing import Routing, subject_of
+from breakers.domain.states import State
 
 if TYPE_CHECKING:
     from alerts.raising import Round
@@ -201,18 +202,19 @@ class _Teller:
         round = self._round
         members = list(
             Alert.objects.filter(incident=row, rule__kind=OPENED)
-            .select_related("rule", "incident")
+            .select_related("rule", "incident", "breaker")
             .order_by("started_at")
         )
         live = [each for each in members if each.resolved_at is None]
         if not live:
             return
-        open_now = sum(each.recovering_since is None for each in live)
-        if not open_now:
+        if all(each.recovering_since is not None for each in live):
             # All have closed: if that holds, *resolved* says so; if not, it is told with what is open then.
             row.update_due_at = round.now + grouping.FIRST_UPDATE
             return
         services = len({each.service for each in members})
+        # What tries again is not open.
+        open_now = sum(each.breaker is not None and each.breaker.state == State.OPEN for each in live)
         # As it looks now: the row says how it looked when a member last changed.
         seen = suspecting.judge([row], suspecting.opened_of([row.pk]), round.now, moves=False)[row.pk]
         summary = wording.incident(row.cause, len(members), services, open_now, seen.confidence)

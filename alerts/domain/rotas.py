@@ -83,7 +83,7 @@ def on_call(rota: Rota, at: datetime) -> tuple[tuple[str, ...], str]:
     strangers = next((each.strangers for each in now if each.strangers), "")
     said = f"the calendar says '{strangers}', which names nobody known here" if strangers else ""
     for layer in rota.layers:
-        if layer.people and _awake(layer, rota.timezone, at):
+        if layer.people and _begun(layer, rota.timezone, at) and _awake(layer, rota.timezone, at):
             return (layer.people[_turn(layer, rota.timezone, at) % len(layer.people)],), said
     return (), said
 
@@ -143,13 +143,18 @@ def _holds(text: str, name: str) -> bool:
 
 
 def _turn(layer: Layer, timezone: str, at: datetime) -> int:
-    """How many handovers there were since the first; before it, the first one's turn."""
+    """How many handovers there were since the first."""
     number = (at.astimezone(ZoneInfo(timezone)).date() - layer.since).days // layer.every_days
     if at < _handover(layer, timezone, number):
         number -= 1
     elif at >= _handover(layer, timezone, number + 1):
         number += 1
-    return max(number, 0)
+    return number
+
+
+def _begun(layer: Layer, timezone: str, at: datetime) -> bool:
+    """Before its first handover a layer names nobody."""
+    return at >= _handover(layer, timezone, 0)
 
 
 def _handover(layer: Layer, timezone: str, number: int) -> datetime:

@@ -39,8 +39,8 @@ def to(ada: Actor) -> dict[str, str]:
 
 
 def layer(*people: str, **given: Any) -> dict[str, Any]:
-    """People who hand over daily, at noon."""
-    return {"people": list(people), "since": "2026-11-23", "at": "12:00", "every_days": 1, **given}
+    """People who hand over each second day, at noon, since the day before."""
+    return {"people": list(people), "since": "2026-11-22", "at": "12:00", "every_days": 2, **given}
 
 
 @pytest.fixture
@@ -447,4 +447,4 @@ def test_what_is_led_to_and_what_hears_last_can_not_be_taken_away(to: dict[str, 
     assert Rota.objects.get().fallback == [to["grace"]]
     with pytest.raises(Invalid, match="no rota 'nowhere'"):
         leads(ada, "rota:nowhere", name="other")
-    assert date.fromisoformat(Rota.objects.get().layers[0]["since"]) == date(2026, 11, 23)
+    assert date.fromisoformat(Rota.objects.get().layers[0]["since"]) == date(2026, 11, 22)
