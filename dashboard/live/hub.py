@@ -107,7 +107,7 @@ class Hub:
 
     def subscribe(self, socket: Socket, topic: Topic, wish: Subscribe) -> None:
         """Join the view, with its frames held; read, send, and release those that are newer. Errors: Invalid (the filter)."""
-        where = filter_of(topic, wish.filter or "")
+        where = filter_of(topic, wish.filter or "", bound=socket.identity.query)
         self.unsubscribe(socket, topic)
         view = self._views.setdefault((topic, where), View(topic, where))
         cursor = parse_cursor(wish.cursor)

@@ -193,7 +193,8 @@ def cause_answer(search: searches.Search, now: datetime, *, link: bool) -> JsonR
     """The likely cause behind what a search shows; with a `link` to its incident for those who may follow it."""
     cause = cause_among(queries.survey(search.where, now) if search.filtered else None, search)
     href = reverse("incident", args=[cause.incident]) if cause and link else ""
-    return JsonResponse({"dependency": cause.dependency if cause else "", "href": href})
+    dependency, share = (cause.dependency, cause.share) if cause else ("", "")
+    return JsonResponse({"dependency": dependency, "share": share, "href": href})
 
 
 def cause_among(found: queries.Survey | None, search: searches.Search) -> incident_queries.Cause | None:

@@ -18,6 +18,9 @@ const REFILL_AFTER = 1_000 // ms
 const AGAIN_AFTER = 5_000 // ms, when a further page could not be had
 const PAGE_LIMIT = 200
 
+// What the suspect beside the headline hangs on, of one card.
+const standing = (card) => (card && !card.removed ? `${card.incident ?? ""}:${card.state === "open"}` : ":false")
+
 const RANK = new Map(SEVERITY.map((state, rank) => [state, rank]))
 
 /** The wall's order: worst state first, longest in it, most refused calls, name. */
@@ -126,7 +129,7 @@ export class Wall {
   /** Show a card; whether places may have changed. */
   #show(card) {
     const element = this.#elements.get(card.id)
-    if (this.#known && (element?.card?.incident ?? null) !== (card.incident ?? null)) causeMayDiffer()
+    if (this.#known && standing(element?.card) !== standing(card)) causeMayDiffer()
     if (card.removed) this.#roll?.delete(card.id)
     else this.#roll?.add(card.id)
     if (card.removed) return Boolean(element && this.#leave(card.id, element))

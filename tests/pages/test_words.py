@@ -180,7 +180,15 @@ def test_the_browser_says_the_same() -> None:
         {"closed": 1},
     ]
     events = [an_event(dice) for _ in range(60)]
-    evidence = [{"calls": 212, "failure_rate": 0.5, "watched_s": 60}, {"reopened_after_s": 9, "calls": 3}, None]
+    evidence = [
+        {"instances": 3, "calls": 895, "failures": 2, "watched_s": 60},
+        {"instances": 1, "calls": 1, "failures": 1, "reopened_after_s": 9},
+        {"calls": 5000, "failures": 1},
+        {"calls": 5000, "failures": 4999},
+        {"calls": 40, "failures": 0},
+        {"calls": 0, "failures": 0},
+        None,
+    ]
     heard = ask(
         {
             "now": NOW.timestamp() * 1000,
@@ -207,6 +215,15 @@ def test_the_browser_says_the_same() -> None:
     assert heard["counts"] == [[words.wall_sentence(each, filtered=of) for of in (False, True)] for each in counts]
     assert heard["events"] == [event_detail(event) for event in events]
     assert heard["evidence"] == [evidence_words(each) for each in evidence]
+    assert heard["evidence"] == [
+        "895 calls over 3 instances, 2 failed (0.2 %), watched for 1 m",
+        "re-opened after 9 s, 1 call, 1 failed",
+        "5,000 calls, 1 failed (under 0.1 %)",
+        "5,000 calls, 4,999 failed (over 99.9 %)",
+        "40 calls, 0 failed",
+        "0 calls",
+        "",
+    ]
 
 
 def ask(cases: dict[str, Any]) -> Any:
