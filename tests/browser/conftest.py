@@ -95,11 +95,7 @@ class Window:
     def axe(self) -> list[str]:
         """What axe finds, but for trifles."""
         found = Axe().run(self.page).response["violations"]
-        return [
-            f"{each['id']}: {each['nodes'][0]['html'][:160]}"
-            for each in found
-            if each["impact"] != "minor"
-        ]
+        return [f"{each['id']}: {each['nodes'][0]['html'][:160]}" for each in found if each["impact"] != "minor"]
 
 
 def chromium_path(playwright: Playwright) -> str | None:
