@@ -159,6 +159,8 @@ def _html(notice: Notice) -> str:
     said = html.escape
     rows = "".join(f"<tr><td>{said(name)}</td><td>{said(value)}</td></tr>" for name, value in texts.facts(notice))
     lines = "".join(f"<li>{said(line)}</li>" for line in notice.lines)
+    if notice.beyond:
+        lines += f"<li>… and {notice.beyond:,} more</li>"
     doors = [f'<a href="{said(notice.url)}">Open it on the board</a>']
     if notice.acknowledge_url:
         doors.append(f'<a href="{said(notice.acknowledge_url)}">Take it in hand</a>')

@@ -51,6 +51,11 @@ def parse(url: str, *, trusted: bool) -> httpx.URL:
         parts = httpx.URL(url)
     except (httpx.InvalidURL, ValueError, TypeError):
         raise DeliveryError("the URL can't be read", permanent=True) from None
+    try:
+        # Asked for, it is turned back into letters: not every name that begins with xn-- has some.
+        _ = parts.host
+    except UnicodeError:
+        raise DeliveryError("the URL's host is no valid internationalised name", permanent=True) from None
     if parts.scheme not in {"http", "https"} or not parts.host:
         raise DeliveryError(
             f"the URL begins with '{plain(parts.scheme, 20)}'; expected http:// or https://", permanent=True
@@ -196,7 +201,7 @@ def _number(host: str) -> str | None:
     """The address that a number stands for in any of its spellings: 127.1, 0177.0.0.1, 0x7f000001; None for a name."""
     try:
         return socket.inet_ntoa(socket.inet_aton(host)) if host.isascii() and " " not in host else None
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 

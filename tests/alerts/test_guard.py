@@ -372,3 +372,32 @@ def _resolves_to(monkeypatch: pytest.MonkeyPatch, addresses: list[str]) -> None:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
 
     monkeypatch.setattr(guard.socket, "getaddrinfo", lookup)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "xn--localhost-",
+        "xn--",
+        "xn--localhost-9db",
+        "xn--a",
+        "xn--999999999",
+        "exa\x00mple.com",
+        "\u24dblocalhost",
+        "\ud800.com",
+        "[::1",
+        "a" * 300,
+    ],
+)
+def test_odd_hosts_are_a_sentence_and_never_an_error_of_ours(host: str) -> None:
+    found: object = None
+    try:
+        found = guard.check(f"http://{host}/x", allow_private=False)
+    except DeliveryError as error:
+        found = error.permanent
+    assert found in (True, ["the name does not resolve: it is looked up again at every try"])
+
+
+def test_a_name_that_only_looks_internationalised_says_so() -> None:
+    with pytest.raises(DeliveryError, match=r"^the URL's host is no valid internationalised name$"):
+        guard.check("http://xn--localhost-/x", allow_private=False)
