@@ -39,9 +39,20 @@ class Herald:
             self._reporter.write_line(f"{report.nodeid} failed at its {report.when} after {report.duration:.0f} s")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--clock`: see tests/clocks.py."""
+    parser.addoption(
+        "--clock", help='Python\'s clocks begin at this moment of this zone: "2027-01-01T00:00:30 Asia/Kolkata"'
+    )
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """What fails is named at once: the end of the run is minutes away."""
+    if clock := config.getoption("--clock"):
+        from tests.clocks import move
+
+        move(clock)
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Herald(reporter))

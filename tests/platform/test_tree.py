@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.board import ROOT, Board
+from tests.board import ROOT, Board, prepare
 from tests.servers import free_port, wait_for
 
 pytestmark = pytest.mark.timeout(180)
@@ -210,6 +210,7 @@ def test_files_that_valkey_cannot_read_are_put_aside() -> None:
 
 def test_a_reader_that_stops_reading_does_not_freeze_the_board(tmp_path: Path) -> None:
     port = free_port()
+    prepare(tmp_path, tables=True)
     environ = {"DATA_DIR": str(tmp_path), "PORT": str(port), "DJANGO_SETTINGS_MODULE": "dashboard.settings"}
     full, held = os.pipe()
     os.set_blocking(held, False)
