@@ -148,6 +148,7 @@ _FINDERS: Mapping[str, Callable[[Sequence[Rule], datetime], Iterable[Any]]] = {
     "forced too long": _forced,
     "not as wanted": _wanted,
     "command not applied": _ordered,
+    "command did not hold": _ordered,
     "silent": _quiet,
     "limit reached": _limited,
     "delivery failing": _ill,
@@ -177,7 +178,7 @@ def _of_breakers(ids: list[int], kind: str, now: datetime) -> list[Pair]:
         copies = Instance.objects.filter(breaker__in=ids, left_at=None, state__in=FORCED)
         forced = dict(copies.values_list("breaker").annotate(Min("since")))
         plain = _metrics_only(ids)
-    elif kind == "command not applied":
+    elif kind.startswith("command "):
         for each in Command.objects.filter(breaker__in=ids).order_by("issued_at"):
             orders[each.breaker_id] = (each.action, each.status, each.verdict, each.requested_by, each.issued_at)
     found = []

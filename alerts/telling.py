@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from alerts.raising import Round
 
 PROBES_FAIL, FLAPPING, SILENT, NOTHING = "stuck open, probes fail", "flapping", "silent", "nothing from anyone"
+CORRECTION = "correction"
 UNHEARD = "nothing is heard from anyone: that is told instead"
 
 
@@ -34,10 +35,12 @@ class Tell:
 def close(round: "Round") -> list[int]:
     """Write the notifications of the round; ids of those to be sent."""
     teller = _Teller(round)
-    firing = [each for each in round.tells if each.kind != "resolved"]
-    for tell in firing:
+    for tell in [each for each in round.tells if each.kind not in ("resolved", CORRECTION)]:
         teller.fires(tell)
     ids = teller.flush()
+    for tell in [each for each in round.tells if each.kind == CORRECTION]:
+        teller.corrects(tell.alert)
+    ids += teller.flush()
     for tell in round.tells:
         if tell.kind == "resolved":
             teller.resolves(tell.alert)
@@ -105,7 +108,6 @@ class _Teller:
         known = {destination.pk for destination in outbox.told_of(alert)} if tell.held_back else set()
         incident = self._incident(alert)
         over = alert.resolved_at is not None
-        summary = _was_open(alert) if over else alert.summary
         notice = round.notice(alert, tell.kind)
         anyhow = About(
             tell.kind,
@@ -114,7 +116,7 @@ class _Teller:
             acknowledged_by=alert.acknowledged_by,
             worse=tell.worse,
             held_back=tell.held_back,
-            ended_at=alert.resolved_at,
+            ended_at=_ended_at(alert) if over else None,
             overtaken=over,
         )
         sent = set()
@@ -127,7 +129,7 @@ class _Teller:
             decision = weigh(about, self._hushes, Last(on=destination.off_at is None), round.now)
             self._owed.append(outbox.Owed(alert, notice, destination, decision, to.because))
             if decision.reason == Reason.OVERTAKEN:
-                both = round.notice(alert, "update", summary)
+                both = round.notice(alert, "update")
                 self._owed.append(outbox.Owed(alert, both, destination, Decision(True, Reason.OPENED), to.because))
             if decision.send:
                 sent.add(destination.pk)
@@ -140,6 +142,32 @@ class _Teller:
         hushed = follows or not weigh(anyhow, self._hushes, Last(), round.now).send
         self._routing.remember(alert, sent, hushed=hushed)
 
+    def corrects(self, alert: Alert) -> None:
+        """To those who were told something else, what is true; who was not told yet hears nothing but that."""
+        round = self._round
+        over = alert.resolved_at is not None
+        fresh = outbox.overtake(alert, round.now)
+        told = [each for each in outbox.told_of(alert) if each.pk not in {other.pk for other in fresh}]
+        outbox.take_back_corrections(alert, round.now)
+        if not alert.withdrawn_at:
+            for destination in fresh:
+                notice = round.notice(alert, "update" if over else "opened")
+                self._owed.append(outbox.Owed(alert, notice, destination, Decision(True, Reason.OPENED)))
+        ended = alert.ended_at if over or alert.recovering_since else None
+        said = wording.corrected(
+            alert.breaker_name,
+            alert.service,
+            alert.started_at,
+            ended,
+            alert.trips,
+            round.now,
+            never=alert.withdrawn_at is not None,
+        )
+        goes = Decision(True, Reason.CORRECTED)
+        self._owed += [outbox.Owed(alert, round.notice(alert, "update", said), each, goes) for each in told]
+        if not over and not fresh and not told and alert.recovering_since is None:
+            self.fires(Tell(alert, "opened"))
+
     def resolves(self, alert: Alert) -> None:
         """To those who were told, and may yet be; to those who were not told in time, both in one."""
         round = self._round
@@ -149,7 +177,7 @@ class _Teller:
         skipped = {destination.pk for destination in late}
         goes = Decision(True, Reason.RESOLVED)
         for destination in late:
-            self._owed.append(outbox.Owed(alert, round.notice(alert, "update", _was_open(alert)), destination, goes))
+            self._owed.append(outbox.Owed(alert, round.notice(alert, "update", was_open(alert)), destination, goes))
         told = [destination for destination in outbox.told_of(alert) if destination.pk not in skipped]
         if told:
             notice = round.notice(alert, "resolved", self._ended(alert))
@@ -178,13 +206,15 @@ class _Teller:
         live = members.filter(resolved_at=None).exclude(pk=alert.pk).count()
         if live:
             return f"{said}; {live} other{'s' * (live != 1)} of incident {incident.pk} {'are' if live > 1 else 'is'} not over"
-        told = list(members.values_list("service", "resolved_at", "started_at"))
+        told = list(members.filter(withdrawn_at=None).select_related("rule"))
         if len(told) < 2:
             return said
-        held = timedelta(seconds=alert.rule.keep_s)
-        last, first = max(at or self._round.now for _, at, _ in told), min(at for *_, at in told)
+        last = max(_ended_at(each) for each in told)
         return wording.all_closed(
-            incident.cause, len(told), len({service for service, *_ in told}), last - held - first
+            incident.cause,
+            len(told),
+            len({each.service for each in told}),
+            last - min(each.started_at for each in told),
         )
 
     def updates(self) -> list[int]:
@@ -269,19 +299,32 @@ def _spoken_for(incident: Incident | None, alert: Alert, destination: Destinatio
     return f"part of incident {incident.pk}" if incident is not None and lead not in (None, alert.pk) else ""
 
 
-def _was_open(alert: Alert) -> str:
-    if alert.resolved_at is not None and alert.resolved_at <= alert.detected_at:
+def was_open(alert: Alert) -> str:
+    """What is said of an alert that was over before anybody could be told."""
+    if alert.rule.kind != OPENED:
         return alert.summary
-    ended = (alert.resolved_at or alert.started_at) - timedelta(seconds=alert.rule.keep_s)
     return wording.was_open(
-        alert.breaker_name or alert.service, alert.service, alert.started_at, max(ended, alert.started_at)
+        alert.breaker_name or alert.service,
+        alert.service,
+        alert.started_at,
+        _ended_at(alert),
+        alert.trips,
+        alert.detected_at,
     )
 
 
+def _ended_at(alert: Alert) -> datetime:
+    """When what it is about was over; of one that was resolved before that was kept, by its rule's hold."""
+    ended: datetime | None = alert.ended_at
+    begun: datetime = alert.started_at
+    if ended is not None:
+        return ended
+    return max((alert.resolved_at or begun) - timedelta(seconds=alert.rule.keep_s), begun)
+
+
 def _lasted(alert: Alert) -> timedelta:
-    ended = alert.resolved_at or alert.started_at
-    held: timedelta = ended - timedelta(seconds=alert.rule.keep_s) - alert.started_at
-    return held
+    begun: datetime = alert.started_at
+    return _ended_at(alert) - begun
 
 
 def _breakers_with(kind: str, breakers: Iterable[int | None]) -> set[int]:

@@ -104,7 +104,12 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             "command not applied", BREAKER,
-            "did not do what its newest command, at most {within_s} old, asked for, or it did not hold", "warning",
+            "did not do what its newest command, at most {within_s} old, asked for", "warning",
+            parameters=(_seconds("within_s", "so many seconds after it was ordered", 3_600),), replayable=False,
+        ),
+        Kind(
+            "command did not hold", BREAKER,
+            "did what its newest command, at most {within_s} old, asked for, and it did not hold", "warning",
             parameters=(_seconds("within_s", "so many seconds after it was ordered", 3_600),), replayable=False,
         ),
         Kind("not as wanted", BREAKER, "reports another state than was ordered", "warning", 60, 30, replayable=False),
