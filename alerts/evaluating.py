@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
-from alerts import correcting, rewinding, silencing, telling, watching
+from alerts import correcting, quieting, rewinding, silencing, telling, watching
 from alerts.destinations import environment
 from alerts.domain.lifecycle import CLOSED, FORCED_OPEN, OPEN, OVERRIDDEN, Status
 from alerts.models import Alert, Incident, Notification, Rule
@@ -224,7 +224,7 @@ def _unheard(now: datetime) -> QuerySet[Alert]:
 def _tended(now: datetime) -> bool:
     return any(
         some.exists() for some in (_worse(), _expired(now), _updates(now), _unplaced(), _orphans(), _unheard(now))
-    )
+    ) or bool(quieting.unquieted(now))
 
 
 def _tend(now: datetime) -> None:
@@ -247,7 +247,7 @@ def _tend(now: datetime) -> None:
         if instances.get(OPEN, 0) == sum(instances.values()) > 1:
             alert.acknowledged_partly = False
             round.worsen(alert, "all instances are open now")
-    for alert in _unheard(now).select_related("rule", "incident"):
+    for alert in (*_unheard(now).select_related("rule", "incident"), *quieting.unquieted(now)):
         round.tell_at_last(alert)
     for alert in _unplaced().select_related("rule")[:STORM_BATCH]:
         round.write(alert)

@@ -27,7 +27,7 @@ from alerts.domain.lifecycle import (
     on_headline,
 )
 from alerts.domain.matching import Subject, labels_of
-from alerts.domain.rules import Finding, Rule, applying
+from alerts.domain.rules import KINDS, Finding, Rule, applying
 from alerts.domain.rules.shapes import SEVERITIES
 from alerts.models import Alert, AlertLog, Destination
 from alerts.models.rule import OPENED
@@ -151,7 +151,7 @@ class Round:
             if alert is None:
                 alert = self.begun(rule.id, target, finding.since or self.now, self.now)
                 alert.severity = severity
-            if finding.met:
+            if finding.met or (finding.summary and KINDS[rule.kind].ends_in_words):
                 alert.summary = finding.summary[:500]
             self.take_step(alert, step, dict(finding.evidence))
             if not rule.keep_s and alert.status == Status.RECOVERING:
@@ -159,6 +159,12 @@ class Round:
         elif alert is not None and finding.met and SEVERITIES.index(severity) > SEVERITIES.index(alert.severity):
             alert.summary = finding.summary[:500]
             self.worsen(alert, f"severity rose from {alert.severity} to {severity}", severity)
+        elif alert is not None and finding.met and KINDS[rule.kind].moves and alert.summary != finding.summary[:500]:
+            # What it says now is what is so now, whoever looks.
+            alert.summary = finding.summary[:500]
+            self.write(alert)
+            if rule.kind == telling.SILENT:
+                self.log(alert, self.now, alert.status, f"rule:{rule.name}", dict(finding.evidence))
 
     def lose(self, alert: Alert) -> None:
         """Its breaker was deleted: there is nothing any more that could be wrong."""

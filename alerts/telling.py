@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from alerts import grouping, outbox, routing, silencing
+from alerts import grouping, outbox, quieting, routing, silencing
 from alerts.destinations.base import Notice
 from alerts.domain import wording
 from alerts.domain.deciding import About, Decision, Hush, Last, Reason, weigh
@@ -17,8 +17,12 @@ from alerts.routing import Routing, subject_of
 if TYPE_CHECKING:
     from alerts.raising import Round
 
-PROBES_FAIL, FLAPPING, SILENT, NOTHING = "stuck open, probes fail", "flapping", "silent", "nothing from anyone"
+FLAPPING, SILENT, NOTHING = "flapping", "silent", "nothing from anyone"
 CORRECTION = "correction"
+# What an outage looks like in the traffic and at some instances: its incident has told of that. Other kinds say something of their own.
+SYMPTOMS = frozenset(
+    {"partly open", "failure rate", "slow rate", "rejected share", "fallback share", "retry storm", OPENED}
+)
 UNHEARD = "nothing is heard from anyone: that is told instead"
 
 
@@ -66,12 +70,14 @@ def again(alert: Alert, notice: Notice, to: Reached, now: datetime) -> list[int]
         lead = incident.told.get(str(destination.pk))
         if lead and lead != alert.pk and Alert.objects.filter(pk=lead, resolved_at=None).exists():
             inhibited = f"part of incident {incident.pk}"
-    elif alert.breaker_id is not None:
+    elif alert.breaker_id is not None and alert.rule.kind in SYMPTOMS:
         known = Alert.objects.filter(
             rule__kind=OPENED, breaker=alert.breaker_id, resolved_at=None, incident__isnull=False
         )
         member = known.values_list("incident", flat=True).first()
         inhibited = f"part of incident {member}" if member is not None else ""
+    if (mark := quieting.quieted(subject_of(alert), quieting.at_work(now))) is not None:
+        inhibited = mark.said(now)
     about = About(notice.kind, subject_of(alert), inhibited_by=inhibited, acknowledged_by=alert.acknowledged_by)
     decision = weigh(about, silencing.at_work(now), Last(on=destination.off_at is None), now)
     if decision.send and incident is not None:
@@ -84,6 +90,7 @@ class _Teller:
     def __init__(self, round: "Round") -> None:
         self._round = round
         self._hushes: list[Hush] = silencing.at_work(round.now)
+        self._quiets = quieting.at_work(round.now)
         self._owed: list[outbox.Owed] = []
         self._over: set[int] = set()
         self._routing = Routing(round.on, round.now)
@@ -197,6 +204,9 @@ class _Teller:
     def _ended(self, alert: Alert) -> str:
         """Of the one by which an incident was told: how it is with the others."""
         if alert.subject_kind != "breaker" or alert.rule.kind != OPENED:
+            if alert.rule.kind == SILENT:
+                # It says how it ended: heard again, or replaced by whom.
+                return f"{alert.summary}, after {wording.span(_lasted(alert))}"[:500]
             return f"over after {wording.span(_lasted(alert))}: {alert.summary}"[:500]
         said = wording.resolved(alert.breaker_name, alert.service, _lasted(alert), alert.trips)
         incident = self._incident(alert) if alert.incident_id is not None else None
@@ -251,7 +261,9 @@ class _Teller:
             if destination is None:
                 continue
             alert = by_id.get(lead, live[0])
-            about = About("update", subject_of(alert), acknowledged_by=row.acknowledged_by)
+            mark = quieting.quieted(subject_of(alert), self._quiets)
+            quiet = "" if mark is None else mark.said(round.now)
+            about = About("update", subject_of(alert), inhibited_by=quiet, acknowledged_by=row.acknowledged_by)
             decision = weigh(about, self._hushes, Last(on=destination.off_at is None), round.now)
             self._owed.append(outbox.Owed(alert, round.notice(alert, "update", summary), destination, decision))
             if decision.send:
@@ -262,6 +274,8 @@ class _Teller:
     def _inhibited(self, tell: Tell) -> str:
         """What is told to everybody in its place."""
         alert = tell.alert
+        if (mark := quieting.quieted(subject_of(alert), self._quiets)) is not None:
+            return mark.said(self._round.now)
         if alert.rule.kind == SILENT and self._nothing:
             return UNHEARD
         if alert.rule.kind == OPENED and alert.service == routing.OURSELVES:
@@ -273,7 +287,7 @@ class _Teller:
     def _incident(self, alert: Alert) -> Incident | None:
         if alert.incident_id is not None:
             return self._round.incidents.changed.get(alert.incident_id) or alert.incident
-        return self._incidents.get(alert.breaker_id or 0)
+        return self._incidents.get(alert.breaker_id or 0) if alert.rule.kind in SYMPTOMS else None
 
     def _note(self, incident: Incident, alert: Alert, destination: Destination, decision: Decision) -> None:
         """Who knows of the incident, and whether there is something for its next update."""
@@ -281,7 +295,7 @@ class _Teller:
         if decision.send and alert.rule.kind == OPENED and str(destination.pk) not in incident.told:
             incident.told[str(destination.pk)] = alert.pk
             round.incidents.changed[incident.pk] = incident
-        elif decision.reason == Reason.INHIBITED and alert.rule.kind in (OPENED, PROBES_FAIL):
+        elif decision.reason == Reason.INHIBITED and alert.rule.kind == OPENED:
             round.incidents.news(incident)
 
     def _hand_on(self, alert: Alert) -> None:

@@ -92,7 +92,7 @@ def clock(at: datetime, now: datetime) -> str:
     return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%d %b %H:%M:%S}"
 
 
-def minute(at: datetime) -> str:
+def dated(at: datetime) -> str:
     """29 Nov 10:00: for what is read days later too. UTC."""
     return f"{at:%d %b %H:%M}"
 
