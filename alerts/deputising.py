@@ -159,13 +159,15 @@ def _body(row: Notification, deputy: Destination) -> bytes:
     alert = queries.shaped(row.alert, [])
     summary, url = row.summary or row.alert.summary, f"{settings.SITE_URL}/alerts/{row.alert_id}"
     lines: tuple[str, ...] = ()
+    beyond = 0
     if row.kind == "digest":
-        summary, lines = digesting.text_of(row)
+        summary, lines, beyond = digesting.text_of(row)
         url = f"{settings.SITE_URL}/alerts/"
     elif row.kind != "resolved":
         # As it was when it was written down.
         alert = msgspec.structs.replace(alert, status="firing", resolved_at=None)
-    return outbox.composed(Notice(row.kind, alert, summary, url, row.created_at, lines=lines), row.alert, deputy)
+    notice = Notice(row.kind, alert, summary, url, row.created_at, lines=lines, beyond=beyond)
+    return outbox.composed(notice, row.alert, deputy)
 
 
 def _announce(made: list[Notification]) -> None:

@@ -99,14 +99,15 @@ def _compose(digest: Notification, destination: Destination, at: datetime) -> No
     if digest.body:
         return
     alert = Alert.objects.select_related("rule").get(pk=digest.alert_id)
-    summary, lines = text_of(digest)
-    notice = Notice("digest", queries.shaped(alert, []), summary, f"{settings.SITE_URL}/alerts/", at, lines=lines)
+    summary, lines, beyond = text_of(digest)
+    url = f"{settings.SITE_URL}/alerts/"
+    notice = Notice("digest", queries.shaped(alert, []), summary, url, at, lines=lines, beyond=beyond)
     digest.body = speaking.compose(destination.kind, notice)
     Notification.objects.filter(pk=digest.pk).update(body=digest.body)
 
 
-def text_of(digest: Notification) -> tuple[str, tuple[str, ...]]:
-    """A digest's sentence, and a line for each member, worst first."""
+def text_of(digest: Notification) -> tuple[str, tuple[str, ...], int]:
+    """A digest's sentence, a line for each member, worst first, and how many more there are."""
     members = list(digest.members.select_related("alert").order_by("pk"))
     alerts = {member.alert_id: member.alert for member in members}
     counts = {severity: sum(alert.severity == severity for alert in alerts.values()) for severity in SEVERITIES}
@@ -121,6 +122,4 @@ def text_of(digest: Notification) -> tuple[str, tuple[str, ...]]:
     rank = {severity: place for place, severity in enumerate(SEVERITIES)}
     worst = sorted(members, key=lambda member: (rank.get(member.alert.severity, len(rank)), member.pk))
     lines = [f"{member.kind}: {plain(member.alert.summary, 200)}" for member in worst[:MOST_NAMES]]
-    if len(worst) > MOST_NAMES:
-        lines.append(f"+ {len(worst) - MOST_NAMES} more")
-    return summary, tuple(lines)
+    return summary, tuple(lines), max(0, len(worst) - MOST_NAMES)

@@ -7,20 +7,18 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Min, Q
-
+from alerts import suspecting
 from alerts.domain import incidents
 from alerts.domain.incidents import Case, Opening
 from alerts.domain.lifecycle import Status
+from alerts.domain.suspects import Suspect
 from alerts.models import Alert, Incident, IncidentLog
-from alerts.models.rule import OPENED
 
 if TYPE_CHECKING:
     from alerts.raising import Round
 
 FIRST_UPDATE = timedelta(seconds=30)
 NEXT_UPDATE = timedelta(minutes=5)
-LIVE = Q(resolved_at=None) & ~Q(status=Status.RECOVERING)
 
 
 class Groups:
@@ -34,6 +32,8 @@ class Groups:
         self._cases: dict[int, Case] = {}
         self._marks: dict[int, str | None] = {}
         self._merged: set[int] = set()
+        # Who was suspected when the round began.
+        self._suspected: dict[int, str] = {}
 
     def place(self, round: "Round", alerts: Iterable[Alert]) -> None:
         """Each opening into its incident."""
@@ -44,9 +44,8 @@ class Groups:
             placed = incidents.place(opening, self._cases.values())
             case = placed.case or self._new(opening)
             row = self._rows[case.key]
-            if placed.case is not None and row.cause != placed.cause:
-                self._log(row, "rule", f"widened: what {row.cause} calls is open too, {placed.cause} is suspected now")
-                row.cause = case.cause = placed.cause
+            self._suspected.setdefault(row.pk, row.cause)
+            row.cause = case.cause = placed.cause
             if placed.swallows is not None:
                 self._swallow(case, placed.swallows, round)
             case.join(opening)
@@ -84,18 +83,32 @@ class Groups:
         living = set(
             Alert.objects.filter(incident__in=ids, resolved_at=None).values_list("incident", flat=True).distinct()
         )
-        opened = opened_of(ids)
         for row in known.values():
             if row.pk not in living and row.resolved_at is None:
                 row.resolved_at, row.update_due_at = self.now, None
                 self._log(row, "rule", "resolved: every member has stayed closed for its hold")
             elif row.pk in living and row.pk not in self._merged:
                 row.resolved_at = None
-            told = incidents.suspect(row.cause, opened.get(row.pk, {}), row.refuted)
-            row.confidence, row.reasons = told.confidence, list(told.reasons)
-            row.version = round.version
-            row.save()
+        changed = set(known)
+        opened = suspecting.opened_of(changed)
+        others = Incident.objects.filter(pk__in=suspecting.beside(changed, opened.values()))
+        known |= {row.pk: row for row in others}
+        opened |= suspecting.opened_of(row.pk for row in others)
+        told = suspecting.judge(list(known.values()), opened, self.now)
+        for row in known.values():
+            if self._suspects(row, told[row.pk]) or row.pk in changed:
+                row.version = round.version
+                row.save()
         return self._marks
+
+    def _suspects(self, row: Incident, told: Suspect) -> bool:
+        """Write down who is suspected, and why; whether that is news."""
+        before = self._suspected.get(row.pk, row.cause)
+        news = (told.dependency, told.confidence, list(told.reasons)) != (row.cause, row.confidence, row.reasons)
+        row.cause, row.confidence, row.reasons = told.dependency, told.confidence, list(told.reasons)
+        if before != row.cause:
+            self._log(row, "rule", f"{row.cause} is suspected now, no longer {before}: {'; '.join(row.reasons)}")
+        return news
 
     def mark(self, breaker_id: int, incident: str | None) -> None:
         """A card's incident, to be written at the end."""
@@ -109,12 +122,13 @@ class Groups:
     def _load(self) -> None:
         if self._rows is not None:
             return
-        self._rows = {row.pk: row for row in Incident.objects.filter(resolved_at=None)}
+        # In the order in which they began: where two would take an opening, the first does.
+        self._rows = {row.pk: row for row in Incident.objects.filter(resolved_at=None).order_by("pk")}
         for row in self._rows.values():
             self._cases[row.pk] = Case(
                 row.pk, row.cause, row.started_at, row.joined_at, row.by_hand, frozenset(row.refuted)
             )
-        for key, pair in _counted(self._rows).items():
+        for key, pair in suspecting.members(self._rows).items():
             case = self._cases[key]
             case.opened = {names: (first, n) for names, (first, n, _) in pair.items()}
             case.total, case.live = sum(n for _, n, _ in pair.values()), sum(live for _, _, live in pair.values())
@@ -166,16 +180,3 @@ class Groups:
 
     def _log(self, row: Incident, who: str, what: str) -> None:
         IncidentLog.objects.create(incident=row, at=self.now, who=who, what=what[:500])
-
-
-def opened_of(ids: Iterable[int]) -> dict[int, dict[tuple[str, str], tuple[datetime, int]]]:
-    """{incident: {(service, dependency): (first opening, how many breakers)}}."""
-    return {key: {names: (first, n) for names, (first, n, _) in pairs.items()} for key, pairs in _counted(ids).items()}
-
-
-def _counted(ids: Iterable[int]) -> dict[int, dict[tuple[str, str], tuple[datetime, int, int]]]:
-    found: dict[int, dict[tuple[str, str], tuple[datetime, int, int]]] = {}
-    rows = Alert.objects.filter(incident__in=list(ids), rule__kind=OPENED).values("incident", "service", "dependency")
-    for row in rows.annotate(first=Min("started_at"), n=Count("pk"), live=Count("pk", filter=LIVE)):
-        found.setdefault(row["incident"], {})[row["service"], row["dependency"]] = (row["first"], row["n"], row["live"])
-    return found

@@ -7,22 +7,30 @@ from datetime import datetime
 
 from django.db.models import Count, Q
 
+from alerts import suspecting
 from alerts.domain.lifecycle import Status, shown
+from alerts.domain.suspects import Suspect
 from alerts.domain.wording import plain
 from alerts.models import Alert, Incident, IncidentLog, Notification
 from alerts.models.notification import State
 from alerts.models.rule import OPENED
 from alerts.shapes import IncidentView, MemberView, Subject, Suspected, moment, moment_or_none
+from breakers.domain import states
 from breakers.errors import Invalid, NotFound
-from breakers.models import Transition
+from breakers.models import Breaker, Transition
 from breakers.queries.shapes import Page
 
 STATUSES = (Status.FIRING, Status.ACKNOWLEDGED, Status.RESOLVED)
 MOST = 200
 
 
-def incidents_page(statuses: Sequence[str] = (), *, limit: int = 50, cursor: str | None = None) -> Page:
-    """Incidents, newest first; empty means all. Items are IncidentView. Errors: Invalid (statuses, cursor)."""
+def incidents_page(
+    statuses: Sequence[str] = (), *, now: datetime | None, limit: int = 50, cursor: str | None = None
+) -> Page:
+    """Incidents, newest first; empty means all. Items are IncidentView. `now` None: for their names alone.
+
+    Errors: Invalid (statuses, cursor).
+    """
     rows = Incident.objects.filter(merged_into=None)
     if statuses:
         rows = rows.filter(_in_status(statuses))
@@ -33,12 +41,12 @@ def incidents_page(statuses: Sequence[str] = (), *, limit: int = 50, cursor: str
     limit = min(max(limit, 1), MOST)
     found = list(rows.order_by("-pk")[: limit + 1])
     following = str(found[limit - 1].pk) if len(found) > limit else None
-    return Page(list(_views(found[:limit])), following)
+    return Page(list(_views(found[:limit], now)), following)
 
 
-def incident(incident_id: str) -> IncidentView:
+def incident(incident_id: str, now: datetime) -> IncidentView:
     """One incident. Errors: NotFound for an unknown id in any spelling."""
-    return _views([row_of(incident_id)])[0]
+    return _views([row_of(incident_id)], now)[0]
 
 
 def row_of(incident_id: str) -> Incident:
@@ -67,37 +75,43 @@ def told_of(incident_id: str) -> tuple[list[tuple[str, str, str, str]], int]:
 def last_resolved() -> IncidentView | None:
     """The one that ended last."""
     row = Incident.objects.filter(merged_into=None, resolved_at__isnull=False).order_by("-resolved_at").first()
-    return _views([row])[0] if row else None
+    return _views([row], row.resolved_at)[0] if row and row.resolved_at else None
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """The suspected dependency behind most of what is wrong now, and its incident."""
+    """The dependency that is suspected behind most of what is open now, its incident, and how much of it that explains."""
 
     incident: str
     dependency: str
+    explains: int
+    of: int
+
+    @property
+    def share(self) -> str:
+        """for 18 of 41 open"""
+        return f"for {self.explains:,} of {self.of:,} open"
 
 
 def likely_cause(among: Collection[int] | None = None) -> Cause | None:
-    """For a wall's headline: of the incidents that are not over and have a suspect, the one with most members still open.
+    """For a wall's headline: of the suspects of incidents that are not over, the one behind most breakers that are open now.
 
-    `among`: only these breakers count, where a wall shows some alone.
+    None where nothing is open, or nobody is suspected of it. `among`: only these breakers count, where a wall shows some alone.
     """
-    still_open = Alert.objects.filter(
-        resolved_at=None,
-        rule__kind=OPENED,
-        incident__isnull=False,
-        incident__merged_into=None,
-        incident__resolved_at=None,
-    ).exclude(incident__cause="")
-    if among is None:
-        ranked = still_open.values("incident", "incident__cause").annotate(n=Count("pk")).order_by("-n", "incident")
-        row = ranked.values_list("incident", "incident__cause").first()
-        return Cause(str(row[0]), plain(row[1])) if row else None
-    members = still_open.values_list("incident", "incident__cause", "breaker")
-    counted = Counter((incident, cause) for incident, cause, breaker in members if breaker in among)
-    first = min(counted, key=lambda each: (-counted[each], each), default=None)
-    return Cause(str(first[0]), plain(first[1])) if first else None
+    open_now = Breaker.objects.filter(state=states.State.OPEN)
+    counted = (
+        Counter(dict(open_now.order_by().values_list("incident").annotate(n=Count("pk"))))
+        if among is None
+        else Counter(mark for pk, mark in open_now.values_list("pk", "incident") if pk in among)
+    )
+    marked = [int(mark) for mark in counted if mark]
+    suspects = Incident.objects.filter(pk__in=marked, merged_into=None, resolved_at=None).exclude(cause="")
+    causes = dict(suspects.values_list("pk", "cause"))
+    first = min(causes, key=lambda pk: (-counted[str(pk)], pk), default=None)
+    if first is None:
+        return None
+    explains = sum(counted[str(pk)] for pk, cause in causes.items() if cause == causes[first])
+    return Cause(str(first), plain(causes[first]), explains, counted.total())
 
 
 def history(incident_id: str) -> list[tuple[str, str, str]]:
@@ -130,16 +144,20 @@ def title_of(row: Incident, members: int) -> str:
     return f"{plain(row.cause) or 'no suspect'}: {members} breaker{'s' * (members != 1)}"
 
 
-def _views(rows: Sequence[Incident]) -> list[IncidentView]:
-    """Two queries, however many rows."""
+def _views(rows: Sequence[Incident], now: datetime | None) -> list[IncidentView]:
+    """A handful of queries, however many rows. Of what is not over, the reasons are those of this moment."""
     members: dict[int, list[Alert]] = defaultdict(list)
     alerts = Alert.objects.filter(incident__in=rows, rule__kind=OPENED).order_by("started_at", "pk")
-    for alert in alerts:
+    for alert in alerts.select_related("breaker"):
         members[alert.incident_id or 0].append(alert)
-    return [_view(row, members[row.pk]) for row in rows]
+    lasting = [row for row in rows if row.resolved_at is None and now is not None]
+    seen = {}
+    if lasting and now is not None:
+        seen = suspecting.judge(lasting, suspecting.opened_of(row.pk for row in lasting), now, moves=False)
+    return [_view(row, members[row.pk], seen.get(row.pk)) for row in rows]
 
 
-def _view(row: Incident, members: list[Alert]) -> IncidentView:
+def _view(row: Incident, members: list[Alert], seen: Suspect | None) -> IncidentView:
     status = Status.RESOLVED if row.resolved_at else Status.ACKNOWLEDGED if row.acknowledged_at else Status.FIRING
     services = sorted({each.service for each in members})
     where = f" in {len(services)} services" if len(services) > 1 else ""
@@ -150,7 +168,9 @@ def _view(row: Incident, members: list[Alert]) -> IncidentView:
         title=f"{title_of(row, len(members))}{where}",
         started_at=moment(row.started_at),
         resolved_at=moment_or_none(row.resolved_at),
-        suspect=Suspected(row.cause or None, row.confidence, row.reasons),
+        suspect=Suspected(row.cause or None, row.confidence, row.reasons)
+        if seen is None
+        else Suspected(row.cause or None, seen.confidence, list(seen.reasons)),
         members=[
             MemberView(
                 str(each.pk),
@@ -164,7 +184,7 @@ def _view(row: Incident, members: list[Alert]) -> IncidentView:
             for each in members
         ],
         members_count=len(members),
-        open_count=sum(each.resolved_at is None and each.recovering_since is None for each in members),
+        open_count=sum(_is_open(each) for each in members),
         services=services,
         refuted=row.refuted,
         by_hand=row.by_hand,
@@ -173,6 +193,11 @@ def _view(row: Incident, members: list[Alert]) -> IncidentView:
         acknowledged_comment=row.acknowledged_comment,
         merged_into=None if row.merged_into_id is None else str(row.merged_into_id),
     )
+
+
+def _is_open(member: Alert) -> bool:
+    """Open now, as the wall counts it: recovering is not, nor is half-open."""
+    return member.resolved_at is None and member.breaker is not None and member.breaker.state == states.State.OPEN
 
 
 def _in_status(statuses: Sequence[str]) -> Q:

@@ -90,6 +90,14 @@ def alerts_page(
     return Page(list(_views(found[:limit])), following)
 
 
+def newest_ids(statuses: Sequence[str], services: Sequence[str], limit: int) -> list[str]:
+    """The ids of the newest alerts of these statuses and services; empty means all. Errors: Invalid (statuses)."""
+    rows = Alert.objects.filter(_in_status(statuses)) if statuses else Alert.objects.all()
+    if services:
+        rows = rows.filter(service__in=services)
+    return [str(pk) for pk in rows.order_by("-pk").values_list("pk", flat=True)[:limit]]
+
+
 def alert(alert_id: str) -> AlertView:
     """One alert with its notifications. Errors: NotFound for an unknown id in any spelling."""
     return _views([row_of(alert_id)], attempts=ALL)[0]

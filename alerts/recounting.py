@@ -18,7 +18,7 @@ BY_RULES = "rule:"
 
 def postmortem(incident_id: str, now: datetime) -> PostmortemView:
     """The document. Errors: NotFound."""
-    row, view = incident_queries.row_of(incident_id), incident_queries.incident(incident_id)
+    row, view = incident_queries.row_of(incident_id), incident_queries.incident(incident_id, now)
     alerts = list(Alert.objects.filter(incident=row, rule__kind=OPENED).order_by("started_at", "pk"))
     breakers = [each.breaker_id for each in alerts if each.breaker_id is not None]
     end = row.resolved_at or now

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from alerts.domain import incidents
 from alerts.domain.lifecycle import Status
-from alerts.grouping import opened_of
+from alerts.domain.suspects import next_suspect
 from alerts.handling import LONGEST_COMMENT
 from alerts.incident_queries import row_of, title_of
 from alerts.models import Alert, Incident, IncidentLog
 from alerts.models.rule import OPENED
 from alerts.raising import Round
+from alerts.suspecting import opened_of
 from breakers import auditing, bulk
 from breakers.access import Actor, Role, require
 from breakers.errors import Conflict, Invalid, NotFound
@@ -58,7 +58,7 @@ def split(actor: Actor, incident_id: str, alerts: Sequence[str], at: datetime) -
         new = Incident.objects.create(
             started_at=taken[0].started_at,
             joined_at=taken[-1].started_at,
-            cause=incidents.next_suspect({(e.service, e.dependency): (e.started_at, 1) for e in reversed(taken)}, ()),
+            cause=next_suspect({(e.service, e.dependency): (e.started_at, 1) for e in reversed(taken)}, ()),
             by_hand=True,
             resolved_at=None if live else at,
         )
@@ -110,7 +110,7 @@ def not_this(actor: Actor, incident_id: str, at: datetime) -> Incident:
             raise Conflict(f"nobody is suspected of incident {row.pk}")
         cleared = row.cause
         row.refuted = [*row.refuted, cleared]
-        row.cause = incidents.next_suspect(opened_of([row.pk]).get(row.pk, {}), row.refuted)
+        row.cause = next_suspect(opened_of([row.pk]).get(row.pk, {}), row.refuted)
         _log(row, actor, f"it is not {cleared}; suspected now: {row.cause or 'nobody'}", at)
     return row
 

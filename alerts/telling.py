@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from alerts import grouping, outbox, quieting, routing, silencing
+from alerts import grouping, outbox, quieting, routing, silencing, suspecting
 from alerts.destinations.base import Notice
 from alerts.domain import wording
 from alerts.domain.deciding import About, Decision, Hush, Last, Reason, weigh
@@ -253,7 +253,9 @@ class _Teller:
             row.update_due_at = round.now + grouping.FIRST_UPDATE
             return
         services = len({each.service for each in members})
-        summary = wording.incident(row.cause, len(members), services, open_now, row.confidence)
+        # As it looks now: the row says how it looked when a member last changed.
+        seen = suspecting.judge([row], suspecting.opened_of([row.pk]), round.now, moves=False)[row.pk]
+        summary = wording.incident(row.cause, len(members), services, open_now, seen.confidence)
         by_id = {each.pk: each for each in live}
         by_destination = {str(each.pk): each for each in Destination.objects.filter(pk__in=list(row.told))}
         for destination_id, lead in list(row.told.items()):

@@ -14,6 +14,7 @@ BENCHMARKS = {
     "comeback": (),
     "alerting": (),
     "storm": (),
+    "causes": (),
     "browser": (),
     "soak": ("--minutes", "2"),
     "peers": (),

@@ -1,14 +1,26 @@
-"""Auditing: the only writer of the audit trail. Each row binds the one before it by a hash."""
+"""Auditing: the only writer of the audit trail. Each row binds the one before it by a keyed hash.
+
+The key is made once and lies sealed beside the trail: who can write to the database, and has not the board's own key, makes no trail that
+holds. `audit_proof.py` looks whether it does.
+"""
 
 import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
+import structlog
 
 from breakers import bulk
 from breakers.access import Actor
-from breakers.models import Audit
+from breakers.errors import Unreadable
+from breakers.models import Audit, AuditKey
 from breakers.models.fields import to_us
+from breakers.sealing import place_of, seal, unseal
+
+log = structlog.get_logger(__name__)
 
 
 def write(
@@ -39,13 +51,61 @@ def write(
             before=before,
             after=after,
         )
-        row.hash = chained(last, row)
+        row.hash = chained(last, row, _writing_key(at))
         row.save(force_insert=True)
         return row
 
 
-def chained(previous: str, row: Audit) -> str:
-    """SHA-256 over the previous row's hash and this row's canonical JSON."""
+def trail_keys() -> dict[str, bytes]:
+    """{id: key} of the chain, the one that writes first; those that can't be read are left out."""
+    found = {}
+    for row in AuditKey.objects.order_by("-id"):
+        try:
+            found[row.key_id] = bytes.fromhex(unseal(row.sealed, place_of(row, "sealed")))
+        except Unreadable:
+            continue
+    return found
+
+
+def _writing_key(at: datetime) -> bytes:
+    """The key that binds new lines; made where there is none that can be read, so that a lost key stops nobody."""
+    known = trail_keys()
+    if known:
+        return next(iter(known.values()))
+    if AuditKey.objects.exists():
+        log.error("the audit trail's key can't be read: a new one is made, and earlier lines can't be checked")
+    text = secrets.token_hex(32)
+    row = AuditKey.objects.create(key_id=_id_of(bytes.fromhex(text)), created_at=at)
+    row.sealed = seal(text, place_of(row, "sealed"))
+    row.save(update_fields=["sealed"])
+    return bytes.fromhex(text)
+
+
+def chained(previous: str, row: Audit, key: bytes) -> str:
+    """What binds this row to the one before it: `<key id>:<HMAC-SHA256>` over the previous row's and this row's canonical JSON."""
+    return f"{_id_of(key)}:{_mac(key, previous, row)}"
+
+
+def follows(previous: str, row: Audit, keys: Mapping[str, bytes]) -> bool | None:
+    """Whether this row's hash is the one that the row before it demands; None where its key is none of these."""
+    key_id, keyed, _ = row.hash.partition(":")
+    if not keyed:
+        # From before hashes were keyed; after a keyed one there is none.
+        plain = hashlib.sha256(previous.encode() + _told(row)).hexdigest()
+        return ":" not in previous and hmac.compare_digest(row.hash, plain)
+    key = keys.get(key_id)
+    return None if key is None else hmac.compare_digest(row.hash, chained(previous, row, key))
+
+
+def _id_of(key: bytes) -> str:
+    return hashlib.sha256(b"audit " + key).hexdigest()[:16]
+
+
+def _mac(key: bytes, previous: str, row: Audit) -> str:
+    return hmac.digest(key, previous.encode() + _told(row), "sha256").hex()
+
+
+def _told(row: Audit) -> bytes:
     told = [
         to_us(row.at),
         row.actor,
@@ -59,14 +119,4 @@ def chained(previous: str, row: Audit) -> str:
         row.before,
         row.after,
     ]
-    return hashlib.sha256(previous.encode() + msgspec.json.encode(told, order="sorted")).hexdigest()
-
-
-def first_broken() -> int | None:
-    """The id of the first row whose hash does not follow from the one before it; None where the chain holds."""
-    last = ""
-    for row in Audit.objects.order_by("id").iterator():
-        if row.hash != chained(last, row):
-            return int(row.pk)
-        last = row.hash
-    return None
+    return msgspec.json.encode(told, order="sorted")

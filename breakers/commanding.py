@@ -13,11 +13,9 @@ from django.db.models import QuerySet
 
 from breakers import auditing, bulk
 from breakers.access import Actor, Role, require
-from breakers.domain.verdicts import (
-    WATCHED,
-    overall,
-    worst,
-)
+from breakers.domain.silence import SECOND
+from breakers.domain.states import State
+from breakers.domain.verdicts import WATCHED, Traffic, Watched, evidence, overall, worst
 from breakers.errors import Conflict, Invalid, NotFound
 from breakers.ids import known_id
 from breakers.models import Breaker, Command, Delivery, Instance
@@ -51,7 +49,9 @@ def order(
     breaker = _known(breaker_id)
     until = _checked(action, reason, until, at)
     with bulk.writing():
-        command = give(actor, breaker, action, reason.strip(), _reached(breaker, instances), until, at)
+        before = {"state": breaker.state, "wanted": breaker.wanted_action}
+        reached = _reached(breaker, instances, action)
+        command = give(actor, breaker, action, reason.strip(), reached, until, at)
         auditing.write(
             actor,
             f"command.{action}",
@@ -59,7 +59,7 @@ def order(
             breaker.pk,
             f"{breaker.service.name}/{breaker.name}",
             reason=command.reason,
-            before={"state": breaker.state, "wanted": breaker.wanted_action},
+            before=before,
             after={
                 "command": str(command.pk),
                 "instances": sorted(command.deliveries.values_list("instance_name", flat=True)),
@@ -161,14 +161,28 @@ def advance(command: Command) -> None:
     """Bring the command's own row up to its deliveries."""
     rows = list(command.deliveries.all())
     command.status = overall([row.status for row in rows])
-    if command.action in WATCHED and not any(row.active for row in rows):
-        command.verdict = worst([row.verdict for row in rows])
-        judged = next((row for row in rows if row.verdict == command.verdict and row.evidence), None)
-        command.evidence = judged.evidence if judged else None
-    elif any(row.verdict == "did_not_hold" for row in rows):
-        command.verdict = "did_not_hold"
-        command.evidence = next(row.evidence for row in rows if row.verdict == "did_not_hold")
+    verdicts = [row.verdict for row in rows]
+    # A verdict stands when every watch is over; that it did not hold is known before.
+    judged = command.action in WATCHED and not any(row.active for row in rows)
+    if judged or "did_not_hold" in verdicts:
+        command.verdict = worst(verdicts)
+        command.evidence = _added_up([row.evidence for row in rows if row.evidence])
     command.save(update_fields=["status", "verdict", "evidence"])
+
+
+def _added_up(told: list[dict[str, Any]]) -> dict[str, object] | None:
+    """What the watches of all instances came to, as one."""
+    if not told:
+        return None
+    watches = [
+        Watched(
+            Traffic(each["calls"], each["failures"]),
+            round(each["watched_s"] * SECOND),
+            round(each["reopened_after_s"] * SECOND) if "reopened_after_s" in each else None,
+        )
+        for each in told
+    ]
+    return evidence(watches, told[0]["threshold"])
 
 
 def give(
@@ -223,7 +237,7 @@ def _checked(action: str, reason: str, until: datetime | None, at: datetime) -> 
     return until or at + LEASE if action in OVERRIDES else None
 
 
-def _reached(breaker: Breaker, names: list[str] | None) -> list[Instance]:
+def _reached(breaker: Breaker, names: list[str] | None, action: str) -> list[Instance]:
     reached = live(breaker)
     if names is not None:
         known = {copy.name: copy for copy in reached}
@@ -233,6 +247,14 @@ def _reached(breaker: Breaker, names: list[str] | None) -> list[Instance]:
         reached = [known[name] for name in dict.fromkeys(names)]
     if not reached:
         raise Conflict(f"{breaker.name} has no live instance that the command could reach")
+    if action == "probe":
+        # A closed one lets every call try already.
+        trying = [copy for copy in reached if copy.reported_state != State.CLOSED]
+        if not trying:
+            raise Conflict(
+                f"{breaker.name} is closed at every instance that this would reach: there is nothing to probe"
+            )
+        return trying
     return reached
 
 

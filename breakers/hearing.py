@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from breakers import bulk
 from breakers.domain.reports import Report
 from breakers.domain.sources import SourceRow, hear
+from breakers.rows import InstanceRow
+from breakers.workingset import WorkingSet
 
 Name = tuple[int, str]
 COLUMNS = {
@@ -33,10 +35,13 @@ COLUMNS = {
     "library_version": "text",
     "stopped": "bool",
     "silent_since": "bigint",
+    "numbers": "text",
 }
 put_sources = bulk.put("breakers_source", {"service_id": "bigint", "name": "text"}, COLUMNS)
 _FIELDS = ("service_id", "name", *COLUMNS)
 _SELECT = f"SELECT {', '.join(_FIELDS)} FROM breakers_source WHERE service_id = %s AND "  # noqa: S608
+_TALKING = """SELECT i.id FROM breakers_instance i JOIN breakers_breaker b ON b.id = i.breaker_id
+WHERE b.service_id = %s AND i.name = %s AND i.left_at IS NULL"""
 _MOST_REMEMBERED = 20_000
 
 
@@ -56,6 +61,9 @@ class Hearing:
         self._touched: set[Name] = set()
         # Those that had fallen silent, and spoke.
         self.spoke: list[Name] = []
+        # Of sources of which a breaker stopped in this batch: the copies that have not.
+        self._talking: dict[Name, set[int]] = {}
+        self._repeated: dict[Name, int] = {}
         if _Memory.valid_at != board or len(_Memory.rows) > _MOST_REMEMBERED:
             _Memory.rows.clear()
         # Until the commit nobody knows whether what is remembered is true.
@@ -73,8 +81,8 @@ class Hearing:
                 source.stopped = bool(source.stopped)
                 _Memory.rows[source.service_id, source.name] = source
 
-    def hear(self, service_id: int, report: Report) -> None:
-        """An accepted report."""
+    def hear(self, service_id: int, report: Report, copy: InstanceRow, working: WorkingSet) -> None:
+        """An accepted report of `copy`, which has not been told of it yet."""
         name = (service_id, report.instance)
         source = _Memory.rows.get(name)
         if source is None:
@@ -82,7 +90,10 @@ class Hearing:
         self._touched.add(name)
         if source.silent_since is not None:
             self.spoke.append(name)
-        hear(source, report.type, report.at_us, report.told_us, report.sequence, self._now)
+        all_stopped = True
+        if report.type == "stopped" or name in self._talking:
+            all_stopped = self._is_the_last(name, report, copy, working)
+        hear(source, report.type, report.at_us, report.told_us, report.sequence, self._now, all_stopped=all_stopped)
         if report.interval_s is not None:
             source.interval_s = report.interval_s
         if report.library is not None:
@@ -90,15 +101,35 @@ class Hearing:
         if report.library_version is not None:
             source.library_version = report.library_version
 
+    def _is_the_last(self, name: Name, report: Report, copy: InstanceRow, working: WorkingSet) -> bool:
+        """Whether none of the source's breakers talks after this: one that stops is no end of the process."""
+        if name not in self._talking:
+            stored = {id for (id,) in bulk.select(_TALKING, name)}
+            here = [
+                row
+                for row in working.instances.values()
+                if row.name == name[1] and working.breakers[row.breaker_id].service_id == name[0]
+            ]
+            stored.update(row.id for row in here if row.left_at is None)
+            self._talking[name] = stored.difference(row.id for row in here if row.left_at is not None)
+        talking = self._talking[name]
+        if report.type != "stopped":
+            talking.add(copy.id)
+        elif (report.at_us, report.sequence) >= (copy.newest_at, copy.newest_sequence):
+            talking.discard(copy.id)
+        return not talking
+
     def repeated(self, service_id: int, instance: str) -> None:
         """An event that was posted before: counted, and no sign of life."""
-        source = _Memory.rows.get((service_id, instance))
-        if source is not None:
-            source.duplicates += 1
-            self._touched.add((service_id, instance))
+        name = (service_id, instance)
+        self._repeated[name] = self._repeated.get(name, 0) + 1
 
     def save(self) -> None:
         """Write what was touched, in one order for all writers."""
+        for name, times in self._repeated.items():
+            if source := _Memory.rows.get(name):
+                source.duplicates += times
+                self._touched.add(name)
         put_sources(
             [
                 tuple(getattr(_Memory.rows[name], field) for field in _FIELDS)

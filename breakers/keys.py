@@ -183,8 +183,8 @@ def revoke_token(actor: Actor, name: str, *, at: datetime) -> ApiToken:
         return token
 
 
-def check_key(text: str, now: datetime) -> KeyOwner | None:
-    """Whom an ingest key speaks for; None for one that is unknown, revoked or misspelt."""
+def check_key(text: str, now: datetime, address: str = "") -> KeyOwner | None:
+    """Whom an ingest key speaks for; None for one that is unknown, revoked or misspelt. address: whence it came, where it is to be noted."""
     key_id = _public_id("bbk", text)
     if key_id is None:
         return None
@@ -192,6 +192,8 @@ def check_key(text: str, now: datetime) -> KeyOwner | None:
     if not _matches(text, row) or row is None:
         return None
     key_uses.note(row, now)
+    if address:
+        key_uses.note_address("key", row.key_id, address, now)
     service = row.service
     return KeyOwner(
         service.pk,
@@ -203,8 +205,8 @@ def check_key(text: str, now: datetime) -> KeyOwner | None:
     )
 
 
-def check_token(text: str, now: datetime) -> Actor | None:
-    """Who acts with a token; None for one that is unknown, revoked or misspelt."""
+def check_token(text: str, now: datetime, address: str = "") -> Actor | None:
+    """Who acts with a token, from this address; None for one that is unknown, revoked or misspelt."""
     token_id = _public_id("bbt", text)
     if token_id is None:
         return None
@@ -212,7 +214,9 @@ def check_token(text: str, now: datetime) -> Actor | None:
     if not _matches(text, row) or row is None:
         return None
     key_uses.note(row, now)
-    return Actor(row.name, Role.named(row.role), token_id=row.pk)
+    if address:
+        key_uses.note_address("token", row.token_id, address, now)
+    return Actor(row.name, Role.named(row.role), address, token_id=row.pk)
 
 
 def checked_name(name: str, field: str = "name") -> str:

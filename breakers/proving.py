@@ -3,33 +3,46 @@
 With `commanding.py` the only writer of commands and deliveries.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-
-from django.db.models import Q, Sum
 
 from breakers import auditing, bulk, commanding
 from breakers.access import BOARD, Actor
-from breakers.domain.silence import SECOND
 from breakers.domain.states import State
-from breakers.domain.verdicts import DEFAULT_THRESHOLD, WATCHED, Traffic, confirms, threshold_told, verdict
-from breakers.models import Breaker, Delivery, Event
-from breakers.models.fields import to_us
+from breakers.domain.verdicts import (
+    DEFAULT_THRESHOLD,
+    WATCHED,
+    Traffic,
+    Watched,
+    confirms,
+    evidence,
+    lasts,
+    threshold_told,
+    verdict,
+)
+from breakers.models import Breaker, Delivery
+from breakers.models.fields import from_us, to_us
 
 UNFINISHED = ("pending", "delivered", "applied")
 
 
-def observe(shown: Mapping[int, list[str]], reopened: Mapping[int, int], at: datetime) -> None:
-    """What instances showed after a delivery: it confirms; an opening under watch says that it did not hold.
+def observe(shown: Mapping[int, Sequence[str | Traffic]], reopened: Iterable[int], at: datetime) -> None:
+    """What instances showed after a delivery: it confirms; calls under watch count; an opening under watch says that it did not hold.
 
-    shown: {instance id: states it reported, oldest first}. reopened: {instance id: when it opened, µs}. Inside `bulk.writing()`.
+    shown: {instance id: the states and the calls that it reported, in their order}. reopened: ids of the instances that opened,
+    by their own word or by that of another that shares their state. Inside `bulk.writing()`.
     """
-    if not shown:
+    opened = set(reopened)
+    heard = {*shown, *opened}
+    if not heard:
         return
-    active = Delivery.objects.filter(active=True, instance_id__in=list(shown)).select_related("command")
-    for delivery in active.exclude(delivered_at=None).order_by("command__issued_at"):
-        for state in shown[delivery.instance_id or 0]:
-            _show(delivery, state, reopened.get(delivery.instance_id or 0), at)
+    active = Delivery.objects.filter(active=True, instance_id__in=list(heard)).exclude(delivered_at=None)
+    for delivery in active.select_related("command", "command__breaker").order_by("command__issued_at"):
+        told = list(shown.get(delivery.instance_id or 0, ()))
+        did_open = delivery.instance_id in opened
+        if did_open and State.OPEN not in told:
+            told.append(State.OPEN)
+        _hear(delivery, told, at, did_open=did_open)
 
 
 def expire_and_judge(at: datetime) -> None:
@@ -39,25 +52,56 @@ def expire_and_judge(at: datetime) -> None:
     _release_leases(at)
 
 
-def _show(delivery: Delivery, state: str, reopened: int | None, at: datetime) -> None:
-    command = delivery.command
-    if delivery.confirmed_at is None:
-        if not confirms(command.action, state, seen_half_open=delivery.seen_half_open):
-            if state == State.HALF_OPEN:
-                delivery.seen_half_open = True
-                delivery.save(update_fields=["seen_half_open"])
-            return
-        delivery.status, delivery.confirmed_at = "confirmed", at
-        if command.action not in WATCHED:
-            commanding.finish(delivery, "confirmed", at)
-        delivery.seen_half_open = delivery.seen_half_open or state == State.HALF_OPEN
-    elif state == State.OPEN and reopened is not None and command.action in WATCHED:
-        _settle(delivery, "did_not_hold", at, reopened_after_s=round((at - delivery.confirmed_at).total_seconds(), 1))
-    else:
+def _hear(delivery: Delivery, told: Sequence[str | Traffic], at: datetime, *, did_open: bool) -> None:
+    """One delivery hears what its instance told: the window of its watch is cut by receipt, whenever the sweep comes."""
+    if _is_over(delivery, at):
+        _settle(delivery, lasts(_traffic(delivery)))
+    before = _stand(delivery)
+    for each in told:
+        if not delivery.active:
+            break
+        if isinstance(each, Traffic):
+            _count(delivery, each, at)
+        else:
+            _show(delivery, each, at, did_open=did_open)
+    changed = _stand(delivery) != before
+    if changed or not delivery.active:
+        delivery.save()
+    # Calls alone change nothing that is shown.
+    if _stand(delivery)[:-1] != before[:-1] or not delivery.active:
+        commanding.advance(delivery.command)
+        commanding.announce({delivery.command.breaker_id})
+
+
+def _stand(delivery: Delivery) -> tuple[object, ...]:
+    return (
+        delivery.status,
+        delivery.seen_half_open,
+        delivery.verdict,
+        (delivery.calls, delivery.failures),
+    )
+
+
+def _count(delivery: Delivery, traffic: Traffic, at: datetime) -> None:
+    if delivery.confirmed_at is None or delivery.command.action not in WATCHED:
         return
-    delivery.save()
-    commanding.advance(command)
-    commanding.announce({command.breaker_id})
+    delivery.calls += traffic.calls
+    delivery.failures += traffic.failures
+    watched = _watched(delivery, at)
+    if watched >= lasts(_traffic(delivery)):
+        _settle(delivery, watched)
+
+
+def _show(delivery: Delivery, state: str, at: datetime, *, did_open: bool) -> None:
+    action = delivery.command.action
+    if delivery.confirmed_at is None:
+        delivery.seen_half_open = delivery.seen_half_open or state == State.HALF_OPEN
+        if confirms(action, state, seen_half_open=delivery.seen_half_open):
+            delivery.status, delivery.confirmed_at = "confirmed", at
+            if action not in WATCHED:
+                commanding.finish(delivery, "confirmed", at)
+    elif state == State.OPEN and did_open and action in WATCHED:
+        _settle(delivery, _watched(delivery, at), reopened=True)
 
 
 def _expire(at: datetime) -> None:
@@ -81,10 +125,8 @@ def _judge(at: datetime) -> None:
     with bulk.writing():
         breakers = set()
         for delivery in watched.select_related("command", "command__breaker"):
-            since = delivery.confirmed_at or at
-            found = verdict(_traffic(delivery, since), to_us(at) - to_us(since), _threshold(delivery.command.breaker))
-            if found:
-                _settle(delivery, found, at)
+            if _is_over(delivery, at):
+                _settle(delivery, lasts(_traffic(delivery)))
                 delivery.save()
                 commanding.advance(delivery.command)
                 breakers.add(delivery.command.breaker_id)
@@ -99,6 +141,7 @@ def _release_leases(at: datetime) -> None:
     lease = Actor("lease", BOARD.role)
     with bulk.writing():
         for breaker in ended:
+            before = {"state": breaker.state, "wanted": breaker.wanted_action}
             breaker.wanted_action = breaker.wanted_until = breaker.wanted_by = None
             breaker.save(update_fields=["wanted_action", "wanted_until", "wanted_by"])
             live = commanding.live(breaker)
@@ -106,38 +149,32 @@ def _release_leases(at: datetime) -> None:
                 commanding.give(lease, breaker, "release", "the override reached its end", live, None, at)
             else:
                 commanding.announce({breaker.pk})
-            auditing.write(
-                lease, "command.release", "breaker", breaker.pk, f"{breaker.service.name}/{breaker.name}", at=at
-            )
+            name = f"{breaker.service.name}/{breaker.name}"
+            auditing.write(lease, "command.release", "breaker", breaker.pk, name, before=before, at=at)
 
 
-def _settle(delivery: Delivery, found: str, at: datetime, **more: object) -> None:
-    """Close the watch with its verdict and what it rests on."""
-    since = delivery.confirmed_at or at
-    traffic = _traffic(delivery, since)
-    delivery.verdict = found
-    delivery.evidence = {
-        "calls": traffic.calls,
-        "failures": traffic.failures,
-        "failure_rate": traffic.failure_rate,
-        "threshold": _threshold(delivery.command.breaker),
-        "watched_s": round((at - since).total_seconds(), 1),
-        **more,
-    }
-    commanding.finish(delivery, "confirmed", at)
+def _is_over(delivery: Delivery, at: datetime) -> bool:
+    """Whether the watch ended before this moment, though nobody has said so yet."""
+    under_watch = delivery.confirmed_at is not None and delivery.command.action in WATCHED
+    return under_watch and _watched(delivery, at) >= lasts(_traffic(delivery))
 
 
-def _traffic(delivery: Delivery, since: datetime) -> Traffic:
-    """Calls at the delivery's instance since it was confirmed."""
-    first_day = to_us(since) // (86_400 * SECOND)
-    counted = Event.objects.filter(
-        day__gte=first_day,
-        breaker_id=delivery.command.breaker_id,
-        at__gte=since,
-        instance_id=delivery.instance_id or 0,
-        type__in=("success", "failure", "timeout"),
-    ).aggregate(calls=Sum("count"), failures=Sum("count", filter=Q(type__in=("failure", "timeout"))))
-    return Traffic(counted["calls"] or 0, counted["failures"] or 0)
+def _settle(delivery: Delivery, length: int, *, reopened: bool = False) -> None:
+    """Close a watch that lasted so long (µs), with its verdict and what that rests on."""
+    threshold, traffic = _threshold(delivery.command.breaker), _traffic(delivery)
+    seen = Watched(traffic, length, length if reopened else None)
+    delivery.verdict = "did_not_hold" if reopened else verdict(traffic, threshold)
+    delivery.evidence = evidence([seen], threshold)
+    commanding.finish(delivery, "confirmed", from_us(to_us(delivery.confirmed_at) + length))
+
+
+def _watched(delivery: Delivery, at: datetime) -> int:
+    return max(0, to_us(at) - to_us(delivery.confirmed_at or at))
+
+
+def _traffic(delivery: Delivery) -> Traffic:
+    """Calls of the delivery's instance that we received since it was confirmed."""
+    return Traffic(delivery.calls, delivery.failures)
 
 
 def _threshold(breaker: Breaker) -> float:

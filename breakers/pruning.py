@@ -103,6 +103,8 @@ def too_old(at: datetime, kept: Retention | None = None) -> list[Kind]:
 
     kinds = [
         Kind("events", "breakers_event", "id", "t.id < %s", (before("events"),)),
+        # One that fires is known for as long as it does.
+        Kind("alerts", "breakers_heardalert", "id", "NOT t.fires AND t.heard_at < %s", (before("events"),)),
         Kind("requests", "breakers_request", "id", "t.received_at < %s", (before("events"),)),
         # What is not folded yet is nowhere else.
         Kind("10s", "breakers_rollup_10s", "at, breaker_id", "t.at < %s", (min(before("10s"), folded or 0) // SECOND,)),

@@ -26,7 +26,7 @@ def reader(path: str, headers: dict[bytes, bytes], query: bytes) -> Reader:
     kind = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
     if path != EVENTS:
         return _foreign(path.removeprefix(f"{EVENTS}/"), kind, query)
-    if kind in JSON_TYPES:
+    if kind in JSON_TYPES or (kind.endswith("+json") and kind not in (cloudevents.STRUCTURED, cloudevents.BATCHED)):
         if b"ce-specversion" in headers or b"ce-id" in headers:
             return partial(cloudevents.read_binary, headers.items())
         return reports.read_json
@@ -41,7 +41,7 @@ def reader(path: str, headers: dict[bytes, bytes], query: bytes) -> Reader:
 
 def _foreign(name: str, kind: str, query: bytes) -> Reader:
     taken = formats.bodies(name)
-    body = KINDS.get(kind)
+    body = KINDS.get(kind) or (Body.JSON if kind.endswith("+json") else None)
     if body is None or body not in taken:
         raise _not_taken(kind, " or ".join(each.value for each in taken))
     instance = parse_qs(query.decode("latin-1")).get("instance")

@@ -16,7 +16,9 @@ from breakers.domain.headlines import GONE
 from breakers.domain.reports import Refusal, Report, shown
 from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND
 from breakers.domain.states import SILENT, Change, State, observe
+from breakers.domain.verdicts import Traffic
 from breakers.filing import event_row, insert_events
+from breakers.firing import Firing
 from breakers.headlining import Step
 from breakers.hearing import Hearing
 from breakers.models import Board
@@ -100,7 +102,8 @@ class _Recording:
         self._folded = folded or 0
         self._events: list[tuple[Any, ...]] = []
         self._steps: dict[int, list[Step]] = {}
-        self._shown: dict[int, list[str]] = {}
+        # What instances told, in its order: states, and calls while a command is under way.
+        self._shown: dict[int, list[str | Traffic]] = {}
         self._requests: dict[tuple[int, bytes], bytes | None] = {}
         self._new_requests: list[tuple[Submission, Answer]] = []
         self._reached: dict[tuple[int, str], tuple[int, str]] = {}
@@ -118,9 +121,14 @@ class _Recording:
         self._working.load_whole(self._shared_breakers(fresh))
         # Place of receipt last: equal times and sequences stay as they were posted.
         fresh.sort(key=_order)
+        firing = Firing(self._working, self._hearing, self._now) if any(s.alerts for s in submissions) else None
+        if firing is not None:
+            fresh = firing.weigh(fresh)
         for submission, report, answer in fresh:
             self._take(submission.service_id, report, answer)
         self._draw()
+        if firing is not None:
+            firing.save()
         self._save()
         for (service_id, what), (times, detail) in self._reached.items():
             reach(service_id, what, times, detail, from_us(self._now))
@@ -211,7 +219,7 @@ class _Recording:
         event_id = self._next_id
         self._next_id += 1
         self._events.append(event_row(event_id, service_id, breaker.id, copy.id, report))
-        self._hearing.hear(service_id, report)
+        self._hearing.hear(service_id, report, copy, working)
         self._hear(breaker, copy, report, event_id)
         self._describe(breaker, copy, report)
         if report.state is not None:
@@ -408,6 +416,9 @@ class _Recording:
         copy.state, copy.since, copy.changed = to_state, at, True
 
     def _count(self, breaker: BreakerRow, copy: InstanceRow, report: Report) -> None:
+        if self._under_way and report.type in CALLS:
+            told = Traffic(report.count, report.count if report.type in FAILURES else 0)
+            self._shown.setdefault(copy.id, []).append(told)
         second = report.at_us // SECOND
         self._working.count(breaker.id, second, report)
         if second >= self._minute_from:
@@ -454,7 +465,7 @@ class _Recording:
             return
         under_way = commanding.under_way()
         reopened = {
-            step.instance.id: step.at
+            step.instance.id
             for steps in self._steps.values()
             for step in steps
             if step.to_state == State.OPEN and not step.late

@@ -126,15 +126,22 @@ class Simulation:
 
     async def run(self, tell: Callable[[str], None]) -> Tally:
         """Post until the duration is over or `stop()`; `tell` gets a line a second. Errors: Refused."""
-        async with asyncio.TaskGroup() as tasks:
-            lanes = [tasks.create_task(self._post_all(number)) for number in range(self.plan.lanes)]
-            telling = tasks.create_task(self._tell(tell))
-            try:
-                await self._produce()
-                await self._drain()
-            finally:
-                for task in (*lanes, telling):
-                    task.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                lanes = [tasks.create_task(self._post_all(number)) for number in range(self.plan.lanes)]
+                telling = tasks.create_task(self._tell(tell))
+                try:
+                    await self._produce()
+                    await self._drain()
+                finally:
+                    for task in (*lanes, telling):
+                        task.cancel()
+        except ExceptionGroup as several:
+            refused = several.subgroup(Refused)
+            if refused is None:
+                raise
+            # One is as good as all. Not by `except*`: some Pythons 3.11 wrap what is raised there in a group once more.
+            raise refused.exceptions[0] from None
         return self.tally
 
     async def _produce(self) -> None:

@@ -19,6 +19,8 @@ class Submission(msgspec.Struct):
     dropped: int = 0
     # Bytes of the body, unpacked: what it weighs while it waits.
     size: int = 0
+    # It tells of alerts of a monitoring system: what their news is, the recording knows (`firing.py`).
+    alerts: bool = False
 
 
 class Answer(msgspec.Struct):

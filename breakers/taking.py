@@ -32,6 +32,7 @@ def take(owner: KeyOwner, headers: Mapping[bytes, bytes], body: bytes, read: Rea
             return Submission(owner.service_id, found, [], size=len(raw))
     batch = check(read(raw), to_us(now), idempotency_key=key or None, keeping=owner.keeping, kept_for=kept_for)
     submission = Submission(owner.service_id, batch.reports, batch.refusals, dropped=batch.dropped, size=len(raw))
+    submission.alerts = batch.alerts
     if key:
         submission.request_key = key_of(key)
         submission.body_digest = hashlib.blake2b(raw, digest_size=16).digest()

@@ -5,7 +5,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from breakers import measuring, proving, pruning, signing, silencing
+from breakers import access_trail, audit_proof, measuring, proving, pruning, signing, silencing
 from breakers.jumps import Jumps
 from breakers.models import Pulse
 
@@ -22,6 +22,7 @@ def sweep() -> None:
         silencing.sweep(at)
     silencing.tally(at)
     proving.expire_and_judge(at)
+    access_trail.sweep(at)
 
 
 @shared_task(name="breakers.tasks.fold")
@@ -37,6 +38,12 @@ def prune() -> None:
     pruning.prune(at, within_s=PRUNES_FOR)
     signing.forget_earlier(at)
     measuring.measure_if_due(at)
+
+
+@shared_task(name="breakers.tasks.keep_audit_head")
+def keep_audit_head() -> None:
+    """The end of the audit trail, kept apart from the database."""
+    audit_proof.keep_head(timezone.now())
 
 
 @shared_task(name="breakers.tasks.pulse")

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from django.conf import settings
 
-from breakers import bodies, commanding, keys
+from breakers import bodies, commanding, key_uses, keys
 from breakers.bodies import Scope, Send
 from breakers.chores import Chores
 from breakers.database_thread import DatabaseThreads
@@ -153,7 +153,7 @@ class Webhook:
         if known is None or known[1] <= time.monotonic():
             return False
         owner = known[0]
-        if owner.paused or owner.signing is not None:
+        if owner.paused or owner.signing is not None or not key_uses.has_seen(owner.key_id, _address(scope)):
             return False
         try:
             submission = take(owner, headers, body, read_json)
@@ -244,10 +244,10 @@ class Webhook:
         if known is None or known[1] <= now:
             if not key:
                 raise _Refused(401, "no ingest key; send 'Authorization: Bearer bbk_…'")
-            address = (scope.get("client") or ("",))[0]
+            address = _address(scope)
             if known is None:
                 self.limiter.require_tries(address)
-            owner = await self._threads.run(keys.check_key, key.decode("latin-1"), datetime.now(UTC))
+            owner = await self._threads.run(keys.check_key, key.decode("latin-1"), datetime.now(UTC), address)
             if owner is None:
                 self._owners.pop(key, None)
                 self.limiter.failed_key(address)
@@ -260,6 +260,8 @@ class Webhook:
             owner = await self._threads.run(keys.check_key, key.decode("latin-1"), datetime.now(UTC))
             if owner is not None:
                 known = self._owners[key] = (owner, now + KEY_REMEMBERED)
+        if not key_uses.has_seen(known[0].key_id, _address(scope)):
+            key_uses.note_address("key", known[0].key_id, _address(scope), datetime.now(UTC))
         if known[0].paused:
             raise _Refused(403, "the service is paused: its events are not taken until it is resumed")
         return known[0]
@@ -318,6 +320,10 @@ def _key(headers: dict[bytes, bytes]) -> bytes:
     """What stands behind `Bearer`; empty where there is no such header."""
     scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
     return key.strip() if scheme.lower() == b"bearer" else b""
+
+
+def _address(scope: Scope) -> str:
+    return str((scope.get("client") or ("",))[0])
 
 
 def _headers(scope: Scope) -> dict[bytes, bytes]:

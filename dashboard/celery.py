@@ -76,6 +76,7 @@ app.conf.update(
         "ping": {"task": "alerts.tasks.ping", "schedule": 60.0, "options": {"expires": 60}},
         "week": {"task": "alerts.tasks.tell_the_week", "schedule": 600.0, "options": {"expires": 600}},
         "fold": {"task": "breakers.tasks.fold", "schedule": 60.0, "options": {"expires": 60}},
+        "audit-head": {"task": "breakers.tasks.keep_audit_head", "schedule": 3600.0, "options": {"expires": 600}},
         "prune": {"task": "breakers.tasks.prune", "schedule": 300.0, "options": {"expires": 300}},
         **{
             f"pulse-{queue}": {

@@ -18,6 +18,7 @@ from breakers.access import Actor, Role, require
 from breakers.errors import BreakersError, Conflict, Invalid
 from breakers.signals import access_changed
 from dashboard.models import Invitation
+from dashboard.tries import free
 
 VALID_FOR = timedelta(hours=24)
 
@@ -64,6 +65,18 @@ def add_user(actor: Actor, name: str, role: Role, *, at: datetime, new_link: boo
         Invitation.objects.filter(user=user).delete()
         auditing.write(actor, "user.invite", "user", user.pk, name, at=at)
         return Invited(user, _new_link(user, at))
+
+
+def unlock(actor: Actor, name: str, *, at: datetime) -> bool:
+    """Let a person try again at once, after too many failed sign-ins; whether there is such a person. Errors: NotAllowed."""
+    require(actor, Role.ADMIN, "unlocking a person")
+    with bulk.writing():
+        user = User.objects.filter(username=name).first()
+        if user is None:
+            return False
+        auditing.write(actor, "user.unlock", "user", user.pk, name, at=at)
+    free(name)
+    return True
 
 
 def find(token: str, at: datetime) -> Invitation:

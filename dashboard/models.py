@@ -47,4 +47,5 @@ class ScreenLink(models.Model):
     digest = models.CharField(max_length=64, unique=True)
     created_by = models.CharField(max_length=NAME_LENGTH)
     created_at = MomentField()
+    expires_at = MomentField()
     revoked_at = MomentField(null=True)

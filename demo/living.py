@@ -42,16 +42,25 @@ def log_to_stdout(**always: str) -> None:
 
 
 class End:
-    """When to end: at SIGTERM or Ctrl-C, and at once when the parent is gone, however that ended."""
+    """When to end: at SIGTERM or Ctrl-C, and at once when the parent is gone, however that ended.
 
-    def __init__(self) -> None:
+    `at_once`: as long as it is true there is nothing to close, and being told to end is the end.
+    """
+
+    def __init__(self, *, at_once: bool = False) -> None:
+        self.at_once = at_once
         self._told = threading.Event()
         self._parent = int(os.environ.get(PARENT) or os.getppid())
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: self._told.set())
+            signal.signal(number, self._tell)
         if sys.platform == "linux":
             # Reaches a stopped process too. It comes when the starting thread ends: start from the main one.
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def _tell(self, *_: object) -> None:
+        if self.at_once:
+            os._exit(0)
+        self._told.set()
 
     def wait(self, seconds: float) -> bool:
         """Sleep; whether it is time to end."""

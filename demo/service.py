@@ -24,6 +24,7 @@ from demo.living import End, log_to_stdout
 from demo.shop import Answer, Guard
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0  # before a call is tried again
+GOODBYE_S = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +144,7 @@ def main(name: str, instance: str) -> None:
         threading.Thread(target=serve, args=(call, guard.per_second, end), name=guard.name, daemon=True).start()
     end.wait_for_it()
     logging.disable(logging.WARNING)  # the board may stop in the same moment
-    reporter.close()  # tells the board that this instance stops on purpose
+    reporter.close(GOODBYE_S)  # tells the board that this instance stops on purpose
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Imports run one way: dashboard → alerts → breakers; the domains import nothing but the standard library, msgspec and themselves."""
+"""Imports run one way: dashboard → alerts → breakers; the domains import nothing but the standard library, msgspec, re2 and themselves."""
 
 import ast
 import sys
@@ -25,7 +25,7 @@ def forbidden(app: str, module: str, imported: str) -> bool:
     top = imported.partition(".")[0]
     if module.startswith((f"{app}.domain.", f"{app}.domain")) and module.split(".")[1:2] == ["domain"]:
         own = imported.startswith((f"{app}.domain", "breakers.domain"))
-        return not own and top not in sys.stdlib_module_names and top != "msgspec"
+        return not own and top not in sys.stdlib_module_names and top not in {"msgspec", "re2"}
     return top in APPS[APPS.index(app) + 1 :]
 
 

@@ -1,5 +1,6 @@
 """The 170 services that Apprise speaks to. Always as plain text: else markup in a breaker's name would be taken at its word."""
 
+import html
 import logging
 import re
 import threading
@@ -28,21 +29,27 @@ MENDABLE = frozenset({401, 403, 404})
 MENDING_S = 15 * 60
 # Apprise knows no deadline inside a read: calls that hang past ours go on in their threads. No more than these.
 MOST_HANGING = 16
+# What Apprise puts between title and text, and keeps free.
+MARGIN = 24
 
 log = structlog.get_logger(__name__)
 
 _hanging = threading.BoundedSemaphore(MOST_HANGING)
 
 
-class Text(msgspec.Struct, frozen=True):
-    """What is stored and sent."""
+class Text(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is stored. `lines`: of a digest; how many of them are sent depends on the service. `beyond`: how many more there are."""
 
     title: str
     body: str
+    lines: tuple[str, ...] = ()
+    beyond: int = 0
 
 
 def compose(notice: Notice) -> bytes:
-    """Title and text for people."""
+    """Title and text for people; of a digest the text is its address alone."""
+    if notice.lines:
+        return msgspec.json.encode(Text(texts.title(notice), notice.url, notice.lines, notice.beyond))
     return msgspec.json.encode(Text(texts.title(notice), texts.body(notice)))
 
 
@@ -67,6 +74,7 @@ def allowed(url: str, *, allow_private: bool) -> None:
     private targets are allowed; then the host of the URL is judged here, at every try.
     """
     scheme = url.partition("://")[0].lower()
+    _require_plain(scheme, url)
     if scheme in services.FIXED:
         return
     if scheme in services.LOCAL:
@@ -83,17 +91,55 @@ def allowed(url: str, *, allow_private: bool) -> None:
         guard.judge(names.resolve(host, 443), allow_private=True)
 
 
+def _require_plain(scheme: str, url: str) -> None:
+    """One URL, and no option of Apprise's but those that are offered. Errors: DeliveryError, permanent.
+
+    Options read files and addresses (`template`), follow redirects, switch off checks of TLS, add headers: all of that goes past the guard.
+    """
+    from apprise.utils.parse import parse_qsd, parse_urls
+
+    if len(parse_urls(url)) > 1 or any(char.isspace() or not char.isprintable() for char in url):
+        raise DeliveryError("that is more than one URL; expected one", permanent=True)
+    allowed_here = services.ANYWHERE | services.OPTIONS.get(scheme, frozenset())
+    # Read as Apprise reads it: names in lower case, percent signs resolved.
+    named = parse_qsd(url.partition("?")[2])["qsd"] if "?" in url else {}
+    for name in named:
+        if name not in allowed_here:
+            known = ", ".join(sorted(allowed_here))
+            raise DeliveryError(
+                f"the option {plain(name, 40)!a} is not taken for {plain(scheme, 20)}://; expected {known}",
+                permanent=True,
+            )
+
+
+def _built(url: str, *, trusted: bool) -> Any:
+    """Apprise's own object for this one URL; None where it can make nothing of it."""
+    apprise = _library()
+    built = apprise.Apprise.instantiate(
+        url, asset=apprise.AppriseAsset(http_redirects=trusted), suppress_exceptions=True
+    )
+    if built is None or trusted:
+        return built
+    # Whatever way an option may have come in.
+    built.verify_certificate = True
+    built.redirects = False
+    return built
+
+
 def send(target: Target, message: Message) -> Receipt:
     """Notify. Errors: DeliveryError, its sentence ours: Apprise's own may hold the URL."""
     apprise = _library()
     if not target.trusted:
         allowed(target.url, allow_private=settings.ALLOW_PRIVATE_TARGETS)
     service = apprise.Apprise(asset=apprise.AppriseAsset(http_redirects=target.trusted))
-    if not service.add(target.url):
+    # Built from one URL: given as text, a list of them would be taken apart.
+    built = _built(target.url, trusted=target.trusted)
+    if built is None or not service.add(built):
         raise DeliveryError("Apprise can't make anything of the URL", permanent=True)
     text = msgspec.json.decode(message.body, type=Text)
     if target.url.partition(":")[0].lower() not in NO_CHATS:
-        text = Text(inert(text.title), inert(text.body))
+        text = Text(inert(text.title), inert(text.body), tuple(map(inert, text.lines)), text.beyond)
+    text = fitted(text, next(iter(service)))
     result = _bounded(service, text)
     if result:
         return Receipt()
@@ -109,6 +155,45 @@ def send(target: Target, message: Message) -> Receipt:
         permanent=code in FOR_GOOD,
         patience_s=MENDING_S if code in MENDABLE else None,
     )
+
+
+def fitted(text: Text, plugin: Any) -> Text:
+    """The text as this service takes it: its own limits are Apprise's, who sends whatever it is given, to be refused as a whole."""
+    title_room, room = int(plugin.title_maxlen), int(plugin.body_maxlen)
+    counted = _length_as_html if _listed(plugin.notify_format)[0] == "html" else length
+    together = title_room <= 0 or plugin.overflow_amalgamate_title
+    title = _cut(text.title, title_room if title_room > 0 else room)
+    if not text.lines:
+        return Text(title, text.body)
+    if together:
+        # Most of a short message is its address: of the title no more than is left by that.
+        address = texts.fitted((), text.beyond + len(text.lines), text.body, 0)
+        title = _cut(title, max(room - length(address) - MARGIN, room // 4))
+        room -= counted(title)
+    return Text(title, texts.fitted(text.lines, text.beyond, text.body, room - MARGIN, counted))
+
+
+def length(text: str) -> int:
+    """As services count it at the most: emoji are two, and so is the end of a line."""
+    return len(text.encode("utf-16-le")) // 2 + text.count("\n")
+
+
+def _length_as_html(text: str) -> int:
+    """The same where Apprise writes HTML, with its signs in place of ours."""
+    return length(html.escape(text))
+
+
+def _listed(formats: Any) -> tuple[Any, ...]:
+    """What a service takes, the one that it prefers first."""
+    return formats if isinstance(formats, tuple) else (formats,)
+
+
+def _cut(text: str, room: int) -> str:
+    if length(text) <= room:
+        return text
+    while length(text) > room - 1:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def _library() -> Any:

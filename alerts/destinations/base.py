@@ -38,7 +38,8 @@ class Notice:
     """What there is to tell. `kind`: opened, update, repeat, escalation, resolved, digest or test.
 
     `members`: of the incident that the alert belongs to; 0: it is in none.
-    `acknowledge_url`: where a person who got it can take it in hand; empty: not by a link. `lines`: of a digest, its members.
+    `acknowledge_url`: where a person who got it can take it in hand; empty: not by a link. `lines`: of a digest, its members,
+    `beyond`: how many more there are.
     `heading`: the word before the summary, where it is not its kind's.
     """
 
@@ -50,6 +51,7 @@ class Notice:
     members: int = 0
     acknowledge_url: str = ""
     lines: tuple[str, ...] = ()
+    beyond: int = 0
     heading: str = ""
 
 

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 from django.conf import settings
 
-from alerts.destinations import guard, names, texts
+from alerts.destinations import guard, names, texts, tls
 from alerts.destinations.base import DEADLINE_S, Message, Notice, Receipt, Target
 from alerts.domain.wording import plain
 from alerts.errors import DeliveryError
@@ -88,8 +88,7 @@ def send(target: Target, message: Message) -> Receipt:
         code, said = next(iter(refused.recipients.values()))
         raise _refused(code, said, connection.address) from None
     except ssl.SSLError as error:
-        reason = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason
-        raise DeliveryError(f"TLS failed: {plain(reason or 'no reason given')}", address=connection.address) from None
+        raise DeliveryError(f"TLS failed: {tls.why(error)}", address=connection.address) from None
     except (OSError, smtplib.SMTPException) as error:
         why = "the connection was refused" if isinstance(error, ConnectionRefusedError) else "the connection broke"
         if isinstance(error, TimeoutError) or connection.is_late():
@@ -160,6 +159,8 @@ def _html(notice: Notice) -> str:
     said = html.escape
     rows = "".join(f"<tr><td>{said(name)}</td><td>{said(value)}</td></tr>" for name, value in texts.facts(notice))
     lines = "".join(f"<li>{said(line)}</li>" for line in notice.lines)
+    if notice.beyond:
+        lines += f"<li>… and {notice.beyond:,} more</li>"
     doors = [f'<a href="{said(notice.url)}">Open it on the board</a>']
     if notice.acknowledge_url:
         doors.append(f'<a href="{said(notice.acknowledge_url)}">Take it in hand</a>')
@@ -209,7 +210,7 @@ class _Connection:
 
     def open(self) -> None:
         """Connect, encrypt, sign in. Errors: DeliveryError, smtplib's, OSError."""
-        server, context = self._server, ssl.create_default_context()
+        server, context = self._server, tls.modern(ssl.create_default_context())
         if not self._trusted:
             require_mail_port(server)
         addresses = names.resolve(server.host, server.port)

@@ -4,16 +4,8 @@ import ssl
 
 import httpcore
 
-from alerts.domain.wording import plain
+from alerts.destinations import tls
 from alerts.errors import DeliveryError
-
-# What OpenSSL calls them.
-TLS_REASONS = {
-    "TLSV1_ALERT_PROTOCOL_VERSION": "it speaks no version from 1.2 on",
-    "UNSUPPORTED_PROTOCOL": "it speaks no version from 1.2 on",
-    "WRONG_VERSION_NUMBER": "what it speaks is no TLS",
-    "RECORD_LAYER_FAILURE": "what it speaks is no TLS",
-}
 
 
 def told(error: Exception, sent: bool, address: str, deadline_s: float) -> DeliveryError:
@@ -34,9 +26,9 @@ def _why_not_connected(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"the certificate is not good: {plain(cause.verify_message)}"
+            return f"the certificate is not good: {tls.why(cause)}"
         if isinstance(cause, ssl.SSLError):
-            return f"TLS failed: {TLS_REASONS.get(cause.reason) or plain(cause.reason or 'no reason given')}"
+            return f"TLS failed: {tls.why(cause)}"
         if isinstance(cause, ConnectionRefusedError):
             return "the connection was refused"
         cause = cause.__cause__ or cause.__context__

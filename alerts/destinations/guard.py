@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
-from alerts.destinations import failures, names
+from alerts.destinations import failures, names, tls
 from alerts.destinations.addresses import forbidden
 from alerts.destinations.base import DEADLINE_S, MOST_KEPT, MOST_READ
 from alerts.domain.wording import plain
@@ -51,6 +51,11 @@ def parse(url: str, *, trusted: bool) -> httpx.URL:
         parts = httpx.URL(url)
     except (httpx.InvalidURL, ValueError, TypeError):
         raise DeliveryError("the URL can't be read", permanent=True) from None
+    try:
+        # Asked for, it is turned back into letters: not every name that begins with xn-- has some.
+        _ = parts.host
+    except UnicodeError:
+        raise DeliveryError("the URL's host is no valid internationalised name", permanent=True) from None
     if parts.scheme not in {"http", "https"} or not parts.host:
         raise DeliveryError(
             f"the URL begins with '{plain(parts.scheme, 20)}'; expected http:// or https://", permanent=True
@@ -196,7 +201,7 @@ def _number(host: str) -> str | None:
     """The address that a number stands for in any of its spellings: 127.1, 0177.0.0.1, 0x7f000001; None for a name."""
     try:
         return socket.inet_ntoa(socket.inet_aton(host)) if host.isascii() and " " not in host else None
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
@@ -207,7 +212,7 @@ def _port(parts: httpx.URL) -> int:
 @cache
 def _ssl_context() -> ssl.SSLContext:
     # Made once: reading the authorities' file takes some 20 ms. A file named by SSL_CERT_FILE is heeded.
-    return httpx.create_ssl_context()
+    return tls.modern(httpx.create_ssl_context())
 
 
 class _Backend(httpcore.NetworkBackend):

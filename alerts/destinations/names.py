@@ -27,7 +27,7 @@ def resolve(host: str, port: int, timeout: float = RESOLVE_S) -> list[str]:
         return list(dict.fromkeys(str(found[4][0]) for found in _look_up(host, port).result(timeout)))
     except FutureTimeout:
         raise DeliveryError(f"the name did not resolve within {timeout:.0f} s") from None
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):
         raise DeliveryError("the name does not resolve") from None
 
 

@@ -48,7 +48,7 @@ class Note(msgspec.Struct, frozen=True):
 
 def compose(notice: Notice) -> bytes:
     """The title says it all; a later one of the same alert takes the place of the earlier."""
-    body = plain(notice.alert.severity) if not notice.lines else f"{len(notice.lines)} lines"
+    body = plain(notice.alert.severity) if not notice.lines else f"{len(notice.lines) + notice.beyond:,} lines"
     return msgspec.json.encode(Note(plain(texts.title(notice), 200), body, notice.url, f"alert-{notice.alert.id}"))
 
 

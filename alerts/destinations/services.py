@@ -55,6 +55,23 @@ FIXED: dict[str, str] = {
     "resend": "Resend",
     "brevo": "Brevo",
 }
+# What may stand behind the `?` of a URL that was set up at the board, beside ANYWHERE: options that change what a message looks like or how loud it is
+# there, and nothing of where it goes, how, or what is read on the way. Everything else that Apprise offers is refused.
+ANYWHERE = frozenset({"to"})
+OPTIONS: dict[str, frozenset[str]] = {
+    "slack": frozenset({"footer", "timestamp"}),
+    "discord": frozenset({"tts", "thread", "ping", "footer"}),
+    "tgram": frozenset({"silent", "topic", "thread", "preview"}),
+    "pagerduty": frozenset({"region", "severity", "class", "group"}),
+    "opsgenie": frozenset({"region", "priority", "tags", "alias", "entity"}),
+    "pover": frozenset({"priority", "sound"}),
+    "prowl": frozenset({"priority"}),
+    "spike": frozenset(),
+    "sendgrid": frozenset({"from"}),
+    "postmark": frozenset({"from", "name"}),
+    "resend": frozenset({"from", "name"}),
+    "brevo": frozenset({"from", "name"}),
+}
 # Never, whatever is allowed: they speak to this machine's own desktop or log, or read files that their URL names.
 LOCAL = frozenset(
     {

@@ -1,5 +1,7 @@
 """Texts: what a person reads of an alert, the same in e-mail, chat and on a lock screen. Plain text: no markup to abuse."""
 
+from collections.abc import Callable, Sequence
+
 from alerts.destinations.base import Notice
 from alerts.domain.wording import plain
 from alerts.shapes import moment
@@ -35,7 +37,21 @@ def facts(notice: Notice) -> list[tuple[str, str]]:
 
 def body(notice: Notice) -> str:
     """The lines below the title, with the addresses at their end."""
-    lines = [*notice.lines, *(f"{name}: {value}" for name, value in facts(notice)), notice.url]
+    lines = [*notice.lines, *(f"{name}: {value}" for name, value in facts(notice)), link(notice.beyond, notice.url)]
     if notice.acknowledge_url:
         lines += ["", f"Take it in hand: {notice.acknowledge_url}"]
     return "\n".join(lines)
+
+
+def link(beyond: int, url: str) -> str:
+    """The address at the end, with how many more are told of there."""
+    return f"… and {beyond:,} more: {url}" if beyond else url
+
+
+def fitted(lines: Sequence[str], beyond: int, url: str, room: int, length: Callable[[str], int] = len) -> str:
+    """As many of the lines as there is room for, and the address with the number of the rest; whole lines only."""
+    for shown in range(len(lines), -1, -1):
+        text = "\n".join([*lines[:shown], link(beyond + len(lines) - shown, url)])
+        if length(text) <= room:
+            return text
+    return link(beyond + len(lines), url)

@@ -1,17 +1,12 @@
-"""Incidents: outages close in time with one cause are one incident. Which one an opening joins, and who is suspected, and why.
+"""Incidents: outages close in time with one cause are one incident. Which one an opening joins; `suspects.py` says who is behind it.
 
 An opening joins the open incident of its dependency, or that of a service further along: where B's breaker to C opened
 before A's breaker to B, or a minute after it at most, C is the cause of both.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-
-from alerts.domain.wording import plain
-
-# {(service, dependency): (its first opening, how many breakers)} of an incident's members.
-Opened = Mapping[tuple[str, str], tuple[datetime, int]]
 
 JOINS_WITHIN = timedelta(seconds=120)
 JOINS_AT_MOST = timedelta(minutes=30)
@@ -82,6 +77,10 @@ def place(opening: Opening, cases: Iterable[Case]) -> Placement:
     near = [case for case in cases if case.joinable(opening.at) and opening.dependency not in case.refuted]
     same = next((case for case in near if case.cause == opening.dependency), None)
     target = same or next((case for case in near if _reaches(opening, case)), None)
+    # A second one that cannot reach what the suspected service fails to reach itself: that is behind both.
+    beyond = next((case for case in near if case is not target and not case.by_hand and _confirms(opening, case)), None)
+    if target is None and beyond is not None:
+        return Placement(beyond, opening.dependency)
     effect = next((case for case in near if case is not target and not case.by_hand and _explains(opening, case)), None)
     if target is None and effect is None:
         return Placement(None, opening.dependency)
@@ -98,53 +97,11 @@ def _reaches(opening: Opening, case: Case) -> bool:
     )
 
 
+def _confirms(opening: Opening, case: Case) -> bool:
+    """The incident's suspect is a service whose own breaker to the same dependency is a member."""
+    return opening.service != case.cause and (case.cause, opening.dependency) in case.opened
+
+
 def _explains(opening: Opening, case: Case) -> bool:
     """The incident's suspect is this breaker's own service: what it guards lies behind it."""
     return case.cause == opening.service and opening.at <= case.started_at + WIDENS_WITHIN
-
-
-@dataclass(frozen=True, slots=True)
-class Suspect:
-    """Who is suspected. `dependency` empty: nobody any more."""
-
-    dependency: str
-    confidence: str
-    reasons: tuple[str, ...]
-
-
-def suspect(cause: str, opened: Opened, refuted: Iterable[str] = ()) -> Suspect:
-    """Why the cause is suspected, and how much that is worth."""
-    if not cause:
-        return Suspect("", "low", ("a person said that it is none of these",))
-    services = {service for service, dependency in opened if dependency == cause}
-    others = {dependency for _, dependency in opened} - {cause}
-    name, total = plain(cause), sum(n for _, n in opened.values())
-    direct = sum(n for (_, dependency), (_, n) in opened.items() if dependency == cause)
-    reasons = [f"{direct} of {total} members call {name}, in {len(services)} service{'s' * (len(services) != 1)}"]
-    first = min((at for at, _ in opened.values()), default=None)
-    earliest = first is not None and any(
-        at == first for (_, dependency), (at, _) in opened.items() if dependency == cause
-    )
-    if earliest and first is not None and total > 1:
-        reasons.append(f"its breakers opened first, at {first:%H:%M:%S} UTC")
-    through = sorted(others & {service for service, _ in opened})
-    if through:
-        reasons.append(f"the others call it through {', '.join(plain(each, 60) for each in through[:5])}")
-    alone = not (others - set(through))
-    if alone and len(services) > 1:
-        reasons.append("no other dependency is open in them")
-    reasons += [f"a person said that it is not {plain(each, 60)}" for each in sorted(refuted)]
-    if len(services) >= 3 and earliest and alone:
-        return Suspect(cause, "high", tuple(reasons))
-    return Suspect(cause, "medium" if len(services) >= 2 else "low", tuple(reasons))
-
-
-def next_suspect(opened: Opened, refuted: Iterable[str]) -> str:
-    """Whom most members call, the earliest of those; empty where everyone was cleared."""
-    cleared = set(refuted)
-    ranked: dict[str, tuple[int, datetime]] = {}
-    for (_, dependency), (at, many) in opened.items():
-        if dependency not in cleared:
-            n, first = ranked.get(dependency, (0, at))
-            ranked[dependency] = (n - many, min(first, at))
-    return min(ranked, key=lambda name: (*ranked[name], name), default="")

@@ -73,6 +73,8 @@ class Alert(models.Model):
             models.Index(fields=["status", "id"], name="alerts_by_status"),
             models.Index(fields=["breaker", "id"], name="alerts_of_a_breaker"),
             models.Index(fields=["rule", "subject_id"], name="alerts_live", condition=models.Q(resolved_at=None)),
+            # What opened beside an incident.
+            models.Index(fields=["started_at"], name="alerts_by_start"),
         ]
 
     def __str__(self) -> str:

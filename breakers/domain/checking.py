@@ -10,12 +10,14 @@ from breakers.domain.reports import (
     KEPT,
     MOST_DEEP,
     TYPES,
+    Alert,
     BadBody,
     BadLine,
     Batch,
     Refusal,
     Report,
     key_of,
+    named_type,
     shown,
 )
 
@@ -46,6 +48,7 @@ def check(
     reports: list[Report] = []
     refusals: list[Refusal] = []
     dropped = 0
+    alerts = False
     oldest_us = received_us - kept_for // _MICROSECOND
     for index, event in enumerate(events):
         try:
@@ -55,6 +58,8 @@ def check(
                     continue
                 raise _unreadable(event)
             report = _report(index, event, received_us)
+            if isinstance(event, Alert):
+                report.alert, report.fires, alerts = event.alert, event.fires, True
             if report.at_us < oldest_us:
                 raise _too_old(event, kept_for)
             if report.error_type is not None:
@@ -74,7 +79,7 @@ def check(
         if report.key is None and idempotency_key is not None:
             report.key = key_of(f"{idempotency_key}\n{index}")
         reports.append(report)
-    return Batch(reports, refusals, len(events), dropped)
+    return Batch(reports, refusals, len(events), dropped, alerts)
 
 
 def _report(index: int, event: dict[str, Any], received_us: int) -> Report:
@@ -82,7 +87,10 @@ def _report(index: int, event: dict[str, Any], received_us: int) -> Report:
     if not isinstance(kind, str) or kind not in _TYPES:
         if kind is None:
             raise _Refused("missing_field", "'type' is missing; every event needs a type and a breaker")
-        raise _Refused("unknown_type", f"unknown type {shown(kind)}; expected one of {', '.join(TYPES)}")
+        spelt = named_type(kind) if isinstance(kind, str) else None
+        if spelt is None:
+            raise _Refused("unknown_type", f"unknown type {shown(kind)}; expected one of {', '.join(TYPES)}")
+        kind = spelt
     if event.get("breaker") is None:
         raise _Refused("missing_field", "'breaker' is missing; every event needs a type and a breaker")
     report = Report(index, kind, "", received_us)

@@ -13,12 +13,13 @@ import msgspec
 
 from breakers.domain import foreign
 from breakers.domain.foreign import Body, Unknown, read_each, text
-from breakers.domain.reports import BadBody, shown
+from breakers.domain.reports import BadBody, shown, unmarked
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
 VERSION = "1.0"
 PREFIX = b"ce-"
+JSON_TYPES = ("application/json", "text/json")
 # What is taken from the envelope, or said of the data alone; the rest is kept.
 USED = {"data", "data_base64", "datacontenttype", "dataschema", "specversion", "time"}
 
@@ -44,7 +45,7 @@ def read_binary(headers: Iterable[tuple[bytes, bytes]], body: bytes) -> list[Any
 
 
 def _documents(body: bytes, shape: type) -> list[Any]:
-    is_array = body.lstrip()[:1] == b"["
+    is_array = unmarked(body).lstrip()[:1] == b"["
     if is_array is not (shape is list):
         found, expected = ("an array", "an object") if is_array else ("no array", "an array of CloudEvents")
         raise BadBody(400, f"the body is {found}; expected {expected}")
@@ -71,7 +72,7 @@ def _event(envelope: Any) -> dict[str, Any]:
 def _data(envelope: dict[str, Any]) -> dict[str, Any]:
     kind = envelope.get("datacontenttype") or "application/json"
     media = kind.partition(";")[0].strip().lower() if isinstance(kind, str) else ""
-    if media != "application/json" and not media.endswith("+json"):
+    if media not in JSON_TYPES and not media.endswith("+json"):
         raise Unknown("bad_value", f"'datacontenttype' is {shown(kind)}; expected application/json")
     data = envelope.get("data")
     if data is None and envelope.get("data_base64") is not None:
@@ -83,8 +84,8 @@ def _data(envelope: dict[str, Any]) -> dict[str, Any]:
 
 def _unpacked(packed: str) -> Any:
     try:
-        return msgspec.json.decode(base64.b64decode(packed, validate=True))
-    except (binascii.Error, ValueError, RecursionError) as error:
+        return msgspec.json.decode(unmarked(base64.b64decode(packed, validate=True)))
+    except (BadBody, binascii.Error, ValueError, RecursionError) as error:
         raise Unknown("bad_value", f"'data_base64' holds no JSON: {error}") from error
 
 

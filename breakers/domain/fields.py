@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from breakers.domain.foreign import as_number
 from breakers.domain.keeping import cut
 from breakers.domain.reports import (
     ACTIONS,
@@ -19,6 +20,7 @@ from breakers.domain.reports import (
     TEXT_LENGTH,
     BadBody,
     Report,
+    folded,
     key_of,
     moment_us,
     named_state,
@@ -27,6 +29,23 @@ from breakers.domain.reports import (
 from breakers.domain.states import REPORTABLE, State
 
 _WORDS = frozenset(map(str, REPORTABLE))
+# Settings that are numbers, also where a library tells them as text.
+SETTINGS = frozenset(
+    {
+        "failure_threshold",
+        "failure_rate_threshold",
+        "slow_call_rate_threshold",
+        "slow_call_ms",
+        "reset_timeout_ms",
+        "window_ms",
+        "window_calls",
+        "minimum_calls",
+        "success_threshold",
+        "half_open_max_calls",
+        "timeout_ms",
+        "max_concurrent",
+    }
+)
 
 
 def more(report: Report, group: str, field: str, value: Any) -> None:
@@ -151,7 +170,8 @@ def _native(report: Report, value: str) -> None:
 
 def _from_state(report: Report, value: Any) -> None:
     # What it came from may well be a word of ours: a service that saw itself go unknown.
-    report.from_state = State.UNKNOWN if value == "unknown" else named_state(value)
+    is_unknown = isinstance(value, str) and folded(value) == "unknown"
+    report.from_state = State.UNKNOWN if is_unknown else named_state(value)
 
 
 def _duration(report: Report, value: Any) -> None:
@@ -219,6 +239,9 @@ def _config(report: Report, value: Any) -> None:
     for field, inner in config.items():
         if isinstance(inner, int | float) and not -LARGEST <= inner <= LARGEST:
             raise ValueError(f"'{field}' is {shown(inner)}; no setting is that large")
+        if isinstance(inner, str) and field in SETTINGS:
+            told = as_number(inner)
+            config[field] = inner if told is None else told
     report.config = config
 
 

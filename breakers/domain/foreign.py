@@ -12,9 +12,22 @@ from typing import Any
 
 import msgspec
 
-from breakers.domain.reports import MOST_DEEP, MOST_EVENTS, BadBody, BadLine, shown
+from breakers.domain.reports import (
+    DROPPED,
+    MOST_DEEP,
+    MOST_EVENTS,
+    BadBody,
+    BadLine,
+    shown,
+    unmarked,
+    utf8,
+)
 
 _LINES = re.compile(r"\r\n|\n|\r")
+# A number as text, as Java's and JavaScript's settings often are; a percentage keeps its sign.
+_NUMBER = re.compile(r"\s*([+-]?\d{1,15}(?:\.\d{1,15})?)\s*%?\s*")
+# What a stream says so that its connection stays open: as its data, as a line, or as the name of an event.
+_KEEPS_ALIVE = frozenset({"ping", "pong", "heartbeat", "keepalive", "keep-alive"})
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -40,14 +53,11 @@ def documents(body: bytes, kind: Body) -> list[Any]:
 
     A line or event that is no JSON becomes a BadLine. Errors: BadBody 400 (no JSON, no UTF-8, too deep), 413 (too many).
     """
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise BadBody(400, f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
+    text = utf8(body)
     if kind is Body.JSON:
-        found = _json(body)
+        found = _json(unmarked(body))
     elif kind is Body.NDJSON:
-        found = [_one(line) for line in text.split("\n") if line.strip()]
+        found = [_one(line) for each in text.split("\n") if (line := each.removeprefix("\ufeff")).strip()]
     else:
         found = [_one(data) for data in _data(text)]
     for document in found:
@@ -67,6 +77,27 @@ def read_each(take: Callable[[Any], Any], found: Iterable[Any]) -> list[Any]:
     return [_read(take, each) for each in found]
 
 
+def without_keep_alives(found: Iterable[Any]) -> list[Any]:
+    """The documents of a stream, with DROPPED in the place of those that only keep its connection open."""
+    return [DROPPED if _is_keep_alive(each) else each for each in found]
+
+
+def counting_repeats(made: list[Any]) -> list[Any]:
+    """Events whose ids come from what they say: equal ones in one body happened as often as they are told.
+
+    The same body again gives the same ids.
+    """
+    seen: dict[str, int] = {}
+    for event in made:
+        if not isinstance(event, dict) or "id" not in event:
+            continue
+        first = event["id"]
+        times = seen[first] = seen.get(first, 0) + 1
+        if times > 1:
+            event["id"] = f"{first}:{times}"
+    return made
+
+
 def identity(name: str, instance: str | None, content: object) -> str:
     """An event's id where its format has none: the same content of the same instance is the same event."""
     return f"{name}:{hashlib.blake2b(_encode([name, instance, content]), digest_size=16).hexdigest()}"
@@ -83,9 +114,18 @@ def text(item: Mapping[str, Any], field: str) -> str:
 def number(item: Mapping[str, Any], field: str) -> float:
     """A number that must be there. Errors: Unknown."""
     value = _there(item, field)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    found = as_number(value)
+    if found is None:
         raise Unknown("bad_value", f"'{field}' is {shown(value)}; expected a number")
-    return value
+    return found
+
+
+def as_number(value: Any) -> float | None:
+    """A number, or a text that is one ("50", "50%"); None of anything else."""
+    if isinstance(value, str):
+        told = _NUMBER.fullmatch(value)
+        return float(told[1]) if told else None
+    return None if isinstance(value, bool) or not isinstance(value, int | float) else value
 
 
 def flag(item: Mapping[str, Any], field: str, default: bool | None = None) -> bool:
@@ -107,7 +147,7 @@ def _there(item: Mapping[str, Any], field: str) -> Any:
 
 
 def _read(take: Callable[[Any], Any], item: Any) -> Any:
-    if isinstance(item, BadLine):
+    if isinstance(item, BadLine) or item is DROPPED:
         return item
     try:
         return take(item)
@@ -130,10 +170,20 @@ def _json(body: bytes) -> list[Any]:
 
 
 def _one(line: str) -> Any:
+    word = line.strip().removeprefix("\ufeff").lower()
+    # `ping: ` is what Hystrix's own servlet writes; a colon begins a comment.
+    if word.removesuffix(":").rstrip() in _KEEPS_ALIVE or word.startswith(":"):
+        return "ping"
     try:
-        return _decode(line)
+        return _decode(line.removeprefix("\ufeff"))
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         return BadLine(f"{shown(line)} is not JSON: {error}")
+
+
+def _is_keep_alive(document: Any) -> bool:
+    """`{"type": "ping"}`, or the word alone."""
+    told = document.get("type") if isinstance(document, dict) else document
+    return isinstance(told, str) and told.strip().lower() in _KEEPS_ALIVE
 
 
 def _data(text: str) -> Iterable[str]:

@@ -1,11 +1,11 @@
 """Keeping: how much of what a service says is stored: redacted by rules, cut to a length, or left out."""
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from breakers.domain.limits import DEFAULTS
+from breakers.domain.patterns import Pattern, compiled
 from breakers.domain.redacting import LONGEST_KEY, MASK, SECRET_NAME, redacted
 
 # Texts among attributes may be longer than messages.
@@ -16,7 +16,7 @@ class Keeping(NamedTuple):
     """What is kept of a service's texts. builtin: the rules of `redacting`. messages: of errors and reasons; else left out."""
 
     builtin: bool = True
-    patterns: tuple[re.Pattern[str], ...] = ()
+    patterns: tuple[Pattern, ...] = ()
     messages: bool = True
     text_bytes: int = DEFAULTS.text_bytes
     depth: int = DEFAULTS.depth
@@ -76,11 +76,11 @@ def keeping_of(stored: Mapping[str, Any], limits: Mapping[str, int], of_the_boar
 
 @lru_cache(maxsize=1_024)
 def _made(builtin: bool, patterns: tuple[str, ...], messages: bool, text_bytes: int, depth: int) -> Keeping:
-    return Keeping(builtin, tuple(re.compile(pattern) for pattern in patterns), messages, text_bytes, depth)
+    return Keeping(builtin, tuple(compiled(pattern) for pattern in patterns), messages, text_bytes, depth)
 
 
 @lru_cache(maxsize=4_096)
-def _cleaned(text: str, builtin: bool, patterns: tuple[re.Pattern[str], ...]) -> str:
+def _cleaned(text: str, builtin: bool, patterns: tuple[Pattern, ...]) -> str:
     """Remembered: a failing call says the same again and again."""
     for pattern in patterns:
         text = pattern.sub(MASK, text)

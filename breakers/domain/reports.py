@@ -46,7 +46,10 @@ _MICROSECOND = timedelta(microseconds=1)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}")
 _STATES = {str(state): state for state in REPORTABLE}
-_FOLDED = re.compile(r"[- ]+")
+_BETWEEN = re.compile(r"[-_\s]+")
+# What Windows writes before a text; it says nothing.
+MARK = b"\xef\xbb\xbf"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class BadBody(Exception):
@@ -97,6 +100,9 @@ class Report(msgspec.Struct):
     labels: dict[str, str] | None = None
     # What is kept with the event and has no column of its own.
     extra: dict[str, Any] | None = None
+    # Of a monitoring system's alert: which one, and whether it fires; `state` follows from all of the instance's.
+    alert: bytes | None = None
+    fires: bool = False
 
 
 class Batch(msgspec.Struct):
@@ -106,6 +112,7 @@ class Batch(msgspec.Struct):
     refusals: list[Refusal]
     sent: int
     dropped: int = 0
+    alerts: bool = False
 
 
 _decode = msgspec.json.Decoder().decode
@@ -113,6 +120,7 @@ _decode = msgspec.json.Decoder().decode
 
 def read_json(body: bytes) -> list[Any]:
     """The events of a JSON body: one object, `{"events": […]}`, or an array. Errors: BadBody 400, 413."""
+    body = unmarked(body)
     try:
         document = _decode(body)
     except msgspec.DecodeError as error:
@@ -138,11 +146,9 @@ def read_ndjson(body: bytes) -> list[Any]:
 
     Errors: BadBody 400 (not UTF-8), 413 (too many lines).
     """
-    try:
-        body.decode()
-    except UnicodeDecodeError as error:
-        raise BadBody(400, f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
-    lines = [line for line in body.split(b"\n") if line.strip()]
+    utf8(body)
+    # Files that were put together keep the mark of each.
+    lines = [line for each in body.split(b"\n") if (line := each.removeprefix(MARK)).strip()]
     if len(lines) > MOST_EVENTS:
         raise BadBody(413, f"the body holds {len(lines)} events; at most {MOST_EVENTS} are taken")
     return [_line(line) for line in lines]
@@ -155,6 +161,14 @@ class BadLine(msgspec.Struct):
     code: str = "bad_json"
 
 
+class Alert(dict[str, Any]):
+    """An event that tells of a monitoring system's alert: which one it is, and whether it fires."""
+
+    def __init__(self, event: dict[str, Any], alert: bytes, *, fires: bool) -> None:
+        super().__init__(event)
+        self.alert, self.fires = alert, fires
+
+
 # Stands for what a foreign format knows and we do not need: taken, and not kept.
 DROPPED = object()
 
@@ -164,6 +178,23 @@ def key_of(text: str) -> bytes:
     if _UUID.fullmatch(text):
         return bytes.fromhex(text.replace("-", ""))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def unmarked(body: bytes) -> bytes:
+    """The body without the byte order mark before it. Errors: BadBody 400 where the mark says that it is UTF-16."""
+    if body.startswith(MARK):
+        return body[3:]
+    if body.startswith(UTF_16):
+        raise BadBody(400, "the body is not UTF-8: its byte order mark says UTF-16")
+    return body
+
+
+def utf8(body: bytes) -> str:
+    """The body as text, without a byte order mark. Errors: BadBody 400."""
+    try:
+        return unmarked(body).decode()
+    except UnicodeDecodeError as error:
+        raise BadBody(400, f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def moment_us(text: str) -> int:
@@ -179,12 +210,26 @@ def moment_us(text: str) -> int:
 
 
 def named_state(value: Any) -> State:
-    """A state that a service may post; case, `-` and spaces are folded. Errors: ValueError with a sentence."""
+    """A state that a service may post, however it spells it. Errors: ValueError with a sentence."""
     if isinstance(value, str):
-        state = _STATES.get(value) or _STATES.get(_FOLDED.sub("_", value.strip().lower()))
+        state = _STATES.get(value) or _STATES_FOLDED.get(folded(value))
         if state is not None:
             return state
     raise ValueError(f"unknown state {shown(value)}; expected one of {', '.join(_STATES)}")
+
+
+def named_type(value: str) -> str | None:
+    """The type of event that is meant, however it is spelt; None where there is no such type."""
+    return _TYPES_FOLDED.get(folded(value))
+
+
+def folded(word: str) -> str:
+    """A word without what its spelling adds: case, `-`, `_` and spaces do not matter."""
+    return _BETWEEN.sub("", word[:NAME_LENGTH]).lower()
+
+
+_STATES_FOLDED = {folded(state): state for state in REPORTABLE}
+_TYPES_FOLDED = {folded(each): each for each in TYPES}
 
 
 def _checked(events: list[Any]) -> list[Any]:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from breakers.domain.keeping import EVERYTHING, Keeping
+from breakers.domain.reports import MARK
 
 LENGTH = 1_000  # characters
 # Looked at, so that no secret is cut in half before it is seen.
@@ -26,7 +27,7 @@ def sample(body: bytes, encoding: str = "", index: int | None = None, keeping: K
     if event is not None:
         text = msgspec.json.encode(keeping.attributes({"event": event})["event"]).decode()
     else:
-        text = raw[: 4 * LOOKED_AT].decode("utf-8", "replace")
+        text = raw[: 4 * LOOKED_AT].removeprefix(MARK).decode("utf-8", "replace")
     text = keeping.kind(text[:LOOKED_AT])
     return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text[:LENGTH])
 
@@ -35,10 +36,11 @@ def _event(raw: bytes, index: int) -> Any:
     """The event of that index in a body of JSON or NDJSON; None: it can't be found."""
     if len(raw) > DECODED:
         return None
+    raw = raw.removeprefix(MARK)
     try:
         document = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        lines = [line for line in raw.split(b"\n") if line.strip()]
+        lines = [line for each in raw.split(b"\n") if (line := each.removeprefix(MARK)).strip()]
         try:
             return msgspec.json.decode(lines[index]) if len(lines) > 1 else None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, IndexError):

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from breakers.domain.numbers import Numbers, Run, follow
 from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND
 
 MINUTE = 60 * SECOND
@@ -9,8 +10,7 @@ MINUTE = 60 * SECOND
 WINDOW = 300 * SECOND
 # Told of the future by more than this, a report counts as early.
 TOLERATED = SECOND
-# Without a time of its own, a sequence that falls back to one of these begins anew; any other came late.
-FIRST = 1
+_encode, _decode = msgspec.json.Encoder().encode, msgspec.json.Decoder(Numbers).decode
 
 
 class SourceRow(msgspec.Struct):
@@ -39,10 +39,16 @@ class SourceRow(msgspec.Struct):
     library_version: str | None = None
     stopped: bool = False
     silent_since: int | None = None
+    numbers: str = ""
 
 
-def hear(source: SourceRow, kind: str, at: int, told: int | None, sequence: int, now: int) -> None:
-    """One accepted report: of `kind`, ordered at `at`, told to be of `told`, received `now`."""
+def hear(
+    source: SourceRow, kind: str, at: int, told: int | None, sequence: int, now: int, *, all_stopped: bool = True
+) -> None:
+    """One accepted report: of `kind`, ordered at `at`, told to be of `told`, received `now`.
+
+    `all_stopped`: for a `stopped`, whether none of the source's breakers is left.
+    """
     source.events += 1
     source.heard_at = now
     source.silent_since = None
@@ -58,15 +64,18 @@ def hear(source: SourceRow, kind: str, at: int, told: int | None, sequence: int,
     older = at < source.newest_at
     if older:
         source.late += 1
-    began_anew = source.stopped and not older and kind != "stopped"
     if sequence >= 0:
-        began_anew = _follow(source, sequence, older, timed=told is not None and at > source.newest_at) or began_anew
-    if began_anew:
+        if sequence == source.last_sequence + 1 and not older:
+            source.last_sequence = sequence
+        else:
+            _follow(source, sequence, at, told)
+    elif source.stopped and source.last_sequence < 0 and not older and kind != "stopped":
         source.restarts += 1
-        source.last_sequence = sequence
     if not older:
         source.newest_at = at
-        source.stopped = kind == "stopped"
+        source.stopped = False
+    if kind == "stopped" and all_stopped:
+        source.stopped = True
     if kind == "heartbeat" and source.interval_s is None:
         source.interval_s = DEFAULT_INTERVAL_S
 
@@ -79,22 +88,20 @@ def a_minute(source: SourceRow, now: int) -> int:
     return source.in_minute * (MINUTE - passed) // MINUTE if minute == source.minute + 1 else 0
 
 
-def _follow(source: SourceRow, sequence: int, older: bool, *, timed: bool) -> bool:
-    """What a number says; whether it is the first of a new run. Numbers skipped are missing until they come late."""
+def _follow(source: SourceRow, sequence: int, at: int, told: int | None) -> None:
+    """A number that is not the next one."""
     last = source.last_sequence
     if last < 0:
-        source.last_sequence = sequence
-        return False
-    if sequence > last:
-        # Older and yet of a greater number: left over from a run before this one.
-        if not older:
-            source.missing += sequence - last - 1
-            source.last_sequence = sequence
-        return False
-    if not older and (timed or (sequence <= FIRST < last)):
-        return True
-    source.missing = max(0, source.missing - 1)
-    return False
+        numbers = Numbers(Run(at, sequence, sequence))
+    else:
+        # The numbers that followed each other since are not written down one by one.
+        numbers = _decode(source.numbers) if source.numbers else Numbers(Run(0, last, last))
+        numbers.run.last = last
+        missing, began = follow(numbers, sequence, at, told, source.newest_at, stopped=source.stopped)
+        source.missing = max(0, source.missing + missing)
+        source.restarts += began
+    source.last_sequence = numbers.run.last
+    source.numbers = _encode(numbers).decode()
 
 
 def _compare_clocks(source: SourceRow, difference: int, now: int) -> None:

@@ -1,6 +1,7 @@
 """Verdicts: what the traffic after a command shows. Times in microseconds since 1970, rates 0-100."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 from breakers.domain.silence import SECOND
@@ -18,7 +19,7 @@ PROGRESS = ("pending", "delivered", "applied", "confirmed")
 
 
 class Traffic(NamedTuple):
-    """What was counted at one instance since the command was confirmed."""
+    """Calls that were counted, by one instance or by several."""
 
     calls: int
     failures: int
@@ -26,7 +27,19 @@ class Traffic(NamedTuple):
     @property
     def failure_rate(self) -> float | None:
         """0-100; None of no calls."""
-        return round(100 * self.failures / self.calls, 1) if self.calls else None
+        return 100 * self.failures / self.calls if self.calls else None
+
+    def plus(self, other: "Traffic") -> "Traffic":
+        """Both together."""
+        return Traffic(self.calls + other.calls, self.failures + other.failures)
+
+
+class Watched(NamedTuple):
+    """What the watch of one delivery has come to. `ended_after`: how long it lasted, None while it goes on. `reopened_after`: None where it did not open."""
+
+    traffic: Traffic
+    ended_after: int | None
+    reopened_after: int | None = None
 
 
 def threshold_told(config: Mapping[str, object]) -> float | None:
@@ -35,17 +48,39 @@ def threshold_told(config: Mapping[str, object]) -> float | None:
     return float(told) if isinstance(told, int | float) and not isinstance(told, bool) and 0 <= told <= 100 else None
 
 
-def verdict(traffic: Traffic, watched: int, threshold: float) -> str | None:
-    """held, did_not_hold or unproved; None while the watch goes on.
+def lasts(traffic: Traffic) -> int:
+    """How long a watch lasts that has seen this much: a minute, or until there were enough calls, ten minutes at most."""
+    return WATCH if traffic.calls >= ENOUGH_CALLS else LONGEST_WATCH
 
-    watched: how long so far. threshold: the failure rate at which this breaker opens.
-    """
-    if watched < WATCH or (traffic.calls < ENOUGH_CALLS and watched < LONGEST_WATCH):
-        return None
+
+def verdict(traffic: Traffic, threshold: float) -> str:
+    """held, did_not_hold or unproved, at the end of a watch. threshold: the failure rate at which this breaker opens."""
     rate = traffic.failure_rate
     if rate is not None and rate >= threshold:
         return "did_not_hold"
     return "held" if traffic.calls >= ENOUGH_CALLS else "unproved"
+
+
+def evidence(watches: Sequence[Watched], threshold: float) -> dict[str, object]:
+    """What a verdict rests on: all instances that were watched, added up; the longest watch, and the first re-opening."""
+    traffic = reduce(Traffic.plus, (each.traffic for each in watches), Traffic(0, 0))
+    rate = traffic.failure_rate
+    found: dict[str, object] = {
+        "instances": len(watches),
+        "calls": traffic.calls,
+        "failures": traffic.failures,
+        "failure_rate": None if rate is None else round(rate, 3),
+        "threshold": threshold,
+        "watched_s": _seconds(max((each.ended_after or 0 for each in watches), default=0)),
+    }
+    reopened = [each.reopened_after for each in watches if each.reopened_after is not None]
+    if reopened:
+        found["reopened_after_s"] = _seconds(min(reopened))
+    return found
+
+
+def _seconds(length: int) -> float:
+    return round(length / SECOND, 1)
 
 
 def confirms(action: str, state: str, *, seen_half_open: bool) -> bool:

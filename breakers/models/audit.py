@@ -6,6 +6,14 @@ from breakers.models.fields import MomentField
 from breakers.models.service import NAME_LENGTH
 
 
+class AuditKey(models.Model):
+    """A key that binds lines of the trail, sealed. One, unless the board's own key was lost."""
+
+    key_id = models.CharField(max_length=16, default="")
+    sealed = models.TextField(default="")
+    created_at = MomentField()
+
+
 class Audit(models.Model):
     """One thing that someone did. Each row holds the hash of the one before it, so that a missing one shows."""
 
@@ -20,4 +28,5 @@ class Audit(models.Model):
     reason = models.TextField(default="")
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
-    hash = models.CharField(max_length=64)
+    # `<key id>:<HMAC-SHA256>`; rows from before it was keyed: a SHA-256 alone.
+    hash = models.CharField(max_length=90)

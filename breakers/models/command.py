@@ -25,7 +25,8 @@ class Command(models.Model):
     expires_at = MomentField()
     status = models.CharField(max_length=10, default="pending")
     verdict = models.CharField(max_length=16, null=True)
-    # What the verdict rests on: {"calls", "failures", "failure_rate", "threshold", "watched_s", "reopened_after_s"}.
+    # What the verdict rests on, all instances added up: {"instances", "calls", "failures", "failure_rate", "threshold", "watched_s",
+    # "reopened_after_s"}.
     evidence = models.JSONField(null=True)
 
     class Meta:
@@ -51,6 +52,9 @@ class Delivery(models.Model):
     detail = models.TextField(default="")
     # A probe counts once half-open was seen since the delivery.
     seen_half_open = models.BooleanField(default=False)
+    # What the instance counted in posts that we received since the confirmation, until the end of the watch.
+    calls = models.BigIntegerField(default=0)
+    failures = models.BigIntegerField(default=0)
     verdict = models.CharField(max_length=16, null=True)
     evidence = models.JSONField(null=True)
 

@@ -26,6 +26,8 @@ class Source(models.Model):
     # Numbers that its sequences skipped and that have not come late since; how often it began anew.
     missing = models.BigIntegerField(default=0)
     restarts = models.BigIntegerField(default=0)
+    # The numbers of its present run and of the one before it, as they were when they last did not follow each other.
+    numbers = models.TextField(default="")
     # Told after something newer; told of the future.
     late = models.BigIntegerField(default=0)
     early = models.BigIntegerField(default=0)
@@ -39,7 +41,7 @@ class Source(models.Model):
     skew_window_from = MomentField(null=True)
     library = models.CharField(max_length=NAME_LENGTH, null=True)
     library_version = models.CharField(max_length=NAME_LENGTH, null=True)
-    # Its last word was `stopped`.
+    # Each of its breakers has stopped.
     stopped = models.BooleanField(default=False)
     # When the sweep saw that all its breakers had fallen silent; null: it is heard.
     silent_since = MomentField(null=True, db_index=True)

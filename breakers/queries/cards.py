@@ -12,6 +12,7 @@ import msgspec
 
 from breakers import bulk
 from breakers.domain.headlines import counted, headline
+from breakers.domain.rates import rate
 from breakers.domain.silence import SECOND, judged
 from breakers.domain.states import State
 from breakers.domain.verdicts import threshold_told
@@ -144,7 +145,7 @@ def card_of(row: Any, silenced: tuple[dict[str, int], int] | None, now: int) -> 
         calls_1m=calls,
         failures_1m=failures,
         rejected_1m=row[15],
-        failure_rate_1m=round(100 * failures / calls, 1) if calls else None,
+        failure_rate_1m=rate(failures, calls),
         failure_rate_threshold=threshold_told(config),
         next_probe_at=rfc3339(row[17]) if state == State.OPEN else None,
         last_error_type=row[18],

@@ -12,6 +12,7 @@ import msgspec
 
 from breakers import bulk
 from breakers.domain.headlines import GONE, counted
+from breakers.domain.rates import rate
 from breakers.domain.silence import SECOND
 from breakers.domain.states import SEVERITY, SILENT
 from breakers.domain.verdicts import threshold_told
@@ -103,7 +104,7 @@ def cards_at(
                 calls_1m=calls,
                 failures_1m=failures,
                 rejected_1m=rejected,
-                failure_rate_1m=round(100 * failures / calls, 1) if calls else None,
+                failure_rate_1m=rate(failures, calls),
                 next_probe_at=None,
                 last_error_type=None,
                 last_event_at=rfc3339(since) if state in SILENT else rfc3339(at),

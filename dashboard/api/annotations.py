@@ -38,7 +38,7 @@ class IngestKey(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> Actor:
         """The service as an actor without a role. Errors: AuthenticationError, NotAllowed (paused), BadSignature."""
         now = now_of(request)
-        owner = keys.check_key(token, now)
+        owner = keys.check_key(token, now, address_of(request))
         if owner is None:
             raise AuthenticationError(message="the ingest key is unknown or revoked")
         if owner.paused:

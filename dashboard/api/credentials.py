@@ -1,7 +1,5 @@
 """Credentials: who asks. A bearer token, or the browser's session, whose writes also carry its CSRF token."""
 
-from dataclasses import replace
-
 from django.conf import settings
 from django.http import HttpRequest
 from ninja.errors import AuthenticationError, AuthorizationError
@@ -30,10 +28,11 @@ class Token(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> Actor:
         """Who acts with this token. Errors: AuthenticationError; NotAllowed for one without a role."""
-        actor = check_token(token, now_of(request))
+        actor = check_token(token, now_of(request), address_of(request))
         if actor is None:
             raise AuthenticationError(message="the token is unknown or revoked")
-        return _let_in(replace(actor, address=address_of(request)), self.role)
+        request.actor = actor  # type: ignore[attr-defined]
+        return _let_in(actor, self.role)
 
 
 class Session(APIKeyCookie):

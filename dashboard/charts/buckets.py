@@ -1,5 +1,6 @@
 """Buckets: reading the numbers of a timeline's buckets, and its texts as Plotly may have them."""
 
+from breakers.domain.rates import rate
 from breakers.queries.shapes import Timeline
 from dashboard.pages.words import moment
 
@@ -13,7 +14,7 @@ def rate_of(bucket: dict[str, object]) -> float | None:
     """The failure rate; None without calls."""
     failures = count_of(bucket, "failure") + count_of(bucket, "timeout")
     calls = failures + count_of(bucket, "success")
-    return round(failures / calls * 100, 1) if calls else None
+    return rate(failures, calls)
 
 
 def latency_of(bucket: dict[str, object], field: str) -> float | None:

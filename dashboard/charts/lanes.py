@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from breakers.domain.states import SEVERITY
 from breakers.queries.shapes import Span
 from dashboard.charts.buckets import ms_of
-from dashboard.pages.words import age, word
+from dashboard.pages.words import lasted, word
 
 CELLS = 600
 RANK = {state.value: rank for rank, state in enumerate(SEVERITY)}
@@ -43,11 +43,6 @@ def pieces(spans: Sequence[Span], start: int, end: int, cells: int = CELLS) -> l
             if known is None or told[known].rank > each.rank:
                 worst[cell] = place
     return _runs(told, worst, start, size)
-
-
-def lasted(seconds: float) -> str:
-    """How long, exactly where it is short."""
-    return f"{seconds:.1f} s" if seconds < 10 else age(seconds)
 
 
 class _Told:

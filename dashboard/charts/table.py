@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from breakers.domain.rates import rate
 from breakers.queries.shapes import Timeline
 from dashboard.charts.buckets import count_of
 from dashboard.pages.words import DASH, moment, percent, whole
@@ -61,7 +62,7 @@ def _row(buckets: list[dict[str, object]]) -> Row:
         slow=summed("slow"),
         retry=summed("retry"),
         fallback=summed("fallback"),
-        rate=percent(failures / calls * 100 if calls else None),
+        rate=percent(rate(failures, calls)),
         p50=_slowest(buckets, "duration_p50_ms"),
         p95=_slowest(buckets, "duration_p95_ms"),
         p99=_slowest(buckets, "duration_p99_ms"),

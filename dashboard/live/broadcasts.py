@@ -12,8 +12,8 @@ from django.dispatch import receiver
 from alerts.signals import alerts_changed
 from breakers.signals import Changes, access_changed, breakers_changed
 from dashboard.live.bus import Sender
-from dashboard.live.credentials import fingerprint
 from dashboard.live.hub import hub
+from dashboard.sessions import kept_key
 
 sender = Sender(settings.REDIS_URL)
 
@@ -49,7 +49,7 @@ def tell_access(
 def tell_sign_out(request: Any, **_: object) -> None:
     """A browser's session is about to end."""
     if key := request.session.session_key:
-        _tell(f"auth:session:{fingerprint(key)}")
+        _tell(f"auth:session:{kept_key(key)}")
 
 
 def _tell(word: str) -> None:

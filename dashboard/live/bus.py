@@ -5,6 +5,7 @@ A word is a version (`"412"`: the board is that far), or `"auth:<kind>:<id>"`: l
 """
 
 import asyncio
+import atexit
 import contextlib
 import os
 import threading
@@ -25,6 +26,7 @@ REST = 1.0  # s between tries while Redis is away
 SPACING = 0.05  # s between versions: frames go out each 100 ms at most, so more often would be work for nothing
 SILENCE = 2.0  # s without a word before we ask whether the line still stands
 MOST_WORDS = 1_000
+DRAINED_WITHIN = 1.0  # s, at the end of a process
 log = structlog.get_logger(__name__)
 
 
@@ -37,6 +39,8 @@ class Sender:
         self._version = 0
         self._words: list[str] = []
         self._process: int | None = None
+        # Taken from the list, and not yet with Redis.
+        self._saying = False
 
     def say_version(self, version: int) -> None:
         """The board is this far. Only the newest is said."""
@@ -52,10 +56,16 @@ class Sender:
             self._words = [*self._words, word][-MOST_WORDS:]
             self._wake()
 
+    def drain(self, within_s: float = DRAINED_WITHIN) -> bool:
+        """Wait until all is said; whether it is. A process that ends at once (a command beside the board) takes no word along."""
+        with self._lock:
+            return self._lock.wait_for(lambda: not (self._version or self._words or self._saying), within_s)
+
     def _wake(self) -> None:
         # A forked worker inherits this object, but not its thread.
         if self._process != os.getpid():
             self._process = os.getpid()
+            atexit.register(self.drain)
             threading.Thread(target=self._run, name="live-bus", daemon=True).start()
         self._lock.notify()
 
@@ -69,6 +79,7 @@ class Sender:
                     self._lock.wait()
                 version, words = self._version, self._words
                 self._version, self._words = 0, []
+                self._saying = True
             try:
                 for word in [*words, *([str(version)] if version else [])]:
                     client.publish(CHANNEL, word)
@@ -77,8 +88,12 @@ class Sender:
                 with self._lock:
                     self._version = max(self._version, version)
                     self._words = [*words, *self._words][-MOST_WORDS:]
+                    self._saying = False
                 time.sleep(REST)
             else:
+                with self._lock:
+                    self._saying = False
+                    self._lock.notify_all()
                 time.sleep(SPACING)
 
 

@@ -128,10 +128,11 @@ class LiveConsumer(AsyncConsumer):
     async def _identify(self) -> Identity | None:
         token = bearer(self.scope)
         if token is not None:
-            return await hub.reader.read(identify_token, token, datetime.now(UTC))
+            address = str((self.scope.get("client") or ("",))[0])
+            return await hub.reader.read(identify_token, token, datetime.now(UTC), address)
         user, screen = self.scope["user"], self.scope["cookies"].get(settings.SCREEN_COOKIE_NAME)
         if screen and not user.is_authenticated:
-            return await hub.reader.read(identify_screen, screen)
+            return await hub.reader.read(identify_screen, screen, datetime.now(UTC))
         return await hub.reader.read(identify_session, user, self.scope["session"])
 
     async def _refuse(self, code: int) -> None:

@@ -1,6 +1,5 @@
 """Who is at the other end of a socket: at the handshake, and again for as long as it is open."""
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from breakers.keys import check_token
 from breakers.models import ApiToken
 from dashboard.models import ScreenLink
 from dashboard.screens import link_of
+from dashboard.sessions import kept_key
 
 PORTS = {"http": 80, "https": 443}
 SCHEMES = {"ws": "http", "wss": "https"}
@@ -26,7 +26,8 @@ class Identity:
     """The credential that a socket was opened with: a user's session, a token, or a screen's link."""
 
     user_id: int | None = None
-    session_key: str = ""
+    # As the database keeps it: hashed.
+    session: str = ""
     session_hash: str = ""
     token_id: int | None = None
     # Which of the tokens that had this row's name: a replaced one is over.
@@ -34,6 +35,8 @@ class Identity:
     role: Role = Role.NONE
     # The link of a screen: it opens the wall only.
     screen_id: int | None = None
+    # What it may see, in the wall's query language; empty: everything.
+    query: str = ""
 
     @property
     def owner(self) -> tuple[str, int | None]:
@@ -66,9 +69,9 @@ def origin_allowed(scope: dict[str, Any], *, needed: bool) -> bool:
     return (origin := _origin(sent)) is not None and origin in {_origin(settings.SITE_URL), _origin(own)}
 
 
-def identify_token(text: str, now: datetime) -> Identity | None:
-    """The identity behind a token, None where it is not (or no longer) good."""
-    actor = check_token(text, now)
+def identify_token(text: str, now: datetime, address: str = "") -> Identity | None:
+    """The identity behind a token, None where it is not (or no longer) good. address: whence the socket comes."""
+    actor = check_token(text, now, address)
     return None if actor is None else Identity(token_id=actor.token_id, token=_public_id(text), role=actor.role)
 
 
@@ -78,16 +81,16 @@ def identify_session(user: Any, session: Any) -> Identity | None:
         return None
     return Identity(
         user_id=user.pk,
-        session_key=session.session_key or "",
+        session=kept_key(session.session_key) if session.session_key else "",
         session_hash=session.get(HASH_SESSION_KEY, ""),
         role=role_of(user),
     )
 
 
-def identify_screen(token: str) -> Identity | None:
-    """The identity behind a screen's link, None where there is none or it was revoked."""
-    link = link_of(token)
-    return None if link is None else Identity(screen_id=link.pk, role=Role.VIEWER)
+def identify_screen(token: str, now: datetime) -> Identity | None:
+    """The identity behind a screen's link, None where there is none, or it ended or was revoked."""
+    link = link_of(token, now)
+    return None if link is None else Identity(screen_id=link.pk, role=Role.VIEWER, query=link.query)
 
 
 def role_of(user: Any) -> Role:
@@ -110,7 +113,7 @@ def ended(identities: Collection[Identity], now: datetime) -> dict[Identity, boo
     }
     sessions = set(
         Session.objects.filter(
-            session_key__in={one.session_key for one in identities if one.session_key}, expire_date__gt=now
+            session_key__in={one.session for one in identities if one.session}, expire_date__gt=now
         ).values_list("session_key", flat=True)
     )
     tokens = dict(
@@ -120,7 +123,9 @@ def ended(identities: Collection[Identity], now: datetime) -> dict[Identity, boo
     )
     screens = set(
         ScreenLink.objects.filter(
-            pk__in={one.screen_id for one in identities if one.screen_id is not None}, revoked_at=None
+            pk__in={one.screen_id for one in identities if one.screen_id is not None},
+            revoked_at=None,
+            expires_at__gt=now,
         ).values_list("pk", flat=True)
     )
     found: dict[Identity, bool] = {}
@@ -131,16 +136,11 @@ def ended(identities: Collection[Identity], now: datetime) -> dict[Identity, boo
             good, role = one.token in tokens, Role.named(tokens.get(one.token, ""))
         else:
             user = users.get(one.user_id or 0)
-            good = bool(user and user.is_active and one.session_key in sessions and _same_password(user, one))
+            good = bool(user and user.is_active and one.session in sessions and _same_password(user, one))
             role = role_of(user) if user else Role.NONE
         if not good or role < Role.VIEWER:
             found[one] = not good
     return found
-
-
-def fingerprint(session_key: str) -> str:
-    """What may be said of a session between processes: not its key."""
-    return hashlib.sha256(session_key.encode()).hexdigest()[:32]
 
 
 def _public_id(token: str) -> str:

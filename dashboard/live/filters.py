@@ -1,12 +1,12 @@
 """Filters: which cards or alerts a subscription wants, as a query string."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from alerts.queries import STATUSES
 from alerts.shapes import AlertView
 from breakers.errors import Invalid
-from breakers.queries import CardFilter, parse_filter
+from breakers.queries import CardFilter, make_filter, parse_filter
 from dashboard.live.topics import Topic
 
 FIELDS = ("status", "service")
@@ -29,18 +29,24 @@ class AlertFilter:
 Filter = CardFilter | AlertFilter | None
 
 
-def filter_of(topic: Topic, text: str) -> Filter:
+def filter_of(topic: Topic, text: str, bound: str = "") -> Filter:
     """The filter of a subscription: of the wall and its cells as in a URL, of alerts `status=firing,acknowledged&service=…`.
 
-    Errors: Invalid.
+    bound: what a screen's link may see at most, in the wall's query language; it holds beside what is asked for. Errors: Invalid.
     """
     if topic.kind in {"wall", "cells"}:
-        return parse_filter(text)
+        return _bound(parse_filter(text), bound)
+    if topic.kind == "tally" and not text:
+        return _bound(CardFilter(), bound)
     if topic.kind == "alerts":
         return _alert_filter(text)
     if text:
         raise Invalid(("filter", f"{topic.kind} has no filter; this one is '{text[:100]}'"))
     return None
+
+
+def _bound(asked: CardFilter, bound: str) -> CardFilter:
+    return replace(asked, terms=(*asked.terms, *make_filter(query=bound).terms)) if bound else asked
 
 
 def _alert_filter(text: str) -> AlertFilter:

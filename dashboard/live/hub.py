@@ -28,7 +28,7 @@ from dashboard.live.snapshot import Changes, Place
 from dashboard.live.sockets import Socket
 from dashboard.live.topics import Cursor, Topic, parse_cursor
 from dashboard.live.upkeep import Upkeep
-from dashboard.live.views import Change, Subscription, View, cells, matching, news, removed
+from dashboard.live.views import Change, Subscription, View, news, removed
 
 TICK = 0.05  # s from one look at the board to the next
 SAFETY = 5.0  # s, the longest without one
@@ -107,7 +107,7 @@ class Hub:
 
     def subscribe(self, socket: Socket, topic: Topic, wish: Subscribe) -> None:
         """Join the view, with its frames held; read, send, and release those that are newer. Errors: Invalid (the filter)."""
-        where = filter_of(topic, wish.filter or "")
+        where = filter_of(topic, wish.filter or "", bound=socket.identity.query)
         self.unsubscribe(socket, topic)
         view = self._views.setdefault((topic, where), View(topic, where))
         cursor = parse_cursor(wish.cursor)
@@ -133,7 +133,7 @@ class Hub:
         view = subscription.view
         if self.place is None or not subscription.settled or view.dirty or view.refreshing:
             return subscription.place
-        return self.place.cursor
+        return self.place.of(view.topic)
 
     @property
     def bus_lost_at(self) -> datetime | None:
@@ -204,7 +204,6 @@ class Hub:
                 view.start_again()
             return
         cards = news(changes.cards)
-        gone = [removed(id, after.version) for id in changes.removed]
         changed = {card.id for card in changes.cards} | set(changes.removed)
         now = to_us(self.clock())
         for view in views:
@@ -216,8 +215,7 @@ class Hub:
                     self._woken.set()
                 if not changed and view.where not in recount:
                     continue
-                told = cells if view.topic.kind == "cells" else matching
-                changed_here = told(view.where, cards, now) + gone
+                changed_here = view.changed(cards, changes.removed, after.version, now)
                 view.publish(before, after, changed_here, UNSET if counts is None else counts)
             elif after != before and (view.topic.kind == "alerts" or view.topic.breaker in changed):
                 view.place = view.place or before
@@ -259,9 +257,7 @@ class Hub:
         if changes.cards is None:
             view.start_again()
             return
-        changed = matching(view.where, news(changes.cards), to_us(self.clock())) + [
-            removed(id, after.version) for id in changes.removed
-        ]
+        changed = view.changed(news(changes.cards), changes.removed, after.version, to_us(self.clock()))
         if changed:
             view.publish(before, after, changed, changes.counts.get(view.where, UNSET))
 
@@ -274,7 +270,7 @@ class Hub:
             view.publish(before, before, [removed(view.topic.breaker, before.version)])
             return
         view.seen_event_id = place.last_event_id
-        view.publish(before, place.cursor, [Change(page.id, page.version, page)])
+        view.publish(here.of(view.topic), place.of(view.topic), [Change(page.id, page.version, page)])
 
     async def _rest(self, began: float) -> None:
         took = asyncio.get_running_loop().time() - began

@@ -39,6 +39,13 @@ class WallData(msgspec.Struct, frozen=True):
     next: str | None
 
 
+class TallyData(msgspec.Struct, frozen=True):
+    """How many breakers of the whole board are in each state; there are no items."""
+
+    counts: dict[str, int]
+    items: list[object] = []
+
+
 class AlertsData(msgspec.Struct, frozen=True):
     """The newest alerts. `counts`: of all that are not resolved, whatever the filter."""
 

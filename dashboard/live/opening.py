@@ -1,20 +1,23 @@
 """Opening: how a subscription starts. Its frames are held while this reads, so that nothing falls in between."""
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 from msgspec import UNSET
 
+from alerts.shapes import AlertView
 from breakers.errors import NotFound
 from breakers.models.fields import to_us
 from breakers.queries import CardFilter
+from breakers.queries.shapes import Card
 from dashboard.live import snapshot
 from dashboard.live.filters import AlertFilter, Filter
-from dashboard.live.messages import Error, Event, Snapshot, event
+from dashboard.live.messages import AlertsData, Cell, Error, Event, Snapshot, WallData, event
 from dashboard.live.snapshot import Place
 from dashboard.live.topics import Cursor, Topic
-from dashboard.live.views import Change, Counts, Subscription, View, cells, matching, news, removed
+from dashboard.live.views import Change, Counts, Subscription, View, news
 
 if TYPE_CHECKING:
     from dashboard.live.hub import Hub
@@ -61,13 +64,21 @@ class Opener:
 
     async def _try(self, subscription: Subscription, cursor: Cursor | None) -> bool:
         """Send the start; False where too much changed meanwhile, and a newer one must be read."""
-        view, place = subscription.view, await self._hub.baseline()
+        view = subscription.view
+        await self._hub.baseline()
+        await self._call_the_roll(view)
+        place = await self._hub.baseline()
+        # Whoever left before the roll was called is in no picture from here on.
+        at_least = replace(place.cursor, version=max(place.cursor.version, view.roll.first))
         view.seen_event_id = view.seen_event_id or place.last_event_id
-        resumed = await self._resumed(view, cursor, place.cursor) if cursor else None
-        snapshot_ = None if resumed else await self._snapshot(view, subscription.limit, place.cursor)
+        resumed = await self._resumed(view, cursor, at_least) if cursor else None
+        snapshot_ = None if resumed else await self._snapshot(view, subscription.limit, at_least)
         await subscription.socket.idle()
         if subscription.needs_snapshot:
             subscription.hold()
+            return False
+        if resumed and subscription.awaits(resumed[0]) and view.topic.kind == "breaker":
+            # Its events would be counted twice, or not at all.
             return False
         if subscription.active and resumed:
             subscription.resume_with(*resumed)
@@ -90,6 +101,9 @@ class Opener:
     async def _changes(self, view: View, cursor: Cursor) -> Resumed:
         """What changed since a cursor; None where a snapshot tells it better."""
         read, where = self._hub.reader.read, view.where
+        known = view.place or (await self._hub.baseline()).cursor
+        if view.topic.kind == "breaker":
+            return await self._page_since(view, cursor)
         if isinstance(where, CardFilter):
             # What time alone made match has no version to resume from.
             if where.is_timed:
@@ -101,14 +115,32 @@ class Opener:
             return None
         if changes.cards is None:
             return None
-        after = changes.place.cursor
-        gone = [removed(id, after.version) for id in changes.removed]
-        told = cells if view.topic.kind == "cells" else matching
-        return (
-            after,
-            told(where, news(changes.cards), to_us(self._hub.clock())) + gone,
-            changes.counts.get(where, UNSET),
+        after, now = changes.place.cursor, to_us(self._hub.clock())
+        told = view.changed_since(
+            cursor.version, known.version, news(changes.cards), changes.removed, after.version, now
         )
+        return None if told is None else (after, told, changes.counts.get(where, UNSET))
+
+    async def _page_since(self, view: View, cursor: Cursor) -> Resumed:
+        """A breaker's page with what came since a cursor; None where that is too long ago, or of another board."""
+        now = self._hub.clock()
+        # Ids are the microsecond of receipt.
+        if cursor.event <= to_us(now - snapshot.FIRST_STRETCH):
+            return None
+        place, page = await self._hub.reader.read(snapshot.breaker, view.topic.breaker, cursor.event, now)
+        here = place.of(view.topic)
+        if cursor.epoch != here.epoch or cursor.version > here.version or cursor.event > here.event:
+            return None
+        news_of_it = page.version > cursor.version or page.new_events
+        return place.of(view.topic), [Change(page.id, page.version, page)] if news_of_it else [], UNSET
+
+    async def _call_the_roll(self, view: View) -> None:
+        """Who stands behind a filter, before anybody is shown it."""
+        if view.whole or view.roll.known or view.where is None:
+            return
+        place, inside = await self._hub.reader.read(snapshot.inside, view.where, self._hub.clock())
+        if not view.roll.known:
+            view.roll.begin(inside, place.cursor.version)
 
     async def _snapshot(self, view: View, limit: int, at_least: Cursor) -> tuple[Event, Cursor]:
         """The snapshot's frame and its place: one that is just built where it is new enough, else a new one."""
@@ -120,13 +152,17 @@ class Opener:
             built = None if timed or view.topic.kind == "doubts" else self._built.get(key)
             if built is None or built[1].epoch != at_least.epoch or built[1].version < at_least.version:
                 place, data = await self._read(view, limit)
-                frame = event(Snapshot(view.topic.name, str(place.cursor), data))
-                built = self._built[key] = (loop.time(), place.cursor, frame)
+                if isinstance(data, WallData | AlertsData):
+                    view.roll.saw(item.id for item in data.items if isinstance(item, Card | Cell | AlertView))
+                frame = event(Snapshot(view.topic.name, str(place.of(view.topic)), data))
+                built = self._built[key] = (loop.time(), place.of(view.topic), frame)
             return built[2], built[1]
 
     async def _read(self, view: View, limit: int) -> tuple[Place, object]:
         read, now = self._hub.reader.read, self._hub.clock()
         if isinstance(view.where, CardFilter):
+            if view.topic.kind == "tally":
+                return await read(snapshot.tally, now)
             if view.topic.kind == "cells":
                 return await read(snapshot.cells, view.where, now)
             return await read(snapshot.wall, view.where, limit, now)

@@ -4,7 +4,7 @@ Every read looks at the board's version first and at the rows after it: what it 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from alerts import queries as alert_queries
@@ -12,13 +12,14 @@ from alerts.shapes import AlertView
 from breakers import queries
 from breakers.errors import NotFound
 from breakers.models import Board, Event
+from breakers.models.fields import from_us
 from breakers.queries import CardFilter
 from breakers.queries.breaker_page import Stretch, breaker_picture
 from breakers.queries.shapes import Card
 from dashboard import doubting
 from dashboard.live.filters import AlertFilter
-from dashboard.live.messages import MOST_CARDS, AlertsData, BreakerData, Cell, DoubtsData, WallData
-from dashboard.live.topics import Cursor
+from dashboard.live.messages import MOST_CARDS, AlertsData, BreakerData, Cell, DoubtsData, TallyData, WallData
+from dashboard.live.topics import Cursor, Topic
 
 # Beyond this a wall shows numbers alone.
 MOST_CELLS = 20_000
@@ -39,6 +40,10 @@ class Place:
 
     cursor: Cursor
     last_event_id: int
+
+    def of(self, topic: Topic) -> Cursor:
+        """The cursor of a topic: a breaker's tells the newest event too, so that those after it can be counted."""
+        return replace(self.cursor, event=self.last_event_id) if topic.kind == "breaker" else self.cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,21 @@ def members(where: CardFilter, now: datetime) -> frozenset[int]:
     return frozenset(row.id for row in queries.survey(where, now).rows)
 
 
+def tally(now: datetime) -> tuple[Place, TallyData]:
+    """How many breakers of all are in each state."""
+    here = place()
+    return here, TallyData(queries.counts(CardFilter(), now))
+
+
+def inside(where: CardFilter | AlertFilter, now: datetime) -> tuple[Place, frozenset[str]]:
+    """The ids of those that a filter finds now; the place is no older than they are."""
+    if isinstance(where, AlertFilter):
+        found = frozenset(alert_queries.newest_ids(where.statuses, where.services, MOST_CELLS))
+    else:
+        found = frozenset(map(str, members(where, now)))
+    return place(), found
+
+
 def doubts(now: datetime, bus_lost_at: datetime | None) -> tuple[Place, DoubtsData]:
     """What is ill with the board itself."""
     return place(), DoubtsData(doubting.doubts(now, bus_lost_at))
@@ -125,7 +145,9 @@ def breaker(breaker_id: str, seen: int | None, now: datetime) -> tuple[Place, Br
     """One breaker's page; `seen`: the newest event already told of (None: this is a snapshot). Errors: NotFound."""
     here = place()
     end = _bucket_of(now) + BUCKET
-    start = _bucket_of(now - (FIRST_STRETCH if seen is None else LAST_STRETCH))
+    # Ids are the microsecond of receipt.
+    back = FIRST_STRETCH if seen is None else max(LAST_STRETCH, min(now - from_us(seen), FIRST_STRETCH))
+    start = _bucket_of(now - back)
     details, timeline = breaker_picture(breaker_id, Stretch(start, end, POINTS, lanes=False), now)
     if details.card.id != breaker_id:
         raise NotFound(f"there is no breaker '{breaker_id}'")

@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["wall", "cells", "breaker", "alerts", "doubts"]
-PLAIN: tuple[Literal["wall", "cells", "alerts", "doubts"], ...] = ("wall", "cells", "alerts", "doubts")
-_CURSOR = re.compile(r"([0-9a-f]{1,16})\.([0-9]{1,18})")
+Plain = Literal["wall", "cells", "tally", "alerts", "doubts"]
+Kind = Literal[Plain, "breaker"]
+PLAIN: tuple[Plain, ...] = ("wall", "cells", "tally", "alerts", "doubts")
+_CURSOR = re.compile(r"([0-9a-f]{1,16})\.([0-9]{1,18})(?:\.([0-9]{1,18}))?")
 LONGEST_NAME = 100
 
 
@@ -31,21 +32,27 @@ def parse_topic(name: str) -> Topic:
     kind, colon, breaker = name.partition(":")
     if kind == "breaker" and colon and breaker and len(name) <= LONGEST_NAME:
         return Topic(name, "breaker", breaker)
-    raise UnknownTopic(f"unknown topic '{name[:LONGEST_NAME]}'; expected wall, cells, alerts, doubts or breaker:<id>")
+    raise UnknownTopic(
+        f"unknown topic '{name[:LONGEST_NAME]}'; expected wall, cells, tally, alerts, doubts or breaker:<id>"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in the board's one sequence of changes. The epoch marks the database that it belongs to."""
+    """A place in the board's one sequence of changes. The epoch marks the database that it belongs to.
+
+    `event`: of a breaker's topic, the newest event that was told of; 0 of the others.
+    """
 
     epoch: str
     version: int
+    event: int = 0
 
     def __str__(self) -> str:
-        return f"{self.epoch}.{self.version}"
+        return f"{self.epoch}.{self.version}.{self.event}" if self.event else f"{self.epoch}.{self.version}"
 
 
 def parse_cursor(text: str | None) -> Cursor | None:
     """The cursor, or None for anything that is none of ours: such a client starts with a snapshot."""
     match = _CURSOR.fullmatch(text or "")
-    return Cursor(match[1], int(match[2])) if match else None
+    return Cursor(match[1], int(match[2]), int(match[3] or 0)) if match else None

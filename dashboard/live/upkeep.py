@@ -10,7 +10,6 @@ from django.db import DatabaseError
 
 from dashboard import doubting
 from dashboard.live import credentials, snapshot
-from dashboard.live.credentials import fingerprint
 from dashboard.live.messages import DoubtsData, Event, Ping, Snapshot, event, moment
 from dashboard.live.sockets import NO_ROLE, SIGNED_OUT, TOO_SLOW, Socket
 from dashboard.live.topics import Cursor
@@ -18,7 +17,7 @@ from dashboard.live.topics import Cursor
 if TYPE_CHECKING:
     from dashboard.live.hub import Hub
 
-PING = 10.0  # s
+PING = 5.0  # s
 WATCH = 0.5  # s between two looks at the busy ones
 TOO_LONG = 2.0  # s busy, and a socket starts again with a snapshot
 LOST = 20.0  # s busy, and it is closed
@@ -85,11 +84,11 @@ class Upkeep:
         goodbye.add_done_callback(self._goodbyes.discard)
 
     def look_at(self, word: str) -> None:
-        """`auth:user:<id>`, `auth:token:<id>`: are they still good? `auth:session:<fingerprint>`: it was signed out."""
+        """`auth:user:<id>`, `auth:token:<id>`: are they still good? `auth:session:<hash of its key>`: it was signed out."""
         kind, _, name = word.removeprefix("auth:").partition(":")
         if kind == "session":
             for socket in list(self._hub.sockets):
-                if socket.identity.session_key and fingerprint(socket.identity.session_key) == name:
+                if name and socket.identity.session == name:
                     self.close(socket, SIGNED_OUT)
             return
         concerned = [socket for socket in self._hub.sockets if tuple(map(str, socket.identity.owner)) == (kind, name)]
@@ -110,6 +109,7 @@ class Upkeep:
         """Start views again in which breakers came or went by the time alone (`open>5m`): no change tells of those."""
         for view, where in self._hub.timed_views():
             members = await self._hub.reader.read(snapshot.members, where, self._hub.clock())
+            view.roll.saw(map(str, members))
             if members != view.members:
                 view.members = members
                 view.start_again()

@@ -8,9 +8,11 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from alerts.shapes import AlertView
+from breakers.queries import CardFilter
 from breakers.queries.shapes import Card
-from dashboard.live.filters import Filter
+from dashboard.live.filters import AlertFilter, Filter
 from dashboard.live.messages import MOST_CARDS, BreakerData, Cell, Delta, Event, Removed, event, raw
+from dashboard.live.rolls import Roll
 from dashboard.live.sockets import Socket
 from dashboard.live.topics import Cursor, Topic
 
@@ -18,6 +20,7 @@ from dashboard.live.topics import Cursor, Topic
 MOST_PENDING = 256
 
 Counts = dict[str, int] | UnsetType
+Told = tuple[Card | AlertView, "Change"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +44,9 @@ def removed(id: str, version: int) -> Change:
     return Change(id, version, Removed(id, version))
 
 
-def news(cards: Iterable[Card | AlertView]) -> list[tuple[Card | AlertView, Change]]:
+def news(cards: Iterable[Card | AlertView]) -> list[Told]:
     """Changed cards or alerts, each serialised once for all views."""
     return [(card, Change(card.id, card.version, raw(card))) for card in cards]
-
-
-def matching(where: Filter, cards: Iterable[tuple[Any, Change]], now: int) -> list[Change]:
-    """What changed cards mean behind a filter: one that does not match leaves, whoever still shows it. `now` in microseconds."""
-    return [
-        change if where is None or where.matches(card, now) else removed(card.id, card.version)
-        for card, change in cards
-    ]
-
-
-def cells(where: Filter, cards: Iterable[tuple[Any, Change]], now: int) -> list[Change]:
-    """The same for the cells of a large wall: the state is all that they show."""
-    return [
-        Change(card.id, card.version, Cell(card.id, card.version, card.state))
-        if where is None or where.matches(card, now)
-        else removed(card.id, card.version)
-        for card, _ in cards
-    ]
 
 
 def deltas(
@@ -89,6 +74,59 @@ class View:
         self.seen_event_id = 0
         self.dirty = False
         self.refreshing = False
+        # Where all match, and where nobody is told of, nobody leaves but by being deleted.
+        self.whole = where in (None, CardFilter(), AlertFilter()) or topic.kind == "tally"
+        self.roll = Roll()
+
+    def changed(self, things: Iterable[Told], gone: Iterable[str], version: int, now: int) -> list[Change]:
+        """What changed things mean here: those that match, and those that did until now. `now` in microseconds."""
+        if self.topic.kind == "tally":
+            return []
+        if self.whole:
+            return [self._body(thing, change) for thing, change in things] + [removed(id, version) for id in gone]
+        found = []
+        for thing, change in things:
+            if self.roll.follow(thing.id, matches := self._matches(thing, now), thing.version):
+                found.append(self._body(thing, change) if matches else removed(thing.id, thing.version))
+            elif self._passed(thing, now):
+                found.append(removed(thing.id, thing.version))
+        return found + [removed(id, version) for id in gone if self.roll.follow(id, False, version)]
+
+    def changed_since(
+        self, since: int, newest: int, things: Sequence[Told], gone: Sequence[str], version: int, now: int
+    ) -> list[Change] | None:
+        """The same for who comes back from a version; None where it can't be known who left meanwhile.
+
+        `newest`: up to where the roll was kept.
+        """
+        if self.whole:
+            return self.changed(things, gone, version, now)
+        matching = [(thing, change) for thing, change in things if self._matches(thing, now)]
+        inside = {thing.id for thing, _ in matching}
+        others = [(thing.id, thing.version) for thing, _ in things if thing.id not in inside]
+        others += [(id, version) for id in gone]
+        if others and not self.roll.reaches(since, newest):
+            return None
+        self.roll.saw(inside)
+        left = [removed(id, at) for id, at in others if self.roll.had(id, since)]
+        return [self._body(thing, change) for thing, change in matching] + left
+
+    def _matches(self, thing: Card | AlertView, now: int) -> bool:
+        where: Any = self.where
+        return bool(where.matches(thing, now))
+
+    def _passed(self, thing: Card | AlertView, now: int) -> bool:
+        """Whether it came and went between two looks: somebody may have read the board just then."""
+        if not isinstance(thing, Card):
+            return False
+        states = {span.state for span in thing.strip_15m} - {thing.state}
+        return any(self._matches(msgspec.structs.replace(thing, state=state), now) for state in states)
+
+    def _body(self, thing: Card | AlertView, change: Change) -> Change:
+        # Of the cells of a large wall the state is all that they show.
+        if self.topic.kind == "cells" and isinstance(thing, Card):
+            return Change(thing.id, thing.version, Cell(thing.id, thing.version, thing.state))
+        return change
 
     def publish(self, before: Cursor, after: Cursor, changes: Sequence[Change], counts: Counts = UNSET) -> None:
         """Send the changes to everyone who is ready for them, and let them wait for the others."""
@@ -184,6 +222,10 @@ class Subscription:
         after, changes, counts = self._pending_place, list(self._pending.values()), self._counts
         self._pending, self._pending_place, self._counts = {}, None, UNSET
         self.send(list(deltas(self.view.topic.name, self.place, after, changes, counts)), after, counts)
+
+    def awaits(self, place: Cursor) -> bool:
+        """Whether something newer than a place waits."""
+        return self._pending_place is not None and self._pending_place.version > place.version
 
     def hold(self) -> None:
         """From here on changes wait; they belong behind what is being read."""

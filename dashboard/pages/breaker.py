@@ -1,5 +1,7 @@
 """A breaker's page: where it stands, how it came there, and what can be done about it."""
 
+from datetime import timedelta
+
 import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -8,21 +10,22 @@ from django.views.decorators.http import require_safe
 
 from alerts.breaker_queries import standing
 from breakers import queries
+from breakers.queries.breaker_page import News, Stretch, breaker_news, breaker_page, breaker_range
 from breakers.queries.breaker_page import Range as Told
-from breakers.queries.breaker_page import Stretch, breaker_news, breaker_page, breaker_range
-from breakers.queries.shapes import Details, EventView, Timeline
+from breakers.queries.shapes import EventView, Timeline
 from dashboard.charts import timeline as chart
 from dashboard.charts.buckets import has_latency
 from dashboard.charts.export import timeline_html
 from dashboard.charts.marks import mark_words
 from dashboard.charts.table import summary, table
+from dashboard.pages import configs
 from dashboard.pages.actors import for_viewers
 from dashboard.pages.before import changed_before
 from dashboard.pages.context import now_of
 from dashboard.pages.diagram import diagram
 from dashboard.pages.faces import face
 from dashboard.pages.odd import odd_sentence
-from dashboard.pages.orders import OrderForm, doors, reach, siblings
+from dashboard.pages.orders import OrderForm, doors, reach, reached, siblings
 from dashboard.pages.past import travel
 from dashboard.pages.patterns import patterns
 from dashboard.pages.ranges import RANGES, Range, around, range_of
@@ -35,6 +38,7 @@ ROUTINE = ("heartbeat", "success")
 MOST_COMMANDS = 10
 MOST_ALERTS = 5
 POINTS = 300
+SHORTEST = timedelta(minutes=1)
 # A lane for each instance, in ranges in which not every pod has been replaced several times.
 LONGEST_WITH_LANES_S = 7 * 86_400
 
@@ -58,7 +62,6 @@ def breaker(request: HttpRequest, breaker_id: str) -> HttpResponse:
         "card": details.card,
         "face": face(details.card, now),
         "odd": odd_sentence(details.instances),
-        "rule": _rule(details),
         "diagram": diagram(details, now),
         "why": why,
         "reason": reason_sentence(why) if why else "",
@@ -68,7 +71,8 @@ def breaker(request: HttpRequest, breaker_id: str) -> HttpResponse:
         **_drawn(told.range),
         "last_mark": news.last_mark,
         "trips": news.trips,
-        "settings": news.settings,
+        "settings": configs.changes(news.settings),
+        "config_told": configs.told(details.config),
         "events": _telling(news.events),
         "commands": [] if past else queries.commands_of(breaker_id, limit=MOST_COMMANDS),
         "standing": stands,
@@ -119,19 +123,43 @@ def news_json(request: HttpRequest, breaker_id: str) -> HttpResponse:
     """What the socket does not carry: the last events, why it opened, where it stands, and the neighbours in trouble."""
     now = now_of(request)
     news = breaker_news(breaker_id, now, events=EVENTS_LOOKED_AT)
-    card, why = news.details.card, news.opening.why
+    details = news.details
     answer = {
-        "events": _telling(news.events),
-        "why": why,
-        "reason": reason_sentence(why) if why else "",
-        "before": changed_before(card, news.opening),
-        "odd": odd_sentence(news.details.instances),
-        "trips": news.trips,
-        "standing": standing(card, now, limit=MOST_ALERTS),
-        "siblings": siblings(card, now),
+        **_worded(news),
+        "standing": standing(details.card, now, limit=MOST_ALERTS),
+        "siblings": siblings(details.card, now),
+        "doors": doors(details),
+        "reach": reached(details),
+        "last_probe_failed_at": details.last_probe_failed_at,
         "last_mark": news.last_mark,
     }
     return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+
+
+@for_viewers
+@require_safe
+def past_json(request: HttpRequest, breaker_id: str) -> HttpResponse:
+    """What moves on the page while the past is played: all that the page says of a moment."""
+    past, now = travel(request), now_of(request)
+    moment_alone = Stretch(now - SHORTEST, now, 1, False)
+    present = past.now if past else now
+    told = breaker_page(breaker_id, moment_alone, now, events=EVENTS_LOOKED_AT, present=present)
+    answer = {"details": told.news.details, "news": _worded(told.news), "counts": told.counts}
+    return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+
+
+def _worded(news: News) -> dict[str, object]:
+    """What the page says of what happened, in words that the server and the script share."""
+    why = news.opening.why
+    return {
+        "events": _telling(news.events),
+        "why": why,
+        "reason": reason_sentence(why) if why else "",
+        "before": changed_before(news.details.card, news.opening),
+        "odd": odd_sentence(news.details.instances),
+        "trips": news.trips,
+        "settings": {"told": configs.told(news.details.config), "changes": configs.changes(news.settings)},
+    }
 
 
 def _range(request: HttpRequest, breaker_id: str) -> tuple[Range, Told]:
@@ -172,9 +200,3 @@ def _telling(newest: list[EventView]) -> list[EventView]:
     """The last events that say more than "still here"; where there are none, the last ones."""
     # Looked for among the newest alone: a calm breaker may have millions of the others.
     return ([event for event in newest if event.type not in ROUTINE] or newest)[:MOST_EVENTS]
-
-
-def _rule(details: Details) -> str:
-    said = {"any": "any instance", "majority": "the majority", "all": "all instances"}
-    total = sum(details.card.instances.values())
-    return f"{said[details.card.headline]} of {total}"

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from breakers.queries.shapes import Details, PathCount
 from dashboard.pages.faces import Second, second
-from dashboard.pages.words import age, moment, short, word
+from dashboard.pages.words import age, length, moment, short, whole, word
 
 MAIN = ("closed", "open", "half_open")
 PLACES = {"closed": (28, 34), "open": (548, 34), "half_open": (288, 200)}
@@ -121,7 +121,7 @@ def rule(step: tuple[str, str], config: dict[str, object]) -> str:
             return _trips(config)
         case ("open", "half_open"):
             wait = _number(config, "reset_timeout_ms")
-            return "a probe began" if wait is None else f"after {age(wait / 1000)}"
+            return "a probe began" if wait is None else f"after {length(wait / 1000)}"
         case ("half_open", "closed"):
             good = _number(config, "success_threshold")
             return "a probe succeeded" if good is None else f"{short(good)} good in a row"
@@ -135,7 +135,7 @@ def _trips(config: dict[str, object]) -> str:
         return f"fail ≥ {short(rate)} %" + ("" if least is None else f" of ≥ {short(least)} calls")
     failures, window = _number(config, "failure_threshold"), _number(config, "window_ms")
     if failures is not None:
-        return f"{short(failures)} failures" + (" in a row" if window is None else f" in {age(window / 1000)}")
+        return f"{short(failures)} failures" + (" in a row" if window is None else f" in {length(window / 1000)}")
     return "rule not told"
 
 
@@ -163,6 +163,9 @@ def _ring(since: str, probe: str | None, now: datetime) -> Ring | None:
 
 
 def _description(details: Details) -> str:
-    steps = (f"{word(path.from_state)} to {word(path.to_state)} {path.count} times" for path in details.paths)
+    steps = (
+        f"{word(path.from_state)} to {word(path.to_state)} {whole(path.count)} time{'s' * (path.count != 1)}"
+        for path in details.paths
+    )
     said = ", ".join(steps) or "no step was taken"
     return f"Now {word(details.card.state)}. In the last 24 hours: {said}."

@@ -13,6 +13,7 @@ from dashboard.pages.words import clock, moment, per_second, percent, short, who
 STRIP_SECONDS = 900
 NARROWEST = 6  # seconds: two pixels of the narrowest card, so that a short opening stays visible
 HEIGHTS = {"closed": 3, "forced_closed": 3, "disabled": 3, "stale": 5, "unknown": 5, "half_open": 7}
+RULES = {"any": "any instance", "majority": "the majority", "all": "all instances"}
 SILENT = ("stale", "unknown")
 REFUSING = ("open", "forced_open")
 # The states in which an override shows.
@@ -69,6 +70,8 @@ class Face:
     strip_label: str
     # "silenced until 14:00"; empty: its alerts are told.
     silenced: str = ""
+    # "any instance of 20": what of its instances makes the state.
+    rule: str = ""
     # "not seen at 3 of 20 instances": of the override that is wanted; empty: it is seen at all, or none is wanted.
     unmet: str = ""
 
@@ -90,8 +93,9 @@ def face(card: Card, now: datetime) -> Face:
         error=(card.last_error_type or "") if card.state in ("open", "half_open") else "",
         numbers=(_failing(card), _load(card), _copies(card)),
         strip=strip(card.strip_15m, now),
-        strip_label=_strip_label(card.strip_15m),
+        strip_label=_strip_label(card.strip_15m, now),
         silenced=f"silenced until {clock(moment(card.silenced_until))}" if card.silenced_until else "",
+        rule=f"{RULES[card.headline]} of {whole(sum(card.instances.values()))}",
         unmet=unmet(card),
     )
 
@@ -153,10 +157,22 @@ def _ms(at: datetime) -> int:
     return to_us(at) // 1000
 
 
-def _strip_label(spans: list[Span]) -> str:
-    openings = sum(span.state == "open" for span in spans)
-    said = {0: "not open", 1: "1 opening"}.get(openings, f"{openings} openings")
-    return f"Last 15 minutes: {said}"
+def _strip_label(spans: list[Span], now: datetime) -> str:
+    """How often it tripped: an outage goes on through failed probes and silence, until it is closed."""
+    first = _ms(now) - STRIP_SECONDS * 1000
+    # The outage under way, by when it began; a strip that begins with a probe came out of one.
+    begun = _ms(moment(spans[0].from_)) if spans and spans[0].state == "half_open" else None
+    before, openings = False, 0
+    for span in spans:
+        at, end = _ms(moment(span.from_)), None if span.to is None else _ms(moment(span.to))
+        if span.state == "open" and begun is None:
+            begun = at
+            openings += at >= first
+        elif span.state == "closed":
+            begun = None
+        before = before or (begun is not None and begun < first and (end is None or end > first))
+    said = [f"{openings} opening{'s' * (openings != 1)}"] if openings else []
+    return f"Last 15 minutes: {', '.join([*(['an outage from before'] if before else []), *said]) or 'not open'}"
 
 
 def _failing(card: Card) -> Number:

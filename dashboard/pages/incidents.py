@@ -51,7 +51,8 @@ def incidents(request: HttpRequest) -> HttpResponse:
     """The list: open first, then what is over."""
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else "open"
-    page = incident_queries.incidents_page(TABS[tab], limit=PAGE_SIZE, cursor=request.GET.get("cursor") or None)
+    cursor = request.GET.get("cursor") or None
+    page = incident_queries.incidents_page(TABS[tab], now=now_of(request), limit=PAGE_SIZE, cursor=cursor)
     context = {
         "tab": tab,
         "tabs": list(TABS),
@@ -66,8 +67,9 @@ def incidents(request: HttpRequest) -> HttpResponse:
 @require_safe
 def incident(request: HttpRequest, incident_id: str) -> HttpResponse:
     """One incident: its cause, its lanes, who was told, what people did."""
-    view, now = incident_queries.incident(incident_id), now_of(request)
-    others = incident_queries.incidents_page(("firing", "acknowledged"), limit=20)
+    now = now_of(request)
+    view = incident_queries.incident(incident_id, now)
+    others = incident_queries.incidents_page(("firing", "acknowledged"), now=None, limit=20)
     sent, held = incident_queries.told_of(view.id)
     context = {
         "incident": view,

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from breakers.domain.rates import rate
 from breakers.queries.annotations import Scope, annotations
 from breakers.queries.map import RANK, REFUSING, Edge, callers, calls_of, edges
 from breakers.queries.past import edges_at
@@ -52,7 +53,7 @@ def map_page(request: HttpRequest) -> HttpResponse:
     past = travel(request)
     then = {"at": rfc3339(past.at)} if past else {}
     if past:
-        request.board_counts = _counts(found)  # type: ignore[attr-defined]  # the bar shows them too
+        request.board_counts = _counts(_found(request, everything=True))  # type: ignore[attr-defined]  # the bar shows them too
     context = {
         "past": past,
         "rows": [row(edge) for edge in sorted(found, key=lambda edge: (RANK[edge.state], edge.since))],
@@ -69,7 +70,10 @@ def map_page(request: HttpRequest) -> HttpResponse:
 def map_json(request: HttpRequest) -> HttpResponse:
     """The edges, for the drawing."""
     found = _found(request)
-    answer = {"sentence": sentence(found), "edges": [row(edge) for edge in found]}
+    answer: dict[str, object] = {"sentence": sentence(found), "edges": [row(edge) for edge in found]}
+    if travel(request):
+        # The bar of a page that plays the past shows the counts of then.
+        answer["counts"] = _counts(_found(request, everything=True))
     return HttpResponse(msgspec.json.encode(answer), content_type=JSON)
 
 
@@ -112,7 +116,6 @@ def row(edge: Edge) -> Row:
     states = sorted(edge.counts, key=lambda state: RANK[state])
     said = ", ".join(f"{whole(edge.counts[state])} {word(state).lower()}" for state in states)
     pair = urlencode({"service": edge.service, "dependency": edge.dependency})
-    calls = edge.calls_1m
     return Row(
         service=edge.service,
         dependency=edge.dependency,
@@ -120,7 +123,7 @@ def row(edge: Edge) -> Row:
         word=word(edge.state),
         since=edge.since,
         said=said if edge.total > 1 else "",
-        failing=percent(100 * edge.failures_1m / calls if calls else None),
+        failing=percent(rate(edge.failures_1m, edge.calls_1m)),
         refused=edge.rejected_1m,
         href=reverse("breaker", args=[edge.breaker_id]) if edge.total == 1 else f"{reverse('wall')}?{pair}",
     )
@@ -176,10 +179,10 @@ def _where(request: HttpRequest) -> _Where:
     return _Where(_plain(request.GET.get("q", "")).strip()[:200], request.GET.get("only") == "troubled")
 
 
-def _found(request: HttpRequest) -> list[Edge]:
+def _found(request: HttpRequest, *, everything: bool = False) -> list[Edge]:
     where, past = _where(request), travel(request)
     all_of_them = edges_at(past.at, past.now) if past else edges(now_of(request))
-    return [edge for edge in all_of_them if where.matches(edge)]
+    return [edge for edge in all_of_them if everything or where.matches(edge)]
 
 
 def _counts(found: Sequence[Edge]) -> dict[str, int]:

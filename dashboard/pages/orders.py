@@ -19,6 +19,7 @@ from dashboard.pages.context import now_of
 STATUS = {Conflict: 409, Invalid: 422, StoreUnavailable: 503}
 ADMINISTRATIVE = ("forced_open", "forced_closed", "disabled")
 MOST_SIBLINGS = 5
+MOST_NAMED = 8
 NO_INSTANCE = "No live instance can be reached."
 PRESETS = (
     "The dependency is healthy again",
@@ -119,6 +120,41 @@ def reach(details: Details) -> Reach:
         for verb in VERBS
     }
     return Reach(live, {action: names for action, names in missing.items() if names})
+
+
+def reached(details: Details) -> dict[str, object]:
+    """Whom an order would reach, in words: for the page, and for the script that keeps it."""
+    found = reach(details)
+    return {
+        "sentence": reach_sentence(found, details.card.service),
+        "lacking": {verb.action: missing_words(found, verb.action) for verb in VERBS},
+        "impossible": [verb.action for verb in VERBS if nobody_can(found, verb.action)],
+    }
+
+
+def reach_sentence(found: Reach, service: str) -> str:
+    """`2 live instances of orders: pod-1, pod-2.`"""
+    total, names = len(found.live), ", ".join(copy.name for copy in found.live[:MOST_NAMED])
+    if not total:
+        return f"No live instance of {service}."
+    more = f" and {total - MOST_NAMED} more" if total > MOST_NAMED else ""
+    return f"{total} live instance{'s' * (total != 1)} of {service}: {names}{more}."
+
+
+def missing_words(found: Reach, action: str) -> str:
+    """Which of the instances that an order would reach can't apply it."""
+    lacking = found.missing.get(action, [])
+    if not lacking:
+        return ""
+    if nobody_can(found, action):
+        return "No instance says that it can do this."
+    named = ", ".join(lacking[:3]) + (f" and {len(lacking) - 3} more" if len(lacking) > 3 else "")
+    return f"Not offered by {named}."
+
+
+def nobody_can(found: Reach, action: str) -> bool:
+    """Whether every instance that an order would reach said that it can't apply it."""
+    return bool(found.live) and len(found.missing.get(action, [])) == len(found.live)
 
 
 def siblings(card: Card, now: datetime) -> list[Neighbour]:

@@ -13,13 +13,13 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from breakers.queries.past import details_at, wall_at
+from breakers.queries.past import wall_at
 from breakers.times import rfc3339
 from dashboard.pages.actors import for_viewers
 from dashboard.pages.context import now_of
 from dashboard.pages.faces import BLANK, face
 from dashboard.pages.ranges import moment_of
-from dashboard.pages.words import sentence, tally
+from dashboard.pages.words import sentence, tally, whole
 
 MOST_SHOWN = 200
 MOST_CARDS = 60
@@ -102,7 +102,7 @@ def wall(request: HttpRequest) -> HttpResponse:
         "form": "cards" if total <= MOST_CARDS else "rows",
         "faces": [face(card, now_of(request)) for card in cards],
         "blank": BLANK,
-        "hidden": total - len(cards),
+        "rest": rest_words(len(cards), total - len(cards)),
         "source": reverse("past-wall-json"),
     }
     return render(request, "past_wall.html", context)
@@ -116,16 +116,14 @@ def wall_json(request: HttpRequest) -> HttpResponse:
     counts, cards = wall_at(
         past.at if past else now_of(request), past.now if past else now_of(request), limit=MOST_SHOWN
     )
-    return _answer({"sentence": sentence(counts), "cards": cards, "at": rfc3339(now_of(request))})
+    hidden = sum(counts.values()) - len(cards)
+    answer = {"sentence": sentence(counts), "cards": cards, "at": rfc3339(now_of(request))}
+    return _answer({**answer, "counts": counts, "rest": rest_words(len(cards), hidden)})
 
 
-@for_viewers
-@require_safe
-def breaker_json(request: HttpRequest, breaker_id: str) -> HttpResponse:
-    """What moves on a breaker's page while it is played."""
-    past = travel(request)
-    at = now_of(request)
-    return _answer(details_at(breaker_id, at, past.now if past else at))
+def rest_words(shown: int, hidden: int) -> str:
+    """What a wall of the past leaves out."""
+    return f"The worst {shown} are shown; {whole(hidden)} more were no worse." if hidden else ""
 
 
 def _answer(body: object) -> HttpResponse:

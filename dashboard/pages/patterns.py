@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from breakers.domain.rates import rate
 from breakers.queries.shapes import Timeline
-from dashboard.pages.words import age, moment, percent, short, whole
+from dashboard.pages.words import lasted, moment, percent, ratio, short, whole
 
 # A storm: a bucket with so many retries, and so many for each call.
 STORM_RETRIES = 20
@@ -40,7 +41,7 @@ def patterns(line: Timeline, config: dict[str, object]) -> list[Pattern]:
 def _timeouts(timeouts: int, calls: int, config: dict[str, object]) -> Pattern:
     limit = config.get("timeout_ms")
     told = f" after {short(limit)} ms" if isinstance(limit, int | float) and not isinstance(limit, bool) else ""
-    words = f"{percent(100 * timeouts / calls)} of the calls waited in vain{told}" if timeouts and calls else "none"
+    words = f"{percent(rate(timeouts, calls))} of the calls waited in vain{told}" if timeouts and calls else "none"
     return Pattern("timeouts", "Timeouts", whole(timeouts), words, bool(calls) and timeouts / calls >= 0.05)
 
 
@@ -53,7 +54,7 @@ def _retries(line: Timeline, retries: int, calls: int) -> Pattern:
         more = f", and {len(storms) - 1} more" if len(storms) > 1 else ""
         words = f"a retry storm, {when} UTC: up to {short(_strength(worst))} retries a call{more}"
         return Pattern("retries", "Retries", whole(retries), words, True)
-    words = f"{short(retries / calls)} a call" if retries and calls else "no call was counted" if retries else "none"
+    words = f"{ratio(retries, calls)} a call" if retries and calls else "no call was counted" if retries else "none"
     return Pattern("retries", "Retries", whole(retries), words)
 
 
@@ -78,7 +79,7 @@ def _strength(storm: list[dict[str, object]]) -> float:
 
 
 def _fallbacks(fallbacks: int, asked: int) -> Pattern:
-    words = f"{percent(100 * min(fallbacks / asked, 1))} served degraded" if fallbacks and asked else "none told"
+    words = f"{percent(rate(min(fallbacks, asked), asked))} served degraded" if fallbacks and asked else "none told"
     return Pattern("fallbacks", "Fallbacks", whole(fallbacks), words)
 
 
@@ -87,7 +88,9 @@ def _refused(refused: int, config: dict[str, object]) -> Pattern:
     if not refused:
         words = "none"
     elif isinstance(limit, int | float) and not isinstance(limit, bool) and limit > 0:
-        words = f"calls the dependency was spared: up to {age(refused * limit / 1000)} of waiting at {short(limit)} ms"
+        words = (
+            f"calls the dependency was spared: up to {lasted(refused * limit / 1000)} of waiting at {short(limit)} ms"
+        )
     else:
         words = "calls the dependency was spared, and nobody waited for"
     return Pattern("refused", "Refused", whole(refused), words)

@@ -24,7 +24,7 @@ def postmortem(request: HttpRequest, incident_id: str, form: str) -> HttpRespons
     """The file."""
     now = now_of(request)
     if form == "svg":
-        view = incident_queries.incident(incident_id)
+        view = incident_queries.incident(incident_id, now)
         body: bytes | str = drawing.svg(view.title, view.started_at, view.resolved_at or "now", lanes(view, now))
     else:
         told = recounting.postmortem(incident_id, now)

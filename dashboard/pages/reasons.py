@@ -1,7 +1,7 @@
 """Reasons: why a breaker opened, in one sentence made of what the service said, and of nothing else."""
 
 from breakers.queries.shapes import Why
-from dashboard.pages.words import age, short
+from dashboard.pages.words import length, short
 
 NOT_SAID = "Reason not sent: the service did not say why."
 
@@ -21,14 +21,18 @@ def reason_sentence(why: Why) -> str:
             said = _crossed("Failures:", why, "")
         case metric:
             said = _crossed(f"{metric.replace('_', ' ').capitalize()}:", why, "")
-    window = "" if why.window_ms is None else f", over {age(why.window_ms / 1000)}"
+    window = "" if why.window_ms is None else f", over {length(why.window_ms / 1000)}"
     least = "" if why.min_calls is None else f", of at least {short(why.min_calls)} calls"
     return f"{said}{window}{least}."
 
 
 def _crossed(name: str, why: Why, unit: str) -> str:
-    value = short(why.value or 0)
-    return f"{name} {value}{unit}" if why.threshold is None else f"{name} {value}{unit} ≥ {short(why.threshold)}{unit}"
+    value = f"{name} {short(why.value or 0)}{unit}"
+    if why.threshold is None:
+        return value
+    # Some count what is well, and trip below their threshold.
+    sign = "≥" if (why.value or 0) >= why.threshold else "<"
+    return f"{value} {sign} {short(why.threshold)}{unit}"
 
 
 def _by_metric(metric: str | None) -> str:

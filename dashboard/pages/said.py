@@ -100,18 +100,27 @@ def steps(delivery: DeliveryView) -> list[Step]:
 
 
 def _traffic(evidence: dict[str, object]) -> str:
-    calls, rate = evidence.get("calls"), evidence.get("failure_rate")
+    calls, failures, many = evidence.get("calls"), evidence.get("failures"), evidence.get("instances")
     reopened, watched = evidence.get("reopened_after_s"), evidence.get("watched_s")
     parts = []
     if isinstance(reopened, int | float):
         parts.append(f"re-opened after {age(reopened)}")
     if isinstance(calls, int):
-        parts.append(f"{whole(calls)} calls")
-    if isinstance(rate, int | float):
-        parts.append(f"{tenths(rate)} % failed")
+        over = f" over {whole(many)} instances" if isinstance(many, int) and many > 1 else ""
+        parts.append(f"{whole(calls)} call{'s' * (calls != 1)}{over}")
+        if calls and isinstance(failures, int):
+            parts.append(f"{whole(failures)} failed{_share(failures, calls)}")
     if isinstance(watched, int | float):
         parts.append(f"watched for {age(watched)}")
     return ", ".join(parts)
+
+
+def _share(failures: int, calls: int) -> str:
+    """What share failed, in words that never round a failure, or a success, away."""
+    rate = 100 * failures / calls
+    if not failures or failures == calls:
+        return ""
+    return " (under 0.1 %)" if rate < 0.1 else " (over 99.9 %)" if rate > 99.9 else f" ({tenths(rate)} %)"
 
 
 def _reason(reason: object) -> str:

@@ -21,13 +21,13 @@ from dashboard.pages.words import PROBLEMS, wall_sentence
 
 MOST_CARDS = 60
 KEPT_FOR = 400 * 24 * 3600  # s, the longest that browsers keep a cookie; renewed with each look
-REVOKED = "This screen's link was revoked, or never was one. Ask an admin of the board for a new one."
+REVOKED = "This screen's link has ended, was revoked, or never was one. Ask an admin of the board for a new one."
 
 
 @require_safe
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
     """A screen comes with its link: it keeps the token, and the address that is shown holds none."""
-    if screens.link_of(token) is None:
+    if screens.link_of(token, now_of(request)) is None:
         return _refused(request)
     answer = redirect("screen")
     _keep(answer, token)
@@ -40,7 +40,7 @@ def screen(request: HttpRequest) -> HttpResponse:
     token = request.COOKIES.get(settings.SCREEN_COOKIE_NAME, "")
     if actor_of(request).role >= Role.VIEWER:
         return _drawn(request, searches.search_of(request), back=True)
-    link = screens.link_of(token)
+    link = screens.link_of(token, now_of(request))
     if link is not None:
         answer = _drawn(request, searches.read(link.query), back=False)
         _keep(answer, token)
@@ -55,7 +55,7 @@ def cause_json(request: HttpRequest) -> HttpResponse:
     """The likely cause in a screen's headline. A screen with a link opens the wall alone: no incident's page."""
     if actor_of(request).role >= Role.VIEWER:
         return cause_answer(searches.search_of(request), now_of(request), link=True)
-    link = screens.link_of(request.COOKIES.get(settings.SCREEN_COOKIE_NAME, ""))
+    link = screens.link_of(request.COOKIES.get(settings.SCREEN_COOKIE_NAME, ""), now_of(request))
     if link is None:
         return HttpResponse(status=403)
     return cause_answer(searches.read(link.query), now_of(request), link=False)
@@ -70,13 +70,18 @@ def screen_links(request: HttpRequest) -> HttpResponse:
         require(actor, Role.ADMIN, "looking after screens")
         if request.method == "POST":
             name, query = (request.POST.get(field, "").replace("\x00", "") for field in ("name", "query"))
-            made = screens.make_link(actor, name, query, at=now_of(request))
+            made = screens.make_link(actor, name, query, at=now_of(request), days=_days(request.POST.get("days", "")))
     except NotAllowed as refused:
         return render(request, "403.html", {"sentence": str(refused)}, status=403)
     except Invalid as refused:
         messages.error(request, str(refused))
         status = 422
-    context = {"links": screens.links(), "made": made, "asked": request.POST if status != 200 else {}}
+    context = {
+        "links": screens.links(),
+        "made": made,
+        "asked": request.POST if status != 200 else {},
+        "now": now_of(request),
+    }
     return render(request, "screens.html", context, status=status)
 
 
@@ -89,6 +94,14 @@ def revoke(request: HttpRequest, link_id: int) -> HttpResponse:
     except NotAllowed as refused:
         return render(request, "403.html", {"sentence": str(refused)}, status=403)
     return redirect("screens")
+
+
+def _days(text: str) -> int:
+    """How long a new link is to be good. Errors: Invalid."""
+    text = text.strip() or str(screens.DAYS)
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        raise Invalid(("days", f"the days are '{text[:20]}'; expected a whole number"))
+    return int(text)
 
 
 def _drawn(request: HttpRequest, search: searches.Search, *, back: bool) -> HttpResponse:

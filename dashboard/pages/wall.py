@@ -5,7 +5,7 @@ counts, orders and groups them, and only what is shown becomes cards.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -31,7 +31,7 @@ from dashboard.pages.context import back_to, now_of
 from dashboard.pages.faces import BLANK, Face, face
 from dashboard.pages.several import BLANK as BLANK_SEVERAL
 from dashboard.pages.strips import GROUPS, strips
-from dashboard.pages.words import PROBLEMS, tally, wall_sentence, whole
+from dashboard.pages.words import PROBLEMS, lasted, moment, per_second, tally, wall_sentence
 
 # The most breakers of a form: chosen by the number alone, and where a person wants it.
 USUAL = {"cards": 60, "rows": 500}
@@ -59,6 +59,17 @@ class Choice:
     word: str
     chosen: bool
     allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LastTrip:
+    """The last outage of a wall that is calm, in words."""
+
+    breaker: str
+    href: str
+    service: str
+    started_at: str
+    lasted: str
 
 
 @for_viewers
@@ -170,11 +181,20 @@ def cause_json(request: HttpRequest) -> JsonResponse:
     return cause_answer(searches.search_of(request), now_of(request), link=True)
 
 
+@for_viewers
+@require_safe
+def last_trip_json(request: HttpRequest) -> JsonResponse:
+    """What a calm wall remembers, asked for again when it is calm again."""
+    trip = _last_trip(queries.counts(CardFilter(), now_of(request)))
+    return JsonResponse({"trip": asdict(trip) if trip else None})
+
+
 def cause_answer(search: searches.Search, now: datetime, *, link: bool) -> JsonResponse:
     """The likely cause behind what a search shows; with a `link` to its incident for those who may follow it."""
     cause = cause_among(queries.survey(search.where, now) if search.filtered else None, search)
     href = reverse("incident", args=[cause.incident]) if cause and link else ""
-    return JsonResponse({"dependency": cause.dependency if cause else "", "href": href})
+    dependency, share = (cause.dependency, cause.share) if cause else ("", "")
+    return JsonResponse({"dependency": dependency, "share": share, "href": href})
 
 
 def cause_among(found: queries.Survey | None, search: searches.Search) -> incident_queries.Cause | None:
@@ -205,7 +225,7 @@ def _folds(cards: list[Card], now: datetime) -> Iterable[Fold]:
     for service, group in groupby(sorted(cards, key=by_service), key=by_service):
         members = list(group)
         calls = sum(card.calls_1m for card in members)
-        yield Fold(service, [face(card, now) for card in members], f"{whole(calls / 60)}/s")
+        yield Fold(service, [face(card, now) for card in members], per_second(calls))
 
 
 def _with(request: HttpRequest, **changes: str) -> str:
@@ -215,7 +235,16 @@ def _with(request: HttpRequest, **changes: str) -> str:
     return asked.urlencode()
 
 
-def _last_trip(counts: dict[str, int]) -> dict[str, object] | None:
+def _last_trip(counts: dict[str, int]) -> LastTrip | None:
     """What a calm wall remembers: its last outage, once it is over."""
     trip = queries.last_outage() if set(counts) == {"closed"} else None
-    return trip if trip and trip["ended_at"] else None
+    if not trip or not trip["ended_at"]:
+        return None
+    began, ended = str(trip["started_at"]), str(trip["ended_at"])
+    return LastTrip(
+        str(trip["breaker"]),
+        reverse("breaker", args=[trip["breaker_id"]]),
+        str(trip["service"]),
+        began,
+        lasted((moment(ended) - moment(began)).total_seconds()),
+    )

@@ -7,8 +7,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from breakers.domain.networks import network_of
 from breakers.errors import Invalid
-from dashboard import inviting
+from dashboard import inviting, tries
 from dashboard.models import Invitation
 from dashboard.pages.actors import address_of
 from dashboard.pages.context import now_of
@@ -39,6 +40,8 @@ def _accept(request: HttpRequest, token: str, invitation: Invitation) -> HttpRes
         user = inviting.accept(token, name, password, address=address_of(request), at=now_of(request))
     except Invalid as error:
         return _ask(request, invitation, name, [each["detail"] for each in error.errors])
+    tries.free(user.get_username())
+    tries.remember(user.get_username(), network_of(address_of(request)))
     login(request, user, BACKEND)
     return redirect("/")
 

@@ -109,15 +109,50 @@ def short(number: float) -> str:
 
 
 def percent(rate: float | None) -> str:
-    """A rate of 0-100, or a dash where there were no calls."""
-    return DASH if rate is None else f"{tenths(rate)} %"
+    """A rate of 0-100, or a dash where there were no calls. What is not nothing, and not all, never reads as if it were."""
+    if rate is None:
+        return DASH
+    if 0 < rate < 0.05:
+        return "<0.1 %"
+    return ">99.9 %" if 99.95 <= rate < 100 else f"{tenths(rate)} %"
 
 
 def per_second(a_minute: int) -> str:
     """A count of a minute as a rate."""
     if a_minute == 0:
         return "0/s"
+    if a_minute < 3:
+        return "<0.1/s"
     return f"{whole(a_minute / 60)}/s" if a_minute >= 600 else f"{tenths(a_minute / 60)}/s"
+
+
+def ratio(part: float, of: float) -> str:
+    """How many for each: `3.2`, and with two digits that say something where it is less than one: `0.02`."""
+    each = part / of
+    return short(each) if each >= 0.95 or not part else f"{float(f'{each:.2g}'):f}".rstrip("0")
+
+
+def lasted(seconds: float | None) -> str:
+    """How long something took, exactly where it was short; a dash where it did not: `40 ms`, `9.3 s`, `4 m 12 s`."""
+    if seconds is None:
+        return DASH
+    if 0 < seconds < 0.1:
+        return f"{max(1, int(seconds * 1000 + 0.5))} ms"
+    return f"{tenths(seconds)} s" if seconds < 10 else age(seconds)
+
+
+def length(seconds: float) -> str:
+    """A length that was set: as it was, where it is short: `500 ms` reads `0.5 s`, `30,000 ms` reads `30 s`."""
+    if 0 < seconds < 0.1:
+        return lasted(seconds)
+    return f"{short(seconds)} s" if seconds < 60 and seconds != int(seconds) else age(seconds)
+
+
+def minutes(seconds: float) -> str:
+    """A sum of times, in minutes as budgets count them: `0.4 min`, `12 min`."""
+    if 0 < seconds < 3:
+        return "<0.1 min"
+    return f"{short(seconds / 60) if seconds < 600 else whole(seconds / 60)} min"
 
 
 def moment(text: str) -> datetime:

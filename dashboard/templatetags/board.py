@@ -13,8 +13,7 @@ from django.template.context import Context
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard.charts import lanes
-from dashboard.pages import said, sources, words
+from dashboard.pages import orders, said, sources, words
 
 register = template.Library()
 
@@ -23,6 +22,8 @@ register.filter("whole", words.whole)
 register.filter("percent", words.percent)
 register.filter("short", words.short)
 register.filter("size", words.size)
+register.filter("lasted", words.lasted)
+register.filter("open_minutes", words.minutes)
 register.filter("kind_word", sources.kind_word)
 register.filter("verb_word", said.verb_word)
 register.filter("verdict_word", said.verdict_word)
@@ -31,6 +32,9 @@ register.filter("event_word", said.event_word)
 register.filter("event_detail", said.event_detail)
 register.filter("evidence_words", said.evidence_words)
 register.filter("steps", said.steps)
+register.simple_tag(orders.missing_words)
+register.simple_tag(orders.nobody_can)
+register.simple_tag(orders.reach_sentence)
 
 
 @register.simple_tag
@@ -55,20 +59,14 @@ def since(context: Context, at: str | datetime | None, none: str = "never") -> S
 
 @register.simple_tag
 def lasting(start: str | datetime, end: str | datetime) -> str:
-    """How long something took."""
-    return words.age((_moment(end) - _moment(start)).total_seconds())
+    """How long something took, exactly where it was short."""
+    return words.lasted((_moment(end) - _moment(start)).total_seconds())
 
 
 @register.filter
-def lasted(seconds: float | None) -> str:
-    """How long something took, exactly where it was short; a dash where it did not."""
-    return words.DASH if seconds is None else lanes.lasted(seconds)
-
-
-@register.filter
-def open_minutes(seconds: float) -> str:
-    """A sum of times, in minutes as budgets count them: `0.4 min`, `12 min`."""
-    return f"{words.short(seconds / 60) if seconds < 600 else words.whole(seconds / 60)} min"
+def in_minutes(minutes: float) -> str:
+    """A sum of times that is told in minutes."""
+    return words.minutes(60 * minutes)
 
 
 @register.filter
@@ -107,24 +105,6 @@ def chosen_words(choices: list[Any]) -> str:
 def age_of(context: Context, at: str) -> str:
     """An age as bare text, for drawings."""
     return words.age((context["page"].now - _moment(at)).total_seconds())
-
-
-@register.simple_tag
-def missing_words(reach: Any, action: str) -> str:
-    """Which of the instances that an order would reach can't apply it."""
-    lacking = reach.missing.get(action, [])
-    if not lacking:
-        return ""
-    if nobody_can(reach, action):
-        return "No instance says that it can do this."
-    named = ", ".join(lacking[:3]) + (f" and {len(lacking) - 3} more" if len(lacking) > 3 else "")
-    return f"Not offered by {named}."
-
-
-@register.simple_tag
-def nobody_can(reach: Any, action: str) -> bool:
-    """Whether every instance that an order would reach said that it can't apply it."""
-    return bool(reach.live) and len(reach.missing.get(action, [])) == len(reach.live)
 
 
 @register.simple_tag(takes_context=True)

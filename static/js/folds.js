@@ -1,7 +1,7 @@
 // Folds: the closed breakers of each service, folded into one row of the wall.
 
 import { write } from "./helpers/clock.js"
-import { whole } from "./helpers/words.js"
+import { perSecond, whole } from "./helpers/words.js"
 
 export class Folds {
   #root
@@ -23,7 +23,7 @@ export class Folds {
       fold.hidden = !cards.length
       if (!cards.every((element) => element.card)) continue
       const calls = cards.reduce((total, { card }) => total + card.calls_1m, 0)
-      write(fold.querySelector(".fold-said"), `${whole(cards.length)} closed · calls passing · ${whole(calls / 60)}/s`)
+      write(fold.querySelector(".fold-said"), `${whole(cards.length)} closed · calls passing · ${perSecond(calls)}`)
     }
   }
 

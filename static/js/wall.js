@@ -3,9 +3,9 @@
 import { BreakerCard } from "./elements/breaker-card.js"
 import { Announcer } from "./helpers/announcer.js"
 import { Hand } from "./hand.js"
+import { showCalm, tripMayDiffer } from "./helpers/calm.js"
 import { causeMayDiffer } from "./helpers/cause.js"
 import { onBeat, write } from "./helpers/clock.js"
-import { showTally } from "./helpers/tally.js"
 import { SEVERITY, sum, wallSentence, whole } from "./helpers/words.js"
 import { Folds } from "./folds.js"
 import { store } from "./live/store.js"
@@ -17,6 +17,9 @@ const ANEW_EVERY = 30_000 // ms between two drawings by the server, at most
 const REFILL_AFTER = 1_000 // ms
 const AGAIN_AFTER = 5_000 // ms, when a further page could not be had
 const PAGE_LIMIT = 200
+
+// What the suspect beside the headline hangs on, of one card.
+const standing = (card) => (card && !card.removed ? `${card.incident ?? ""}:${card.state === "open"}` : ":false")
 
 const RANK = new Map(SEVERITY.map((state, rank) => [state, rank]))
 
@@ -126,13 +129,15 @@ export class Wall {
   /** Show a card; whether places may have changed. */
   #show(card) {
     const element = this.#elements.get(card.id)
-    if (this.#known && (element?.card?.incident ?? null) !== (card.incident ?? null)) causeMayDiffer()
+    if (this.#known && standing(element?.card) !== standing(card)) causeMayDiffer()
     if (card.removed) this.#roll?.delete(card.id)
     else this.#roll?.add(card.id)
     if (card.removed) return Boolean(element && this.#leave(card.id, element))
     if (element) {
       if (this.#known && element.dataset.state !== card.state) this.#announcer.changed(card.name, card.state)
-      return element.show(card)
+      const moved = element.show(card)
+      if (moved && this.#known) tripMayDiffer()
+      return moved
     }
     if (this.#partial && !this.#finds(card)) return false
     this.#elements.set(card.id, BreakerCard.of(card))
@@ -288,7 +293,7 @@ export class Wall {
     const said = wallSentence(counts, filtered)
     write(document.getElementById("sentence"), said)
     document.title = `${said} Breakerboard`
-    if (!filtered) showTally(counts)
+    if (!filtered) showCalm(counts)
   }
 
   #countTroubled(count) {

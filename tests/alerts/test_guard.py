@@ -338,8 +338,8 @@ def test_tls_that_is_outdated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             old.wrap_socket(line, server_hostname="localhost") as spoken,
         ):
             assert spoken.version() == "TLSv1"
-        ours = ssl.create_default_context(cafile=chain)
-        monkeypatch.setattr(guard, "_ssl_context", lambda: ours)
+        monkeypatch.setenv("SSL_CERT_FILE", str(chain))
+        monkeypatch.setattr(guard, "_ssl_context", guard._ssl_context.__wrapped__)
         with pytest.raises(DeliveryError, match=r"TLS failed: it speaks no version from 1\.2 on") as caught:
             guard.post(f"https://localhost:{hook.port}/", {}, b"{}", trusted=True)
         assert (hook.requests, caught.value.arrived) == ([], False)
@@ -370,3 +370,32 @@ def _resolves_to(monkeypatch: pytest.MonkeyPatch, addresses: list[str]) -> None:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
 
     monkeypatch.setattr(guard.socket, "getaddrinfo", lookup)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "xn--localhost-",
+        "xn--",
+        "xn--localhost-9db",
+        "xn--a",
+        "xn--999999999",
+        "exa\x00mple.com",
+        "\u24dblocalhost",
+        "\ud800.com",
+        "[::1",
+        "a" * 300,
+    ],
+)
+def test_odd_hosts_are_a_sentence_and_never_an_error_of_ours(host: str) -> None:
+    found: object = None
+    try:
+        found = guard.check(f"http://{host}/x", allow_private=False)
+    except DeliveryError as error:
+        found = error.permanent
+    assert found in (True, ["the name does not resolve: it is looked up again at every try"])
+
+
+def test_a_name_that_only_looks_internationalised_says_so() -> None:
+    with pytest.raises(DeliveryError, match=r"^the URL's host is no valid internationalised name$"):
+        guard.check("http://xn--localhost-/x", allow_private=False)

@@ -239,7 +239,10 @@ def test_delivery_failing_and_being_late() -> None:
     assert found("delivery failing", Facts(Subject(breaker="hooks")), "10:01").met is False
     late = Facts(Subject(), oldest_transition_at=clock("10:00"), oldest_notice_at=clock("10:00"))
     assert found("we are late", late, "10:00:30").met is False
-    assert found("we are late", late, "10:00:31").summary == "alerts are late: changes wait to be looked at since 10:00:00 UTC"
+    assert (
+        found("we are late", late, "10:00:31").summary
+        == "alerts are late: changes wait to be looked at since 10:00:00 UTC"
+    )
     assert found("we are late", late, "10:01:01").evidence["late"] == [
         "changes wait to be looked at since 10:00:00 UTC",
         "messages wait to be sent since 10:00:00 UTC",

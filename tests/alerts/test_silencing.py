@@ -171,7 +171,13 @@ def test_ended_by_hand(scenario: Scenario, grace: Actor) -> None:
     ],
 )
 def test_an_end_and_a_reason_are_required(scenario: Scenario, grace: Actor, fields: dict[str, Any], wrong: str) -> None:
-    right = {"given": {"service": "*"}, "starts_at": None, "ends_at": clock("12:00"), "comment": "x", "at": clock("10:00")}
+    right = {
+        "given": {"service": "*"},
+        "starts_at": None,
+        "ends_at": clock("12:00"),
+        "comment": "x",
+        "at": clock("10:00"),
+    }
     with pytest.raises(Invalid) as refused:
         silencing.silence(grace, **{**right, **fields})
     assert [each["field"] for each in refused.value.errors] == [wrong]

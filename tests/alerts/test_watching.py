@@ -153,7 +153,10 @@ def test_a_failure_rate_that_wavers_is_one_alert(scenario: Scenario) -> None:
         counts(scenario, success=2, failure=3)
         scenario.sweeps()
     assert scenario.alert().status == "firing"
-    assert scenario.alert().summary == "delivery-tracking in orders failed 60.0 % of its calls (30 in the minute before 23 Nov 10:02 UTC)"
+    assert (
+        scenario.alert().summary
+        == "delivery-tracking in orders failed 60.0 % of its calls (30 in the minute before 23 Nov 10:02 UTC)"
+    )
     for second in range(160, 220, 10):
         scenario.now = clock("10:00") + timedelta(seconds=second)
         counts(scenario, success=11, failure=9)
@@ -232,7 +235,13 @@ def test_an_instance_that_goes_on_being_forced_when_its_lease_is_over(scenario: 
     rules("forced too long")
     breaker = scenario.at("10:00").breaker(instances={"forced_closed": 1}, reported_state="forced_closed")
     copy(scenario, "forced_closed")
-    told = {"breaker": breaker, "requested_by": "ada", "reason": "x", "expires_at": clock("10:05"), "status": "confirmed"}
+    told = {
+        "breaker": breaker,
+        "requested_by": "ada",
+        "reason": "x",
+        "expires_at": clock("10:05"),
+        "status": "confirmed",
+    }
     Command.objects.create(action="force_closed", issued_at=clock("10:00"), until=clock("10:10"), **told)
     Command.objects.create(action="release", issued_at=clock("10:10"), **told)
     scenario.at("10:10:59").sweeps()
@@ -310,7 +319,8 @@ def test_an_override_that_outlasts_its_lease(scenario: Scenario) -> None:
     scenario.at("10:31").sweeps()
     assert scenario.alert().severity == "critical"
     assert (
-        scenario.alert().summary == "delivery-tracking in orders is still forced closed: its lease ended at 23 Nov 10:30 UTC"
+        scenario.alert().summary
+        == "delivery-tracking in orders is still forced closed: its lease ended at 23 Nov 10:30 UTC"
     )
 
 

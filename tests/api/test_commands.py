@@ -11,7 +11,7 @@ from tests.api.conftest import Caller, Post, problem
 def test_an_order_becomes_a_command_that_waits_for_each_live_instance(
     grace: Caller, eve: Caller, tracking: str
 ) -> None:
-    response = grace.post(f"/breakers/{tracking}/commands", {"action": "probe", "reason": "the api is back"})
+    response = grace.post(f"/breakers/{tracking}/commands", {"action": "reset", "reason": "the api is back"})
     assert response.status_code == 201
     command = response.json()
     assert response["Location"] == f"/api/v1/commands/{command['id']}"
@@ -20,7 +20,7 @@ def test_an_order_becomes_a_command_that_waits_for_each_live_instance(
         name: command[name] for name in ("breaker", "action", "reason", "until", "requested_by", "status", "verdict")
     } == {
         "breaker": tracking,
-        "action": "probe",
+        "action": "reset",
         "reason": "the api is back",
         "until": None,
         "requested_by": "operator",

@@ -134,9 +134,9 @@ def test_redaction_is_set_and_a_pattern_that_takes_long_is_not(ada: Caller, trac
     wanted = {"patterns": [r"cust-\d{1,12}"], "keep_messages": False}
     told = ada.call("PATCH", "/services/orders", {"redaction": wanted}).json()["redaction"]
     assert told == {"on": True, **wanted}
-    asked = problem(ada.call("PATCH", "/services/orders", {"redaction": {"patterns": [r"(\d+)+$"]}}), 422)
+    asked = problem(ada.call("PATCH", "/services/orders", {"redaction": {"patterns": [r"(?<=x)y"]}}), 422)
     assert [each["field"] for each in asked["errors"]] == ["redaction.patterns"]
-    assert "repeats without a bound" in asked["detail"]
+    assert "is no regular expression (RE2)" in asked["detail"]
     told = ada.call("PATCH", "/services/orders", {"redaction": {"keep_messages": True}}).json()["redaction"]
     assert told == {"on": True, "patterns": [r"cust-\d{1,12}"], "keep_messages": True}
 

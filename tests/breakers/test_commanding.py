@@ -49,7 +49,9 @@ def test_a_reset_is_delivered_applied_confirmed_and_held(scenario: Scenario) -> 
     proving.expire_and_judge(scenario.at(64))
     judged = again(command)
     assert (judged.status, judged.verdict) == ("confirmed", "held")
-    assert judged.evidence == {"calls": 40, "failures": 0, "failure_rate": 0.0, "threshold": 50.0, "watched_s": 61.0}
+    assert judged.evidence == {
+        "instances": 1, "calls": 40, "failures": 0, "failure_rate": 0.0, "threshold": 50.0, "watched_s": 60.0,
+    }  # fmt: skip
 
 
 def test_a_reopening_under_watch_did_not_hold(scenario: Scenario) -> None:
@@ -178,3 +180,174 @@ def test_every_order_is_in_the_audit(scenario: Scenario) -> None:
         REASON,
     )
     assert row.after == {"command": command.id, "instances": ["a"], "until": None}
+    assert row.before == {"state": "open", "wanted": None}
+
+
+def test_the_audit_tells_what_was_before_the_order(scenario: Scenario) -> None:
+    """Not what the order itself made of it; and an ended lease says what it took back."""
+    scenario.moves("closed")
+    order(scenario, "force_open")
+    assert Audit.objects.get().before == {"state": "closed", "wanted": None}
+    order(scenario, "disable")
+    assert Audit.objects.latest("id").before == {"state": "closed", "wanted": "force_open"}
+    proving.expire_and_judge(scenario.at(1_800))
+    assert Audit.objects.latest("id").verb == "command.release"
+    assert Audit.objects.latest("id").before == {"state": "closed", "wanted": "disable"}
+
+
+def counts(scenario: Scenario, instance: str, good: int, bad: int = 0, **more: object) -> None:
+    """An instance posts what it counted."""
+    told = [("success", good), ("failure", bad)]
+    scenario.posts(
+        *({"type": kind, "breaker": "payments", "instance": instance, "count": n, **more} for kind, n in told if n)
+    )
+
+
+def resets(scenario: Scenario, *instances: str) -> CommandView:
+    """A reset that was ordered at 0 s and confirmed at each of these at 2 s."""
+    scenario.at(0)
+    for name in instances:
+        scenario.moves("open", instance=name)
+    command = order(scenario)
+    scenario.at(1)
+    for name in instances:
+        scenario.beats("open", instance=name)
+    scenario.at(2)
+    for name in instances:
+        scenario.moves("closed", instance=name)
+    return command
+
+
+def test_the_evidence_is_that_of_all_instances(scenario: Scenario) -> None:
+    command = resets(scenario, "a", "b", "c")
+    scenario.at(30)
+    counts(scenario, "a", 299)
+    counts(scenario, "b", 297, 1)
+    counts(scenario, "c", 298)
+    proving.expire_and_judge(scenario.at(63))
+    judged = again(command)
+    assert [each.verdict for each in judged.deliveries] == ["held"] * 3
+    assert (judged.verdict, judged.evidence) == (
+        "held",
+        {
+            "instances": 3, "calls": 895, "failures": 1, "failure_rate": 0.112, "threshold": 50.0, "watched_s": 60.0,
+        },
+    )  # fmt: skip
+
+
+def test_one_that_fails_is_the_verdict_of_all_and_all_are_in_its_evidence(scenario: Scenario) -> None:
+    command = resets(scenario, "a", "b")
+    scenario.at(10)
+    counts(scenario, "a", 100)
+    counts(scenario, "b", 10, 30)
+    scenario.at(20)
+    scenario.moves("open", instance="b")
+    early = again(command)
+    assert (early.verdict, early.deliveries[0].verdict, early.deliveries[1].verdict) == (
+        "did_not_hold",
+        None,
+        "did_not_hold",
+    )
+    proving.expire_and_judge(scenario.at(62))
+    judged = again(command)
+    assert (judged.verdict, [each.verdict for each in judged.deliveries]) == ("did_not_hold", ["held", "did_not_hold"])
+    assert judged.evidence == {
+        "instances": 2, "calls": 140, "failures": 30, "failure_rate": 21.429, "threshold": 50.0, "watched_s": 60.0,
+        "reopened_after_s": 18.0,
+    }  # fmt: skip
+
+
+def test_a_service_whose_clock_is_two_minutes_behind_counts_whole(scenario: Scenario) -> None:
+    """It is our receipt that counts: by its own clock, all of this was before the order."""
+    behind = {"occurred_at": "2026-11-23T07:58:30Z"}
+    scenario.moves("open", occurred_at="2026-11-23T07:58:00Z")
+    command = order(scenario)
+    scenario.beats("open", occurred_at="2026-11-23T07:58:01Z")
+    scenario.at(2)
+    scenario.moves("closed", occurred_at="2026-11-23T07:58:02Z")
+    scenario.at(30)
+    counts(scenario, "a", 128, 2, **behind)
+    proving.expire_and_judge(scenario.at(62))
+    judged = again(command)
+    assert (judged.verdict, judged.evidence and judged.evidence["calls"]) == ("held", 130)
+
+
+def test_what_was_counted_before_the_proof_in_the_same_post_is_no_evidence(scenario: Scenario) -> None:
+    scenario.moves("open")
+    command = order(scenario)
+    scenario.at(1)
+    scenario.beats("open")
+    scenario.at(2)
+    scenario.posts(
+        {"type": "failure", "breaker": "payments", "instance": "a", "count": 50, "occurred_at": "2026-11-23T08:00:01Z"},
+        {"type": "state_change", "breaker": "payments", "instance": "a", "to_state": "closed"},
+        {"type": "success", "breaker": "payments", "instance": "a", "count": 25},
+    )
+    proving.expire_and_judge(scenario.at(62))
+    judged = again(command)
+    assert (judged.verdict, judged.evidence and judged.evidence["calls"]) == ("held", 25)
+
+
+@pytest.mark.parametrize("swept", [62, 300])
+def test_the_window_is_the_same_however_late_the_sweep_is(scenario: Scenario, swept: int) -> None:
+    command = resets(scenario, "a")
+    scenario.at(61.9)
+    counts(scenario, "a", 20)
+    scenario.at(62)
+    counts(scenario, "a", 0, 500)
+    if swept > 62:
+        scenario.at(70)
+        scenario.moves("open", instance="a")
+    proving.expire_and_judge(scenario.at(swept))
+    judged = again(command)
+    assert (judged.verdict, judged.evidence and (judged.evidence["calls"], judged.evidence["watched_s"])) == (
+        "held",
+        (20, 60.0),
+    )
+
+
+def test_the_twentieth_call_ends_a_watch_that_is_older_than_a_minute(scenario: Scenario) -> None:
+    command = resets(scenario, "a")
+    scenario.at(90)
+    counts(scenario, "a", 19)
+    proving.expire_and_judge(scenario.at(95))
+    assert again(command).verdict is None
+    scenario.at(100)
+    counts(scenario, "a", 0, 1)
+    judged = again(command)
+    assert (judged.verdict, judged.evidence and (judged.evidence["calls"], judged.evidence["watched_s"])) == (
+        "held",
+        (20, 98.0),
+    )
+
+
+def test_a_shared_breaker_reopens_for_all_by_the_word_of_one(scenario: Scenario) -> None:
+    shared = {"scope": "shared"}
+    for name in ("a", "b"):
+        scenario.moves("open", instance=name, **shared)
+    command = order(scenario)
+    scenario.at(1)
+    for name in ("a", "b"):
+        scenario.beats("open", instance=name, **shared)
+    scenario.at(15)
+    scenario.moves("closed", instance="a", **shared)
+    scenario.beats("closed", instance="b", **shared)
+    assert [each.status for each in again(command).deliveries] == ["confirmed", "confirmed"]
+    scenario.at(40)
+    scenario.moves("open", instance="a", **shared)
+    assert [each.verdict for each in again(command).deliveries] == ["did_not_hold", "did_not_hold"]
+
+
+def test_a_probe_reaches_only_what_is_not_closed(scenario: Scenario) -> None:
+    """A closed breaker lets every call try: there is nothing to probe, and nothing that could fail at it."""
+    scenario.moves("open", instance="a")
+    scenario.moves("closed", instance="b")
+    assert [each.instance for each in order(scenario, "probe").deliveries] == ["a"]
+    with pytest.raises(Conflict, match="is closed at every instance that this would reach: there is nothing to probe"):
+        order(scenario, "probe", instances=["b"])
+    scenario.at(1)
+    scenario.moves("closed", instance="a")
+    before = Audit.objects.count()
+    with pytest.raises(Conflict, match="there is nothing to probe"):
+        order(scenario, "probe")
+    assert Audit.objects.count() == before

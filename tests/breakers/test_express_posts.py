@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from breakers import key_uses
 from breakers.domain.keeping import EVERYTHING
 from breakers.domain.limits import DEFAULTS, Limits
 from breakers.domain.reports import Refusal
@@ -26,6 +27,7 @@ class Desk:
         self, *, paused: bool = False, known_for: float = 5.0, signing: Signing | None = None, limits: Limits = DEFAULTS
     ) -> None:
         self.webhook = Webhook()
+        key_uses._seen.add(("orders", "10.0.0.9"))
         owner = KeyOwner(7, "orders", paused, signing, limits, EVERYTHING)
         self.webhook._owners[b"bbk_orders"] = (owner, time.monotonic() + known_for)
         self.posted: list[tuple[Submission, Any]] = []
@@ -54,6 +56,14 @@ def test_a_known_sender_is_taken_at_once() -> None:
     status, body, head = desk.hears(Answer(1, 0, [], []))
     assert (status, body) == (202, {"accepted": 1, "duplicates": 0, "rejected": [], "commands": []})
     assert head.startswith(b"content-type: application/json\r\n")
+
+
+def test_a_known_key_from_a_new_address_goes_the_long_way_where_it_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk()
+    monkeypatch.setattr(key_uses, "_seen", set())
+    assert not desk.takes()
+    monkeypatch.setattr(key_uses, "_seen", {("orders", "10.0.0.9")})
+    assert desk.takes()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from breakers import bulk, pruning, queries
+from breakers import pruning, queries
 from breakers.domain.rollups import percentiles, suiting
 from breakers.models import Event
 from tests.breakers.conftest import MORNING, Scenario
@@ -82,19 +82,6 @@ def test_what_is_too_old_goes_and_the_rest_stays(scenario: Scenario) -> None:
     assert (gone["events"], gone["10s"], gone["1m"], gone["15m"]) == (1, 1, 1, 0)
     assert Event.objects.get().count == 3
     assert total(scenario, 60) == 5
-
-
-def test_the_audit_trail_only_grows(scenario: Scenario) -> None:
-    from django.db import DatabaseError, transaction
-
-    from breakers import auditing
-
-    for reason in ("one", "two"):
-        auditing.write(scenario.ada, "test", "breaker", 1, "x", reason=reason, at=scenario.now)
-    assert auditing.first_broken() is None
-    for sql in ("UPDATE breakers_audit SET reason = 'none'", "DELETE FROM breakers_audit"):
-        with pytest.raises(DatabaseError, match="the audit trail only grows"), transaction.atomic():
-            bulk.run(sql)
 
 
 @pytest.mark.parametrize("seconds", [7, 100, 3_600, 20_000, 86_400, 7 * 86_400])

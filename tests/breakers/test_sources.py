@@ -72,6 +72,40 @@ def test_back_after_stopped_is_a_restart_without_any_sequence(scenario: Scenario
     assert (source().stopped, source().restarts) == (False, 1)
 
 
+def test_one_breaker_that_stops_is_no_end_of_the_process(scenario: Scenario) -> None:
+    """A breaker is detached; the others go on, and so do the numbers."""
+    for breaker in ("payments", "search", "stock"):
+        scenario.beats("closed", breaker=breaker)
+    scenario.at(5)
+    scenario.posts({"type": "stopped", "breaker": "payments", "instance": "a"})
+    assert source().stopped is False
+    scenario.at(10)
+    scenario.beats("closed", breaker="search")
+    scenario.at(11)
+    scenario.beats("closed", breaker="payments")
+    assert (source().stopped, source().restarts) == (False, 0)
+    scenario.at(12)
+    scenario.posts(*({"type": "stopped", "breaker": name, "instance": "a"} for name in ("payments", "search", "stock")))
+    assert (source().stopped, source().restarts) == (True, 0)
+    scenario.at(13)
+    scenario.posts(
+        *({"type": "heartbeat", "state": "closed", "breaker": b, "instance": "a"} for b in ("search", "new"))
+    )
+    assert (source().stopped, source().restarts) == (False, 1)
+
+
+def test_a_stop_that_is_told_late_stops_only_what_was_silent_since(scenario: Scenario) -> None:
+    scenario.at(60)
+    scenario.beats("closed")
+    scenario.beats("closed", breaker="search")
+    early = (MORNING + timedelta(seconds=50)).isoformat()
+    scenario.posts({"type": "stopped", "breaker": "payments", "instance": "a", "occurred_at": early})
+    scenario.posts({"type": "stopped", "breaker": "search", "instance": "a"})
+    assert source().stopped is False
+    scenario.posts({"type": "stopped", "breaker": "payments", "instance": "a"})
+    assert (source().stopped, source().restarts) == (True, 0)
+
+
 def test_two_posts_that_overtake_each_other_are_no_restart(scenario: Scenario) -> None:
     """Without times of their own, the one that is received last is not the one that happened last."""
     for second, sequence in ((1, 10), (2, 30), (3, 20), (4, 31)):
@@ -85,6 +119,19 @@ def test_duplicates_are_counted_and_are_no_sign_of_life(scenario: Scenario) -> N
     scenario.at(30)
     scenario.beats("closed", id="one")
     assert (source().events, source().duplicates, source().heard_at) == (1, 1, MORNING)
+
+
+def test_each_repeat_counts_once_wherever_it_came(scenario: Scenario) -> None:
+    """In the very first post, in one post, in a later one: what the answers call duplicates is what the source shows."""
+    beat = {"type": "heartbeat", "state": "closed", "breaker": "payments", "instance": "a", "id": "one"}
+    told = 0
+    for post in (
+        [beat, beat, beat],
+        [beat, {**beat, "id": "two"}, {**beat, "id": "two"}],
+        [beat, {**beat, "id": "two"}],
+    ):
+        told += scenario.posts(*post).duplicates
+    assert (source().events, source().duplicates, told) == (2, 6, 6)
 
 
 @pytest.mark.parametrize("minutes_off", [-9, 0, 9])

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict"
 import { beforeEach, mock, test } from "node:test"
-import { HEALTHY_AFTER, SILENT_AFTER, waitBefore } from "../../static/js/live/socket.js"
+import { HEALTHY_AFTER, QUIET_AFTER, SILENT_AFTER, waitBefore } from "../../static/js/live/socket.js"
 import { Store } from "../../static/js/live/store.js"
 
 class FakeSocket {
@@ -192,8 +192,14 @@ test("thirty healthy seconds forget the failures", () => {
 
 test("silence is a dead line, even if the browser calls it open", () => {
   live()
-  mock.timers.tick(SILENT_AFTER - 1)
+  mock.timers.tick(QUIET_AFTER - 1)
   assert.equal(store.connection.state, "live")
+  mock.timers.tick(1)
+  assert.equal(store.connection.state, "quiet")
+  FakeSocket.last.says({ op: "ping", at: "…", cursors: {}, bus: "ok" })
+  assert.equal(store.connection.state, "live")
+  mock.timers.tick(SILENT_AFTER - 1)
+  assert.equal(store.connection.state, "quiet")
   mock.timers.tick(10)
   assert.equal(store.connection.state, "reconnecting")
   mock.timers.tick(500)

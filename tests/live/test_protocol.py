@@ -1,8 +1,10 @@
 """The socket's words: what a client asks for, and what it hears."""
 
 import json
+import re
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -272,7 +274,12 @@ async def test_nothing_says_that_all_is_well_while_the_board_can_not_be_read(
 
 
 def test_a_ping_comes_in_time() -> None:
-    assert upkeep.PING < 15
+    """Before a page says that the line may be dead, and that no later than a missing one is due."""
+    script = (Path(__file__).parents[2] / "static/js/live/socket.js").read_text()
+    quiet, silent = (
+        int(re.search(rf"{name} = ([0-9_]+) // ms", script)[1]) / 1_000 for name in ("QUIET_AFTER", "SILENT_AFTER")
+    )  # type: ignore[index]
+    assert upkeep.PING < quiet < 2 * upkeep.PING < silent <= 15
 
 
 async def test_too_many_topics_are_refused(connect: Any, opens: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,12 @@
 """A client that comes back with its cursor hears the latest of everything that changed since, or starts again."""
 
+import time
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async as threaded
 
-from breakers.models import Board
+from breakers.models import Board, Breaker
 from dashboard.live import snapshot
 from dashboard.live.hub import hub
 from tests.live.clients import until
@@ -131,3 +132,27 @@ async def test_a_database_that_can_not_be_read_is_said(
     ada = await connect()
     assert (await ada.subscribe("wall"))["code"] == "unavailable"
     assert (await ada.hear())["op"] == "snapshot"
+
+
+async def test_a_breakers_page_is_resumed_with_the_events_that_came(connect: Any, opens: Any, post: Any) -> None:
+    await threaded(opens)("payments")
+    breaker = await threaded(lambda: str(Breaker.objects.get().pk))()
+    socket = await connect()
+    cursor = (await socket.subscribe(f"breaker:{breaker}"))["cursor"]
+    await socket.close()
+    await threaded(post)({"type": "failure", "breaker": "payments"}, {"type": "timeout", "breaker": "payments"})
+    await threaded(opens)("search")
+    resumed = await (await connect()).subscribe(f"breaker:{breaker}", cursor=cursor)
+    assert resumed["op"] == "delta"
+    assert [(page["id"], page["new_events"]) for page in resumed["data"]] == [(breaker, 2)]
+    again = await (await connect()).subscribe(f"breaker:{breaker}", cursor=resumed["cursor"])
+    assert (again["op"], again["data"]) == ("delta", [])
+
+
+async def test_a_breakers_page_of_long_ago_starts_again(connect: Any, opens: Any, board: Board) -> None:
+    await threaded(opens)("payments")
+    breaker = await threaded(lambda: Breaker.objects.get().pk)()
+    old = int((time.time() - 16 * 60) * 1_000_000)
+    for cursor in (f"{board.epoch}.1.{old}", f"{board.epoch}.1", f"0.1.{old + 900_000_000}"):
+        answer = await (await connect()).subscribe(f"breaker:{breaker}", cursor=cursor)
+        assert answer["op"] == "snapshot", cursor

@@ -12,14 +12,14 @@ from breakers.access import BOARD
 from breakers.models import Board as BoardRow
 from breakers.models import Pulse
 from dashboard import screens
-from dashboard.live import snapshot
+from dashboard.live import credentials, snapshot
 from dashboard.live.hub import hub
 
 ORIGIN = "http://127.0.0.1:8000"
 
 
-async def made() -> Any:
-    return await threaded(screens.make_link)(BOARD, "ops room", "", at=datetime.now(UTC))
+async def made(query: str = "", at: datetime | None = None) -> Any:
+    return await threaded(screens.make_link)(BOARD, "ops room", query, at=at or datetime.now(UTC))
 
 
 def cookie_of(link: Any) -> str:
@@ -35,6 +35,36 @@ async def test_a_screen_hears_of_the_wall_and_of_nothing_else(connect: Any, open
         refused = await screen.subscribe(topic)
         assert (refused["op"], refused["code"]) == ("error", "not_allowed")
         assert refused["detail"] == f"a screen's link opens the wall only, not '{topic}'"
+
+
+async def test_a_link_binds_what_its_socket_may_ask_for(connect: Any, opens: Any) -> None:
+    await threaded(opens)("payments")
+    await threaded(opens)("stock")
+    screen = await connect(token=None, cookie=cookie_of(await made("name:stock")), origin=ORIGIN)
+    for asked in ("", "query=name:payments", "q=payments", "service=orders", "state=open"):
+        told = await screen.subscribe("wall", filter=asked)
+        names = [card["name"] for card in told["data"]["items"]]
+        assert names == ([] if "payments" in asked else ["stock"]), asked
+        assert sum(told["data"]["counts"].values()) == len(names), asked
+    cells = await screen.subscribe("cells", filter="")
+    assert "payments" not in str(cells)
+    # What changes elsewhere is not told either.
+    await threaded(opens)("payments-two")
+    frames = [await screen.hear("delta"), *await screen.heard()]
+    assert all(frame.get("data") == [] for frame in frames), frames
+    assert {sum(frame["counts"].values()) for frame in frames if "counts" in frame} <= {0, 1}
+
+
+async def test_a_link_that_ended_is_signed_out_and_its_open_sockets_close(connect: Any, board: Any) -> None:
+    link = await made(at=datetime.now(UTC) - timedelta(days=90, seconds=-3))
+    screen = await connect(token=None, cookie=cookie_of(link), origin=ORIGIN)
+    await screen.subscribe("wall")
+    identity = next(iter(hub.sockets)).identity
+    ended = await threaded(credentials.ended)([identity], datetime.now(UTC) + timedelta(seconds=4))
+    assert ended == {identity: True}
+    old = await made(at=datetime.now(UTC) - timedelta(days=90))
+    over = await connect(token=None, cookie=cookie_of(old), origin=ORIGIN)
+    assert await over.closes() == 4401
 
 
 async def test_a_revoked_link_ends_its_sockets_at_once(connect: Any) -> None:

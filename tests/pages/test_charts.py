@@ -63,7 +63,7 @@ def test_an_opening_of_ten_milliseconds_is_wide_enough_to_be_seen() -> None:
     assert [each["name"] for each in lanes] == ["Closed", "Open"]
     # A cell of 600: two pixels of a usual chart.
     assert lanes[1]["x"] == [100]
-    assert lanes[1]["hovertemplate"] == ["Open, 0.0 s<extra></extra>"]
+    assert lanes[1]["hovertemplate"] == ["Open, 10 ms<extra></extra>"]
 
 
 def test_the_worst_state_wins_the_cell_and_its_words_tell_all() -> None:
@@ -78,7 +78,7 @@ def test_the_worst_state_wins_the_cell_and_its_words_tell_all() -> None:
     assert [(each.state, each.end - each.start) for each in drawn] == [
         ("closed", 10_000), ("open", 100), ("closed", 49_900),
     ]  # fmt: skip
-    assert drawn[1].words == "Open 2 times, longest 0.0 s"
+    assert drawn[1].words == "Open 2 times, longest 40 ms"
     assert drawn[0].words == "Closed, 10 s"
 
 

@@ -119,7 +119,7 @@ def test_filters_stand_in_the_address(query: str, count: int, signed_in: SignIn)
 def test_no_match_says_how_many_are_hidden(signed_in: SignIn) -> None:
     seed_wall(20, datetime.now(UTC))
     page = text_of(signed_in("viewer"), "/?q=no-such")
-    assert "No breaker matches; 20 hidden." in page
+    assert 'No breaker matches; <span id="beyond">20</span> hidden.' in page
     assert "No breakers yet." not in page
     assert '<h1 id="sentence">No breaker matches.</h1>' in page
 

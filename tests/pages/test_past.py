@@ -44,6 +44,11 @@ def test_a_breaker_of_then_can_not_be_ordered(signed_in: SignIn, story: str) -> 
     assert re.search(r'<li data-state="open" hidden>', page)
     assert re.search(r'<li data-state="open">', present)
     told = json.loads(ada.get(f"/breakers/{story}/past.json?at={ago(30)}").content)
+    # What is played says of its moment all that the page says: why, trips, events and the bar.
+    assert told["counts"] == {"open": 1}
+    assert (told["news"]["why"]["ended_at"], told["news"]["trips"][0]["trips"]) == (None, 1)
+    assert all(event["occurred_at"] <= told["details"]["card"]["last_event_at"] for event in told["news"]["events"])
+    told = told["details"]
     assert (told["card"]["state"], [copy["state"] for copy in told["instances"]]) == (
         "open",
         ["open", "open", "closed"],

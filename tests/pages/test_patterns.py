@@ -29,7 +29,8 @@ def test_two_storms_are_two() -> None:
 
 def test_a_few_retries_are_none() -> None:
     calm = seen({"success": 100, "retry": 30}, {"retry": 19})["retries"]
-    assert (calm.value, calm.words, calm.loud) == ("49", "0.5 a call", False)
+    assert (calm.value, calm.words, calm.loud) == ("49", "0.49 a call", False)
+    assert seen({"success": 1_200, "retry": 24})["retries"].words == "0.02 a call"
 
 
 def test_timeouts_are_a_share_of_the_calls() -> None:

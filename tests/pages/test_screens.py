@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import settings
@@ -65,6 +65,21 @@ def test_a_revoked_link_shows_nothing_more(signed_in: SignIn) -> None:
         ("screen.add", "ada", "ops room"),
         ("screen.revoke", "ada", "ops room"),
     ]
+
+
+def test_a_link_ends_by_itself(signed_in: SignIn) -> None:
+    ada, screen = signed_in("admin"), Client()
+    path = link_for(ada)
+    row = ScreenLink.objects.get()
+    assert row.expires_at - row.created_at == timedelta(days=90)
+    screen.get(path)
+    assert screen.get("/screen/").status_code == 200
+    ScreenLink.objects.update(expires_at=datetime.now(UTC))
+    assert (screen.get("/screen/").status_code, Client().get(path).status_code) == (403, 403)
+    assert "ended <time" in ada.get("/screens/").content.decode()
+    for days in ("0", "367", "-1", "x", "9" * 9):
+        assert ada.post("/screens/", {"name": "n", "query": "", "days": days}).status_code == 422, days
+    assert ScreenLink.objects.count() == 1
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from breakers.domain.rates import rate
 from breakers.domain.states import State
 from breakers.queries.shapes import Card, Details, EventView, PathCount, Span, Wanted
 from dashboard.pages import words
@@ -31,7 +32,10 @@ const { now, cards, pages, numbers, counts, events, evidence } = JSON.parse(read
 console.log(JSON.stringify({
   cards: cards.map((card) => face(card, now)),
   pages: pages.map((page) => diagram(page, now)),
-  numbers: numbers.map((n) => [words.age(n), words.whole(n), words.tenths(n), words.short(n), words.perSecond(n)]),
+  numbers: numbers.map((n) => [
+    words.age(n), words.whole(n), words.tenths(n), words.short(n), words.perSecond(n), words.percent(n), words.lasted(n), words.minutes(n),
+    words.length(n),
+  ]),
   counts: counts.map((each) => [words.wallSentence(each, false), words.wallSentence(each, true)]),
   events: events.map(eventDetail),
   evidence: evidence.map(evidenceWords),
@@ -91,6 +95,61 @@ def test_a_short_opening_is_still_seen_on_the_strip() -> None:
 
 
 @pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([], "not open"),
+        ([("open", 600)], "1 opening"),
+        # A failed probe is no trip.
+        ([("open", 600), ("half_open", 590), ("open", 588), ("half_open", 500), ("open", 499)], "1 opening"),
+        ([("open", 600), ("closed", 590), ("open", 588), ("closed", 500)], "2 openings"),
+        ([("open", 1_000)], "an outage from before"),
+        ([("open", 1_000), ("closed", 950)], "not open"),
+        ([("open", 1_000), ("half_open", 800), ("open", 790), ("closed", 700), ("open", 600)], "an outage from before, 1 opening"),
+        ([("open", 600), ("stale", 500), ("open", 400)], "1 opening"),
+    ],
+)  # fmt: skip
+def test_the_strip_says_how_often_it_tripped(steps: list[tuple[str, int]], said: str) -> None:
+    told = [("closed", 2_000), *steps]
+    at = [iso(NOW - timedelta(seconds=ago)) for _, ago in told]
+    strip = [Span(state, one, other) for (state, _), one, other in zip(told, at, [*at[1:], None], strict=True)]
+    assert face(a_card(random.Random(1), strip=strip), NOW).strip_label == f"Last 15 minutes: {said}"
+
+
+@pytest.mark.parametrize(
+    ("part", "of", "told", "said"),
+    [
+        (0, 0, None, "–"), (0, 9, 0.0, "0.0 %"), (9, 9, 100.0, "100.0 %"), (1, 3, 33.3, "33.3 %"), (1, 5_000, 0.02, "<0.1 %"),
+        (4_999, 5_000, 99.98, ">99.9 %"), (1, 3_000_000, 0.000033, "<0.1 %"), (1, 1_000, 0.1, "0.1 %"),
+    ],
+)  # fmt: skip
+def test_a_rate_is_nothing_of_none_and_all_of_all_alone(part: int, of: int, told: float | None, said: str) -> None:
+    assert rate(part, of) == told
+    assert words.percent(rate(part, of)) == said
+
+
+@pytest.mark.parametrize(
+    ("words_of", "cases"),
+    [
+        (words.per_second, {0: "0/s", 1: "<0.1/s", 3: "0.1/s", 600: "10/s"}),
+        (
+            words.lasted,
+            {None: "–", 0: "0.0 s", 0.0004: "1 ms", 0.04: "40 ms", 0.4: "0.4 s", 9.3: "9.3 s", 252: "4 m 12 s"},
+        ),
+        (words.minutes, {0: "0 min", 2: "<0.1 min", 24: "0.4 min", 700: "12 min"}),
+    ],
+)
+def test_what_is_little_is_not_nothing(words_of: Any, cases: dict[Any, str]) -> None:
+    assert {value: words_of(value) for value in cases} == cases
+
+
+@pytest.mark.parametrize(
+    ("part", "of", "said"), [(24, 1_200, "0.02"), (1, 3, "0.33"), (1, 2, "0.5"), (320, 100, "3.2"), (0, 9, "0")]
+)
+def test_so_many_for_each_say_more_than_none(part: int, of: int, said: str) -> None:
+    assert words.ratio(part, of) == said
+
+
+@pytest.mark.parametrize(
     ("instances", "said"),
     [
         ({"forced_closed": 3}, ""),
@@ -112,6 +171,8 @@ def test_the_browser_says_the_same() -> None:
     numbers = [
         *(dice.uniform(0, 10 ** dice.randrange(1, 7)) for _ in range(300)),
         *(n / 4 for n in range(80)),
+        *(n / 1_000 for n in range(1, 120)),
+        *(99.9 + n / 1_000 for n in range(101)),
         *range(0, 700, 3),
     ]
     counts = [{state: dice.randrange(3) * dice.randrange(2_000) for state in State} for _ in range(50)] + [
@@ -119,7 +180,15 @@ def test_the_browser_says_the_same() -> None:
         {"closed": 1},
     ]
     events = [an_event(dice) for _ in range(60)]
-    evidence = [{"calls": 212, "failure_rate": 0.5, "watched_s": 60}, {"reopened_after_s": 9, "calls": 3}, None]
+    evidence = [
+        {"instances": 3, "calls": 895, "failures": 2, "watched_s": 60},
+        {"instances": 1, "calls": 1, "failures": 1, "reopened_after_s": 9},
+        {"calls": 5000, "failures": 1},
+        {"calls": 5000, "failures": 4999},
+        {"calls": 40, "failures": 0},
+        {"calls": 0, "failures": 0},
+        None,
+    ]
     heard = ask(
         {
             "now": NOW.timestamp() * 1000,
@@ -135,11 +204,26 @@ def test_the_browser_says_the_same() -> None:
         assert told == as_told(face(card, NOW)), card
     for page, told in zip(pages, heard["pages"], strict=True):
         assert told == drawn(page), page
-    said = [[words.age(n), words.whole(n), words.tenths(n), words.short(n), words.per_second(n)] for n in numbers]
+    said = [
+        [
+            words.age(n), words.whole(n), words.tenths(n), words.short(n), words.per_second(n), words.percent(n), words.lasted(n),
+            words.minutes(n), words.length(n),
+        ]
+        for n in numbers
+    ]  # fmt: skip
     assert heard["numbers"] == said
     assert heard["counts"] == [[words.wall_sentence(each, filtered=of) for of in (False, True)] for each in counts]
     assert heard["events"] == [event_detail(event) for event in events]
     assert heard["evidence"] == [evidence_words(each) for each in evidence]
+    assert heard["evidence"] == [
+        "895 calls over 3 instances, 2 failed (0.2 %), watched for 1 m",
+        "re-opened after 9 s, 1 call, 1 failed",
+        "5,000 calls, 1 failed (under 0.1 %)",
+        "5,000 calls, 4,999 failed (over 99.9 %)",
+        "40 calls, 0 failed",
+        "0 calls",
+        "",
+    ]
 
 
 def ask(cases: dict[str, Any]) -> Any:
@@ -166,6 +250,7 @@ def as_told(shown: Any) -> dict[str, Any]:
                 "error",
                 "silenced",
                 "unmet",
+                "rule",
             )
         },
         "second": second(shown.second),

@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from breakers import bulk, key_uses, keys
+from breakers import access_trail, bulk, key_uses, keys
 from breakers.access import Actor, Role
 from breakers.configuring import configure
 from breakers.domain.keeping import EVERYTHING
 from breakers.domain.limits import DEFAULTS
 from breakers.errors import Conflict, Invalid, NotAllowed, NotFound, StoreUnavailable
+from breakers.management.people import system_actor
 from breakers.models import ApiToken, Audit, IngestKey, Service
 from breakers.signals import access_changed
 from tests.board import ROOT
@@ -313,3 +314,38 @@ def test_a_command_leaves_the_tables_of_an_earlier_version_alone(tmp_path: Path)
         1,
         f"CommandError: {told}; start the board with `make run`, then do this again\n",
     )
+
+
+def test_a_key_or_token_from_a_new_address_is_on_record_and_counted_where_it_repeats(ada: Actor) -> None:
+    key_uses.forget_all()
+    key = keys.add_service(ada, "orders", at=NOW).key
+    token = keys.add_token(ada, "deploys", Role.VIEWER, at=NOW).token
+    assert key is not None
+    assert token is not None
+    before = Audit.objects.count()
+    for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.3"):
+        keys.check_key(key, NOW, address)
+    keys.check_token(token, NOW, "2001:db8::1")
+    keys.check_token(token, NOW, "2001:db8::2")
+    key_uses.write_down()
+    found = [(row.verb, row.actor, row.address, row.target_name) for row in Audit.objects.order_by("id")[before:]]
+    assert found == [
+        ("key.new_address", f"key {key.split('_')[1]}", "192.0.2.1", "orders"),
+        ("token.new_address", f"token {token.split('_')[1]}", "2001:db8::1", "deploys"),
+    ]
+    access_trail.sweep(NOW + timedelta(hours=1))
+    assert Audit.objects.order_by("-id")[0].after["times"] == 2
+    # Known addresses are no news, to a process that has just started neither.
+    count = Audit.objects.count()
+    key_uses.forget_all()
+    keys.check_key(key, NOW, "192.0.2.2")
+    key_uses.write_down()
+    assert Audit.objects.count() == count
+
+
+def test_what_is_done_at_the_command_line_names_the_systems_user() -> None:
+    command("service", "add", "orders")
+    [row] = Audit.objects.filter(verb="service.add")
+    assert row.actor == system_actor().name
+    assert row.actor.endswith(" (command line)")
+    assert row.address == system_actor().address != ""

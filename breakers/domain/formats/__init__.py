@@ -32,5 +32,8 @@ def bodies(name: str) -> tuple[Body, ...]:
 
 def read(name: str, kind: Body, instance: str | None, body: bytes) -> list[Any]:
     """The events of a body of that format; `instance` where the format names none. Errors: BadBody."""
-    made: list[Any] = known()[name].decode(foreign.documents(body, kind), instance)
+    found = foreign.documents(body, kind)
+    if Body.SSE in bodies(name):
+        found = foreign.without_keep_alives(found)
+    made: list[Any] = known()[name].decode(found, instance)
     return foreign.at_most(made)

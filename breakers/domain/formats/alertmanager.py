@@ -1,21 +1,23 @@
-"""Alertmanager: its webhook, version 4. A firing alert opens the breaker that its labels name, a resolved one closes it.
+"""Alertmanager: its webhook, version 4. A breaker is open while an alert fires whose labels name it, closed when the last resolves.
 
-The label `breaker` is required; `dependency` and `instance` are taken where they are there.
+The label `breaker` is required; `dependency` and `instance` are taken where they are there. The news is of the moment that we
+hear it: an alert's own times are those of its condition, kept with the event.
 """
 
 from typing import Any
 
 from breakers.domain.foreign import Body, Unknown, identity, read_each, text
-from breakers.domain.reports import shown
+from breakers.domain.reports import Alert, key_of, shown
 
 BODIES = (Body.JSON,)
 VERSION = "4"
-# What an alert says, whenever it is sent again: its annotations may name another value each time.
 LABELS = ("breaker", "dependency", "instance")
+# Kept with the event. While an alert fires, `endsAt` is when it would be forgotten, and says nothing.
+KEPT = ("status", "labels", "annotations", "startsAt")
 
 
 def decode(documents: list[Any], instance: str | None) -> list[Any]:
-    """An alert that is notified again is the same event."""
+    """Without ids: whether a notification says something new depends on what was heard before, and the recording knows that."""
     return read_each(lambda alert: _event(alert, instance), (alert for each in documents for alert in _alerts(each)))
 
 
@@ -46,19 +48,18 @@ def _event(alert: Any, instance: str | None) -> dict[str, Any]:
     if status not in ("firing", "resolved"):
         raise Unknown("unknown_state", f"unknown status {shown(status)}; expected one of firing, resolved")
     firing = status == "firing"
-    begun, ended = text(alert, "startsAt"), None if firing else text(alert, "endsAt")
     event = {
         **{name: labels[name] for name in LABELS if name in labels},
-        "id": identity("alertmanager", instance, [labels, status, begun, ended]),
         "type": "state_change",
         "to_state": "open" if firing else "closed",
-        "occurred_at": begun if firing else ended,
         "reason": _reason(alert),
-        "attributes": {"labels": labels, "annotations": alert.get("annotations"), "startsAt": begun},
+        "attributes": {name: alert[name] for name in KEPT if alert.get(name) is not None},
     }
+    if not firing and alert.get("endsAt") is not None:
+        event["attributes"]["endsAt"] = alert["endsAt"]
     if instance is not None:
         event.setdefault("instance", instance)
-    return event
+    return Alert(event, key_of(identity("alertmanager", instance, labels)), fires=firing)
 
 
 def _reason(alert: dict[str, Any]) -> str:
@@ -72,6 +73,10 @@ def _reason(alert: dict[str, Any]) -> str:
 def _what_is_wrong(document: Any) -> str:
     if not isinstance(document, dict):
         return f"{shown(document)} is no object; expected a notification"
+    if document.get("version") is None:
+        return f"'version' is missing; expected '{VERSION}', the version of a notification"
     if document.get("version") != VERSION:
         return f"the notification's version is {shown(document.get('version'))}; expected '{VERSION}'"
+    if document.get("alerts") is None:
+        return "'alerts' is missing; expected an array"
     return f"'alerts' is {shown(document.get('alerts'))}; expected an array"

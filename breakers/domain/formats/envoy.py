@@ -5,7 +5,7 @@ A breaker is a cluster, an instance is one Envoy's view of one host of it: eject
 
 from typing import Any
 
-from breakers.domain.foreign import Body, Unknown, flag, identity, number, read_each, text
+from breakers.domain.foreign import Body, Unknown, counting_repeats, flag, identity, number, read_each, text
 from breakers.domain.reports import shown
 
 BODIES = (Body.NDJSON, Body.JSON)
@@ -18,7 +18,7 @@ USED = {"type", "cluster_name", "upstream_url", "action", "enforced", "timestamp
 
 def decode(documents: list[Any], instance: str | None) -> list[Any]:
     """`instance` is the name of the Envoy; the hosts that it watches follow after a slash."""
-    return read_each(lambda document: _event(document, instance), documents)
+    return counting_repeats(read_each(lambda document: _event(document, instance), documents))
 
 
 def _event(entry: Any, instance: str | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Its counters are rolling sums, repeated in every sample: they stay in `attribute
 from datetime import UTC, datetime
 from typing import Any
 
-from breakers.domain.foreign import Body, Unknown, flag, identity, number, read_each, text
+from breakers.domain.foreign import Body, Unknown, as_number, flag, identity, number, read_each, text
 from breakers.domain.reports import DROPPED, shown
 
 BODIES = (Body.SSE, Body.NDJSON, Body.JSON)
@@ -35,9 +35,13 @@ def _event(sample: Any, instance: str | None) -> Any:
         return DROPPED
     if kind != "HystrixCommand":
         expected = ", ".join(("HystrixCommand", *NOT_NEEDED))
+        if not isinstance(sample, dict):
+            raise Unknown("unknown_shape", f"{shown(sample)} is no object; expected a sample of Hystrix's stream")
+        if kind is None:
+            raise Unknown("missing_field", f"'type' is missing; expected one of {expected}")
         raise Unknown("unknown_type", f"unknown type {shown(kind)}; expected one of {expected}")
     hosts = sample.get("reportingHosts", 1)
-    if hosts != 1:
+    if as_number(hosts) != 1:
         raise Unknown("bad_value", f"'reportingHosts' is {shown(hosts)}: a sum over hosts is no instance")
     event = {
         "id": identity("hystrix", instance, sample),
@@ -47,10 +51,10 @@ def _event(sample: Any, instance: str | None) -> Any:
         "state": _state(sample),
         "occurred_at": _time(sample),
         "library": "hystrix",
-        "config": {ours: sample[theirs] for theirs, ours in CONFIG.items() if _is_number(sample.get(theirs))},
-        "attributes": {
-            name: value for name, value in sample.items() if name not in USED and not name.startswith(PROPERTY)
+        "config": {
+            ours: told for theirs, ours in CONFIG.items() if (told := as_number(sample.get(theirs))) is not None
         },
+        "attributes": {name: value for name, value in sample.items() if _is_kept(name, value)},
     }
     return event if instance is None else {**event, "instance": instance}
 
@@ -76,5 +80,8 @@ def _time(sample: dict[str, Any]) -> str:
         ) from error
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_kept(name: str, value: Any) -> bool:
+    """Settings are told as such; one that is no number is kept as it was told."""
+    if name.startswith(PROPERTY):
+        return name in CONFIG and value is not None and as_number(value) is None
+    return name not in USED

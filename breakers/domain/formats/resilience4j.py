@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from breakers.domain.foreign import Body, Unknown, identity, number, read_each, text
+from breakers.domain.foreign import Body, Unknown, counting_repeats, identity, number, read_each, text
 from breakers.domain.reports import DROPPED, shown
 
 BODIES = (Body.JSON, Body.NDJSON, Body.SSE)
@@ -31,6 +31,10 @@ THRESHOLDS = {
     "failureRateThreshold": "failure_rate_threshold",
     "slowCallRateThreshold": "slow_call_rate_threshold",
 }
+NAMES_ALONE = (
+    "'circuitBreakers' is a list of names, which tells no states; expected an object with each breaker's details,"
+    " as newer versions answer, or the answer of 'circuitbreakerevents'"
+)
 FIELDS = ("circuitBreakerName", "type", "creationTime", "errorMessage", "durationInMs", "stateTransition")
 
 _STEP = re.compile(r"(?:State transition from )?([A-Z_]+?)(?:_TO_| to )([A-Z_]+)")
@@ -47,7 +51,7 @@ def decode(documents: list[Any], instance: str | None) -> list[Any]:
         made = _heartbeat(*item) if isinstance(item, tuple) else _event(item, instance, reasons)
         return made if instance is None or made is DROPPED else {**made, "instance": instance}
 
-    return read_each(take, (item for document in documents for item in _items(document)))
+    return counting_repeats(read_each(take, (item for document in documents for item in _items(document))))
 
 
 def _items(document: Any) -> Iterable[Any]:
@@ -59,10 +63,20 @@ def _items(document: Any) -> Iterable[Any]:
         if isinstance(document.get("circuitBreakers"), dict):
             yield from document["circuitBreakers"].items()
             return
+        if isinstance(document.get("circuitBreakers"), list):
+            # What `circuitbreakers` answered in older versions.
+            yield Names()
+            return
     yield document
 
 
+class Names:
+    """A list of breakers by their names alone."""
+
+
 def _event(item: Any, instance: str | None, reasons: dict[str, dict[str, str]]) -> Any:
+    if isinstance(item, Names):
+        raise Unknown("unknown_shape", NAMES_ALONE)
     if not isinstance(item, dict) or "circuitBreakerName" not in item:
         raise Unknown("unknown_shape", f"{shown(item)} without 'circuitBreakerName'; expected a circuit breaker event")
     name, kind = text(item, "circuitBreakerName"), text(item, "type")
@@ -141,6 +155,6 @@ def _time(told: str) -> str:
 
 def _percentage(told: Any) -> float:
     try:
-        return float(str(told).removesuffix("%"))
-    except ValueError as error:
+        return number({"rate": told}, "rate")
+    except Unknown as error:
         raise Unknown("bad_value", f"{shown(told)} is no percentage; expected one like '50.0%'") from error

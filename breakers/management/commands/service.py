@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from breakers import keys
-from breakers.access import BOARD
 from breakers.configuring import configure
 from breakers.errors import BreakersError
+from breakers.management.people import system_actor
 from breakers.management.tables import need_tables
 from breakers.signing import MODES, OFF
 
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _add(self, *, name: str, new_key: bool, signatures: str, **options: Any) -> None:
-        added = keys.add_service(BOARD, name, at=timezone.now(), new_key=new_key, signatures=signatures)
+        added = keys.add_service(system_actor(), name, at=timezone.now(), new_key=new_key, signatures=signatures)
         if options["json"]:
             told = {"service": added.service.name, "key": added.key}
             self.stdout.write(
@@ -81,7 +81,7 @@ class Command(BaseCommand):
             wanted["rotate_secret"] = True
         if limit:
             wanted["limits"] = dict(map(_limit, limit))
-        done = configure(BOARD, name, wanted, at=timezone.now())
+        done = configure(system_actor(), name, wanted, at=timezone.now())
         if options["json"]:
             self.stdout.write(json.dumps({"service": name, "signing_secret": done.signing_secret}))
         elif done.signing_secret:

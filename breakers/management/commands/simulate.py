@@ -20,9 +20,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from breakers import keys, simulating
-from breakers.access import BOARD
 from breakers.domain.traffic import Fleet, Shape
 from breakers.errors import BreakersError
+from breakers.management.people import system_actor
 from breakers.management.tables import need_tables
 from breakers.simulating import Plan, Refused, Simulation, Tally
 
@@ -132,8 +132,8 @@ class Command(BaseCommand):
 
         try:
             return asyncio.run(run())
-        except* Refused as refused:
-            raise CommandError(str(refused.exceptions[0])) from None
+        except Refused as refused:
+            raise CommandError(str(refused)) from None
 
     def _progress(self) -> Callable[[str], None]:
         """A line that is written over on a terminal; elsewhere a line each 10 s."""
@@ -162,14 +162,14 @@ class Command(BaseCommand):
         made: dict[str, str] = {}
         try:
             for name in services:
-                added = keys.add_service(BOARD, name, at=timezone.now(), new_key=True, label=LABEL)
+                added = keys.add_service(system_actor(), name, at=timezone.now(), new_key=True, label=LABEL)
                 made[name] = added.key or ""
             yield tuple(made.values())
         except BreakersError as error:
             raise CommandError(str(error)) from error
         finally:
             for name, key in made.items():
-                keys.revoke_key(BOARD, name, key.split("_")[1], at=timezone.now())
+                keys.revoke_key(system_actor(), name, key.split("_")[1], at=timezone.now())
 
 
 def _suiting(breakers: int) -> int:

@@ -8,8 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from breakers import keys
-from breakers.access import BOARD, Role
+from breakers.access import Role
 from breakers.errors import BreakersError
+from breakers.management.people import system_actor
 from breakers.management.tables import need_tables
 
 
@@ -28,7 +29,7 @@ class Command(BaseCommand):
         """Add it, and show the token this once."""
         need_tables()
         try:
-            added = keys.add_token(BOARD, name, Role.named(role), at=timezone.now(), replace=replace)
+            added = keys.add_token(system_actor(), name, Role.named(role), at=timezone.now(), replace=replace)
         except BreakersError as error:
             raise CommandError(str(error)) from error
         if options["json"]:

@@ -14,7 +14,7 @@ def test_every_command_ends_in_the_state_read_back(board, reporter, breaker):
     for action in ("force_open", "release", "probe", "force_closed", "disable", "reset"):
         board.result(board.order(action))
         seen.append(board.state("tracking"))  # buffered before the result, so posted before it
-    assert seen == ["forced_open", "open", "half_open", "forced_closed", "disabled", "closed"]
+    assert seen == ["forced_open", "half_open", "half_open", "forced_closed", "disabled", "closed"]
 
 
 def test_reset_is_real(board, reporter, breaker):

@@ -34,11 +34,11 @@ def test_force_open_holds_and_release_restores(board, reporter, make_reporter):
     assert board.of("state_change")[0]["reason"] == {"metric": "manual", "text": "force_open ordered by ada: a drill"}
     assert board.of("success") == [] and board.count("rejected") > 0
 
-    assert board.result(board.order("release"))["detail"] == "released, and open"
+    assert board.result(board.order("release"))["detail"] == "released, and half-open"
     assert settings_of(breaker) == before
     assert breaker.call(works) == "parcel"  # the next call is the trial
     assert reporter.flush()
-    assert board.changes()[1:] == [("forced_open", "open"), ("open", "half_open"), ("half_open", "closed")]
+    assert board.changes()[1:] == [("forced_open", "half_open"), ("half_open", "closed")]
 
 
 def test_force_closed_holds_and_one_failure_after_release_does_not_open(board, reporter, breaker):
@@ -137,7 +137,7 @@ def test_a_lease_that_nobody_ends_ends_itself(board, make_reporter):
     assert board.changes() == [("closed", "forced_open")]
     now[0] += 2
     board.until(lambda: len(board.changes()) == 2)
-    assert board.changes()[1] == ("forced_open", "open")
+    assert board.changes()[1] == ("forced_open", "half_open")  # no opening: nothing opened
     reason = board.of("state_change")[1]["reason"]["text"]
     assert reason == f"release ordered by lease: it ended at {until} and no release came"
     assert breaker.reset_timeout == 60

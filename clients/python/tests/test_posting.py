@@ -134,8 +134,8 @@ def test_too_many_requests_waits_as_long_as_it_is_told(board, make_reporter):
     assert statuses(board)[-2:] == [429, 202]
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 302])
-def test_a_wrong_key_or_address_is_tried_again_once_in_a_while(board, make_reporter, status):
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_is_refused_is_tried_again_once_in_a_while(board, make_reporter, status):
     reporter = make_reporter(heartbeat_s=60, refused_s=0.2)
     board.failing = status
     reporter.attach(pybreaker.CircuitBreaker(name="b"))
@@ -146,6 +146,16 @@ def test_a_wrong_key_or_address_is_tried_again_once_in_a_while(board, make_repor
     assert time.monotonic() - began > 0.1
     assert statuses(board) == [status, 202]
     board.until(lambda: reporter.stats()["trouble"] is None)
+
+
+@pytest.mark.parametrize("status", [302, 404, 502])
+def test_what_a_proxy_answers_for_a_board_that_is_away_is_an_outage(board, make_reporter, status):
+    reporter = make_reporter(heartbeat_s=60, refused_s=60)
+    board.failing = status
+    reporter.attach(pybreaker.CircuitBreaker(name="b"))
+    board.until(lambda: len(board.posts) > 3)
+    board.failing = None
+    board.until(lambda: board.state("b"))
 
 
 def test_a_board_that_restarts_is_found_again(board, make_reporter):

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from alerts.models import Destination, Rota
 from breakers import auditing, bulk
-from breakers.access import BOARD
 from breakers.errors import Unreadable
+from breakers.management.people import system_actor
 from breakers.management.tables import need_tables
-from breakers.models import Service
+from breakers.models import AuditKey, Service
 from breakers.sealing import is_current, place_of, seal, unseal
 
 SEALED: tuple[tuple[type[models.Model], str], ...] = (
@@ -21,6 +21,7 @@ SEALED: tuple[tuple[type[models.Model], str], ...] = (
     (Service, "earlier_secret"),
     (Destination, "sealed"),
     (Rota, "calendar_url"),
+    (AuditKey, "sealed"),
 )
 
 
@@ -44,7 +45,9 @@ class Command(BaseCommand):
                     unreadable.append(str(error))
         if done:
             told = {"sealed_anew": done, "unreadable": len(unreadable)}
-            auditing.write(BOARD, "secrets.rotate", "board", "secrets", "secrets", after=told, at=timezone.now())
+            auditing.write(
+                system_actor(), "secrets.rotate", "board", "secrets", "secrets", after=told, at=timezone.now()
+            )
         if options["json"]:
             self.stdout.write(json.dumps({"sealed_anew": done, "unreadable": unreadable}))
             return

@@ -5,13 +5,13 @@ import "./failure-timeline.js"
 import "./state-diagram.js"
 import { showStanding } from "./breaker-standing.js"
 import { beforeOf, showFacts } from "./range-facts.js"
-import { showKnown, showSiblings, startOrders } from "./order-dialog.js"
+import { showDoors, showKnown, showReach, showSiblings, startOrders } from "./order-dialog.js"
 import { Announcer } from "../helpers/announcer.js"
 import { now, set, showAge, write } from "../helpers/clock.js"
 import { face } from "../helpers/face.js"
 import { glyph, make, timeAt, timeSince } from "../helpers/making.js"
 import { eventDetail, eventWord, verbWord } from "../helpers/said.js"
-import { age, DASH, percent, short, tenths, whole, word } from "../helpers/words.js"
+import { DASH, lasted, minutes, percent, whole, word } from "../helpers/words.js"
 import { store } from "../live/store.js"
 
 const NEWS_EVERY = 2_000 // ms
@@ -40,10 +40,11 @@ class BreakerPage extends HTMLElement {
   }
 
   /** Show the details of a moment of the past. */
-  showPast(details, moment) {
+  showPast(details, news, moment) {
     this.#drawHead(details.card)
     this.querySelector("state-diagram").show(details)
     this.#fillInstances(details.instances)
+    this.#tell(news)
     const timeline = this.querySelector("failure-timeline")
     const query = new URLSearchParams(timeline.dataset.query)
     query.set("at", moment)
@@ -124,7 +125,9 @@ class BreakerPage extends HTMLElement {
     const told = card.reported_state
     this.#fact("seen", told && told !== card.state ? `${shown.word}, last told ${word(told)}` : shown.word)
     this.#fact("wanted", ...wanted(card.wanted, shown.unmet))
+    this.#fact("rule", shown.rule)
     if (card.last_event_at) this.#fact("heard", timeSince(card.last_event_at), " ago")
+    else this.#fact("heard", "never")
     this.#fact("failing", percent(card.failure_rate_1m))
     this.#fact("calls", whole(card.calls_1m))
     this.#fact("refused", whole(card.rejected_1m))
@@ -138,9 +141,9 @@ class BreakerPage extends HTMLElement {
 
   #fillInstances(instances) {
     const told = JSON.stringify(instances)
-    if (told === this.#told || !instances.length) return
+    if (told === this.#told) return
     this.#told = told
-    this.querySelector("#instances tbody").replaceChildren(...instances.map(instanceOf))
+    this.querySelector("#instances tbody").replaceChildren(...(instances.length ? instances.map(instanceOf) : [emptyRow(7, "No live instance.")]))
   }
 
   #askNews() {
@@ -165,18 +168,26 @@ class BreakerPage extends HTMLElement {
     const answer = await fetch(this.dataset.news).catch(() => null)
     if (!answer?.ok) return
     const news = await answer.json()
-    const events = this.querySelector("#events")
-    if (events.matches(":hover")) this.#newsWanted = true
-    else if (news.events.length) events.querySelector("tbody").replaceChildren(...news.events.map(eventOf))
-    if (news.why) fillWhy(this.querySelector("#why"), news)
-    const odd = this.querySelector("#odd")
-    odd.hidden = !news.odd
-    write(odd, news.odd)
-    fillTrips(this.querySelector("#trips tbody"), news.trips)
+    this.#tell(news)
+    showDoors(this.querySelector("#order-doors"), news.doors, this.querySelector("#doors-shut"))
+    showReach(news)
     if (this.dataset.lastMark !== news.last_mark) this.querySelector("failure-timeline").renew()
     this.dataset.lastMark = news.last_mark
     showStanding(this, news.standing)
     showSiblings(news.siblings)
+  }
+
+  // What happened, in the words that the server has for it.
+  #tell(news) {
+    const events = this.querySelector("#events")
+    if (events.matches(":hover")) this.#newsWanted = true
+    else events.querySelector("tbody").replaceChildren(...(news.events.length ? news.events.map(eventOf) : [emptyRow(4, "No events yet.")]))
+    fillWhy(this, this.querySelector("#why"), news)
+    const odd = this.querySelector("#odd")
+    odd.hidden = !news.odd
+    write(odd, news.odd)
+    fillTrips(this.querySelector("#trips tbody"), news.trips)
+    fillSettings(this, news.settings)
   }
 }
 
@@ -222,20 +233,45 @@ const eventOf = (event) =>
     make("td", { class: "wrap" }, eventDetail(event)),
   )
 
-// A first opening has no card to fill yet: then the page is drawn anew.
-const fillWhy = (box, { why, reason, before }) => {
+const emptyRow = (columns, words) => make("tr", {}, make("td", { colspan: columns, class: "empty" }, words))
+
+// A first opening has no card to fill yet, and before it there is none: then the page is drawn anew.
+const fillWhy = (page, box, { why, reason, before }) => {
   const place = (name) => box.querySelector(`[data-why="${name}"]`)
-  if (!place("reason")) return location.reload()
+  if (Boolean(place("reason")) !== Boolean(why)) return location.reload()
+  if (!why) return
   write(box.querySelector("h2"), why.ended_at ? "Why it opened last" : "Why it opened")
   write(place("reason"), reason)
   place("opened").replaceChildren(timeAt(why.opened_at))
-  if (why.ended_at) write(place("lasted"), age((Date.parse(why.ended_at) - Date.parse(why.opened_at)) / 1000))
+  if (why.ended_at) write(place("lasted"), lasted((Date.parse(why.ended_at) - Date.parse(why.opened_at)) / 1000))
   else place("lasted").replaceChildren(timeSince(why.opened_at), " so far")
   write(place("first"), why.first_instance ?? DASH)
   write(place("probes"), whole(why.failed_probes))
-  if (why.errors.length) place("errors").replaceChildren(...why.errors.map(errorOf))
-  if (before.length) place("before").replaceChildren(...before.map(beforeOf))
+  const text = why.text && why.text !== reason ? why.text : ""
+  place("text").hidden = !text
+  write(place("text").querySelector("span"), text)
+  const remark = (words) => make("li", { class: "caption" }, words)
+  place("errors").replaceChildren(...(why.errors.length ? why.errors.map(errorOf) : [remark("No errors were posted in the five minutes before.")]))
+  const dependency = page.querySelector(".breaker-path a").textContent
+  const calm = `No mark, no change of settings, and nothing opened on ${dependency}.`
+  place("before").replaceChildren(...(before.length ? before.map(beforeOf) : [remark(calm)]))
 }
+
+const fillSettings = (page, { told, changes }) => {
+  const box = page.querySelector("#settings-told")
+  box.hidden = !told.length
+  page.querySelector("#settings-none").hidden = told.length > 0
+  box.replaceChildren(...told.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))))
+  page.querySelector("#settings-changes").replaceChildren(...changes.map(changeOf))
+}
+
+const changeOf = ({ at, where, lines }) =>
+  make(
+    "li",
+    {},
+    make("p", {}, timeAt(at), " ", make("span", { class: "caption" }, where)),
+    make("ul", {}, ...lines.map(([name, line]) => make("li", {}, make("code", {}, name), ` ${line}`))),
+  )
 
 const fillTrips = (body, trips) => {
   trips.forEach((row, place) => {
@@ -243,10 +279,6 @@ const fillTrips = (body, trips) => {
     texts.forEach((text, column) => write(body.rows[place].cells[column + 1], text))
   })
 }
-
-const minutes = (seconds) => `${seconds < 600 ? short(seconds / 60) : whole(seconds / 60)} min`
-
-const lasted = (seconds) => (seconds === null ? DASH : seconds < 10 ? `${tenths(seconds)} s` : age(seconds))
 
 const errorOf = (error) =>
   make(

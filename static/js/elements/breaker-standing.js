@@ -16,7 +16,8 @@ export const showStanding = (root, { incident, silenced, alerts }) => {
     list.replaceChildren(...lines)
   }
   const box = root.querySelector("#breaker-alerts")
-  if (alerts.length && !box.contains(document.activeElement)) box.replaceChildren(...alerts.map(alertOf))
+  const shown = alerts.length ? alerts.map(alertOf) : [make("p", { class: "caption" }, "None so far.")]
+  if (!box.contains(document.activeElement)) box.replaceChildren(...shown)
 }
 
 const incidentOf = ({ id, suspect }) =>

@@ -8,6 +8,7 @@ const OLD_AFTER = 30_000 // ms
 
 const SAID = {
   live: (seconds) => `live, ${seconds < 10 ? `${tenths(seconds)} s` : age(seconds)}`,
+  quiet: (seconds) => `no sign of life, data ${age(seconds)} old`,
   reconnecting: (seconds) => `reconnecting, data ${age(seconds)} old`,
   polling: (seconds) => `polling, data ${age(seconds)} old`,
   "signed-out": () => "signed out",

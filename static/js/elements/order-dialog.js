@@ -39,20 +39,54 @@ export const showSiblings = (cards) => {
   )
 }
 
+/** Whom an order would reach, and what they can't do. */
+export const showReach = ({ reach, last_probe_failed_at: failed }) => {
+  const dialog = document.getElementById("order-dialog")
+  if (!dialog) return
+  write(dialog.querySelector('[data-known="reach"]'), reach.sentence)
+  for (const [action, words] of Object.entries(reach.lacking)) {
+    const verb = dialog.querySelector(`input[name="action"][value="${action}"]`)
+    verb.disabled = reach.impossible.includes(action)
+    if (verb.disabled) verb.checked = false
+    const lacking = verb.closest("label").querySelector(".lacking")
+    lacking.hidden = !words
+    write(lacking, words)
+  }
+  const probe = dialog.querySelector('[data-known="probe"]')
+  probe.hidden = !failed
+  showAge(probe.querySelector("time"), failed)
+}
+
+/** The buttons of the page: which orders can be given now, and why not. */
+export const showDoors = (box, doors, why) => {
+  const told = JSON.stringify(doors)
+  if (!box || box.dataset.told === told || box.contains(document.activeElement)) return
+  box.dataset.told = told
+  const may = box.hasAttribute("data-may")
+  box.replaceChildren(...doors.flatMap((door) => [doorOf(door, may && !door.shut, box.dataset.orderPage), " "]))
+  if (!may) return
+  why.hidden = !doors[0].shut
+  write(why, doors[0].shut)
+}
+
+const doorOf = ({ action, label }, open, page) =>
+  open
+    ? make("a", { class: "button", href: `${page}?action=${action}`, "data-order": action }, label)
+    : make("button", { class: "button", type: "button", disabled: "", "aria-describedby": "doors-shut" }, label)
+
 /** Let the buttons of the page open the dialog, each at its verb. */
 export const startOrders = (opened) => {
   const dialog = document.getElementById("order-dialog")
   if (!dialog) return
-  for (const door of document.querySelectorAll("[data-order]")) {
-    door.addEventListener("click", (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey) return
-      event.preventDefault()
-      const verb = dialog.querySelector(`input[name="action"][value="${door.dataset.order}"]`)
-      if (verb && !verb.disabled) verb.checked = true
-      dialog.showModal()
-      opened()
-    })
-  }
+  document.getElementById("order-doors").addEventListener("click", (event) => {
+    const door = event.target.closest("[data-order]")
+    if (!door || event.ctrlKey || event.metaKey || event.shiftKey) return
+    event.preventDefault()
+    const verb = dialog.querySelector(`input[name="action"][value="${door.dataset.order}"]`)
+    if (verb && !verb.disabled) verb.checked = true
+    dialog.showModal()
+    opened()
+  })
   dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close())
   dialog.querySelector("form").addEventListener("submit", (event) => guard(event))
 }

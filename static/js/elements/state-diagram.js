@@ -98,7 +98,13 @@ class StateDiagram extends HTMLElement {
       })
       return row
     })
-    if (rows.length) this.querySelector("tbody").replaceChildren(...rows)
+    if (!rows.length) {
+      const cell = rows[rows.push(document.createElement("tr")) - 1].insertCell()
+      cell.textContent = "No step in the last 24 hours."
+      cell.className = "empty"
+      cell.colSpan = 4
+    }
+    this.querySelector("tbody").replaceChildren(...rows)
   }
 }
 

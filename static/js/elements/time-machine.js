@@ -2,6 +2,7 @@
 
 import { BreakerCard } from "./breaker-card.js"
 import { fix, set, write } from "../helpers/clock.js"
+import { showTally } from "../helpers/tally.js"
 
 const TICK = 1_000 // ms
 
@@ -57,7 +58,12 @@ class TimeMachine extends HTMLElement {
   }
 }
 
-const showWall = ({ sentence, cards }, moment, at) => {
+const showWall = ({ sentence, cards, counts, rest }, moment, at) => {
+  showTally(counts)
+  document.title = `Past: ${sentence} Breakerboard`
+  const more = document.getElementById("past-rest")
+  more.hidden = !rest
+  write(more, rest)
   write(document.getElementById("past-sentence"), sentence)
   const box = document.getElementById("past-cards")
   const known = new Map([...box.querySelectorAll("breaker-card")].map((card) => [card.dataset.id, card]))
@@ -74,9 +80,15 @@ const showWall = ({ sentence, cards }, moment, at) => {
   while (box.children.length > shown.length) box.lastElementChild.remove()
 }
 
-const showMap = (told) => document.querySelector("call-map").show(told)
+const showMap = (told) => {
+  showTally(told.counts)
+  document.querySelector("call-map").show(told)
+}
 
-const showBreaker = (details, moment) => document.querySelector("breaker-page").showPast(details, moment)
+const showBreaker = ({ details, news, counts }, moment) => {
+  showTally(counts)
+  document.querySelector("breaker-page").showPast(details, news, moment)
+}
 
 const SHOW = { wall: showWall, map: showMap, breaker: showBreaker }
 

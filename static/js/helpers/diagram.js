@@ -1,7 +1,7 @@
 // The state diagram's picture, worked out from the page of a frame. The twin of dashboard/pages/diagram.py.
 
 import { second } from "./face.js"
-import { age, short, word } from "./words.js"
+import { age, length, short, whole, word } from "./words.js"
 
 const CALM = { closed: "calls passing", open: "calls refused", half_open: "lets a few calls try" }
 export const MAIN = Object.keys(CALM)
@@ -55,7 +55,7 @@ export const rule = (from, to, config) => {
   if (from === "closed") return trips(config)
   if (from === "open") {
     const wait = number(config, "reset_timeout_ms")
-    return wait === null ? "a probe began" : `after ${age(wait / 1000)}`
+    return wait === null ? "a probe began" : `after ${length(wait / 1000)}`
   }
   if (to === "open") return "a probe failed"
   const good = number(config, "success_threshold")
@@ -66,13 +66,13 @@ const trips = (config) => {
   const [rate, least] = [number(config, "failure_rate_threshold"), number(config, "minimum_calls")]
   if (rate !== null) return `fail ≥ ${short(rate)} %${least === null ? "" : ` of ≥ ${short(least)} calls`}`
   const [failures, window] = [number(config, "failure_threshold"), number(config, "window_ms")]
-  if (failures !== null) return `${short(failures)} failures ${window === null ? "in a row" : `in ${age(window / 1000)}`}`
+  if (failures !== null) return `${short(failures)} failures ${window === null ? "in a row" : `in ${length(window / 1000)}`}`
   return "rule not told"
 }
 
 const number = (config, name) => (typeof config[name] === "number" && config[name] >= 0 ? config[name] : null)
 
 const describe = (card, paths) => {
-  const steps = paths.map((path) => `${word(path.from_state)} to ${word(path.to_state)} ${path.count} times`)
+  const steps = paths.map((path) => `${word(path.from_state)} to ${word(path.to_state)} ${whole(path.count)} time${path.count === 1 ? "" : "s"}`)
   return `Now ${word(card.state)}. In the last 24 hours: ${steps.join(", ") || "no step was taken"}.`
 }

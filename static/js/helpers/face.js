@@ -5,6 +5,7 @@ import { clock, perSecond, percent, short, sum, whole, word } from "./words.js"
 const STRIP_SECONDS = 900
 const NARROWEST = 6 // seconds: two pixels of the narrowest card, so that a short opening stays visible
 const HEIGHTS = { closed: 3, forced_closed: 3, disabled: 3, stale: 5, unknown: 5, half_open: 7 }
+const RULES = { any: "any instance", majority: "the majority", all: "all instances" }
 const SILENT = ["stale", "unknown"]
 const REFUSING = ["open", "forced_open"]
 
@@ -21,8 +22,9 @@ export const face = (card, now) => ({
   error: card.state === "open" || card.state === "half_open" ? (card.last_error_type ?? "") : "",
   numbers: [failing(card), load(card), copies(card)],
   strip: strip(card.strip_15m, now),
-  stripLabel: stripLabel(card.strip_15m),
+  stripLabel: stripLabel(card.strip_15m, now),
   silenced: card.silenced_until ? `silenced until ${clock(card.silenced_until)}` : "",
+  rule: `${RULES[card.headline]} of ${whole(sum(card.instances))}`,
   unmet: unmet(card),
 })
 
@@ -80,10 +82,23 @@ export const strip = (spans, now) => {
 
 const secondOf = (iso, now) => Math.min(Math.max(STRIP_SECONDS - Math.floor((now - Date.parse(iso)) / 1000), 0), STRIP_SECONDS)
 
-const stripLabel = (spans) => {
-  const openings = spans.filter((span) => span.state === "open").length
-  const said = { 0: "not open", 1: "1 opening" }[openings] ?? `${openings} openings`
-  return `Last 15 minutes: ${said}`
+// How often it tripped: an outage goes on through failed probes and silence, until it is closed.
+const stripLabel = (spans, now) => {
+  const first = Math.floor(now) - STRIP_SECONDS * 1000
+  // The outage under way, by when it began; a strip that begins with a probe came out of one.
+  let begun = spans[0]?.state === "half_open" ? Date.parse(spans[0].from) : null
+  let before = false
+  let openings = 0
+  for (const { state, from, to } of spans) {
+    const at = Date.parse(from)
+    if (state === "open" && begun === null) {
+      begun = at
+      if (at >= first) openings += 1
+    } else if (state === "closed") begun = null
+    before ||= begun !== null && begun < first && (to === null || Date.parse(to) > first)
+  }
+  const said = openings ? [`${openings} opening${openings === 1 ? "" : "s"}`] : []
+  return `Last 15 minutes: ${[...(before ? ["an outage from before"] : []), ...said].join(", ") || "not open"}`
 }
 
 const failing = (card) => {

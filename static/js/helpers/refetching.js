@@ -27,6 +27,7 @@ export const refetching = (address, show) => {
     if (!asking) timer ??= setTimeout(ask, Math.max(0, askedAt + EVERY - performance.now()))
   }
 
-  store.subscribe("wall", ({ kind }) => kind !== "error" && soon())
+  // It tells that something changed, and nothing of what.
+  store.subscribe("tally", ({ kind }) => kind !== "error" && soon())
   document.addEventListener("visibilitychange", () => wanted && soon())
 }

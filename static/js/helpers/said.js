@@ -46,13 +46,23 @@ export const eventDetail = (event) => {
 /** What a verdict rests on. */
 export const evidenceWords = (evidence) => {
   if (!evidence) return ""
-  const { calls, failure_rate: rate, reopened_after_s: reopened, watched_s: watched } = evidence
+  const { calls, failures, instances: many, reopened_after_s: reopened, watched_s: watched } = evidence
   const parts = []
   if (typeof reopened === "number") parts.push(`re-opened after ${age(reopened)}`)
-  if (typeof calls === "number") parts.push(`${whole(calls)} calls`)
-  if (typeof rate === "number") parts.push(`${tenths(rate)} % failed`)
+  if (typeof calls === "number") {
+    const over = many > 1 ? ` over ${whole(many)} instances` : ""
+    parts.push(`${whole(calls)} call${calls === 1 ? "" : "s"}${over}`)
+    if (calls && typeof failures === "number") parts.push(`${whole(failures)} failed${share(failures, calls)}`)
+  }
   if (typeof watched === "number") parts.push(`watched for ${age(watched)}`)
   return parts.join(", ")
+}
+
+// What share failed, in words that never round a failure, or a success, away.
+const share = (failures, calls) => {
+  const rate = (100 * failures) / calls
+  if (!failures || failures === calls) return ""
+  return rate < 0.1 ? " (under 0.1 %)" : rate > 99.9 ? " (over 99.9 %)" : ` (${tenths(rate)} %)`
 }
 
 /** The way of a command to one instance: received, applied, confirmed, judged; or where it ended. */

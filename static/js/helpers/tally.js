@@ -1,7 +1,7 @@
 // The tally: the counts by state in the bar.
 
 import { write } from "./clock.js"
-import { SEVERITY, whole } from "./words.js"
+import { whole } from "./words.js"
 import { store } from "../live/store.js"
 
 /** The counts in the bar. */
@@ -13,9 +13,11 @@ export const showTally = (counts) => {
   }
 }
 
-/** Keep the bar's counts on pages without a wall: only the troubled ones are heard of. */
-export const startTally = () => {
-  const troubled = SEVERITY.filter((state) => state !== "closed").join(",")
-  const listen = ({ counts, data }) => (counts ?? data?.counts) && showTally(counts ?? data.counts)
-  store.subscribe("wall", listen, { filter: `state=${troubled}`, limit: 1 })
-}
+/** Keep the bar's counts: they are of the whole board, whatever the page shows of it. `heard(counts)` hears of them too. */
+export const startTally = (heard = () => {}) =>
+  store.subscribe("tally", ({ kind, counts, data }) => {
+    const told = counts ?? data?.counts
+    if (kind === "error" || !told) return
+    showTally(told)
+    heard(told)
+  })

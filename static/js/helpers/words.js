@@ -63,11 +63,36 @@ export const tenths = (number) => {
 
 export const short = (number) => tenths(number).replace(/\.0$/, "")
 
-export const percent = (rate) => (rate === null || rate === undefined ? DASH : `${tenths(rate)} %`)
+/** What is not nothing, and not all, never reads as if it were. */
+export const percent = (rate) => {
+  if (rate === null || rate === undefined) return DASH
+  if (rate > 0 && rate < 0.05) return "<0.1 %"
+  return rate >= 99.95 && rate < 100 ? ">99.9 %" : `${tenths(rate)} %`
+}
 
 export const perSecond = (aMinute) => {
   if (aMinute === 0) return "0/s"
+  if (aMinute < 3) return "<0.1/s"
   return aMinute >= 600 ? `${whole(aMinute / 60)}/s` : `${tenths(aMinute / 60)}/s`
+}
+
+/** How long something took, exactly where it was short: `40 ms`, `9.3 s`, `4 m 12 s`. */
+export const lasted = (seconds) => {
+  if (seconds === null) return DASH
+  if (seconds > 0 && seconds < 0.1) return `${Math.max(1, Math.floor(seconds * 1000 + 0.5))} ms`
+  return seconds < 10 ? `${tenths(seconds)} s` : age(seconds)
+}
+
+/** A length that was set: as it was, where it is short. */
+export const length = (seconds) => {
+  if (seconds > 0 && seconds < 0.1) return lasted(seconds)
+  return seconds < 60 && !Number.isInteger(seconds) ? `${short(seconds)} s` : age(seconds)
+}
+
+/** A sum of times, in minutes as budgets count them: `0.4 min`, `12 min`. */
+export const minutes = (seconds) => {
+  if (seconds > 0 && seconds < 3) return "<0.1 min"
+  return `${seconds < 600 ? short(seconds / 60) : whole(seconds / 60)} min`
 }
 
 // One zone for all times of a page: UTC, as the server has them, unless the page says otherwise.

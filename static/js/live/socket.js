@@ -1,7 +1,9 @@
 // The live socket's life: it connects, notices silence, and comes back. What the frames mean is the store's.
 
 export const HEALTHY_AFTER = 30_000 // ms open, and the next failure counts as the first
-export const SILENT_AFTER = 25_000 // ms without a frame: the line is dead, whatever the browser says
+// The board says something every 5 s.
+export const QUIET_AFTER = 7_000 // ms without a frame: nobody can tell whether the line is alive, and the page says so
+export const SILENT_AFTER = 15_000 // ms without a frame: the line is dead, whatever the browser says
 export const POLL_AFTER_FAILURES = 3 // handshakes in a row
 const FIRST_WAIT = 500 // ms, doubled with each failure
 const LONGEST_WAIT = 30_000 // ms
@@ -26,10 +28,11 @@ export class LiveSocket {
   #random
   #socket = null
   #retry = null
+  #quiet = null
   #silence = null
   #health = null
 
-  /** `on`: {opened(), frame(frame), closed(code), ended(code)} */
+  /** `on`: {opened(), frame(frame), quiet(), closed(code), ended(code)} */
   constructor(url, on, { WebSocket = globalThis.WebSocket, random = Math.random } = {}) {
     this.#url = url
     this.#on = on
@@ -94,7 +97,9 @@ export class LiveSocket {
   }
 
   #watch() {
+    clearTimeout(this.#quiet)
     clearTimeout(this.#silence)
+    if (this.open) this.#quiet = setTimeout(() => this.#on.quiet(), QUIET_AFTER)
     this.#silence = setTimeout(() => this.#drop(), SILENT_AFTER)
   }
 
@@ -121,6 +126,7 @@ export class LiveSocket {
 
   #forget() {
     const socket = this.#socket
+    clearTimeout(this.#quiet)
     clearTimeout(this.#silence)
     clearTimeout(this.#health)
     this.#socket = null

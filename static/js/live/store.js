@@ -2,7 +2,7 @@
 //
 //   const stop = store.subscribe("wall", ({ kind, topic, data, counts }) => …, { filter: "state=open", limit: 200 })
 //   store.card(id)              the newest card known of a breaker, from whichever topic
-//   store.connection            {state: "live" | "reconnecting" | "signed-out" | "polling", lastFrameAt, bus}, says "change"
+//   store.connection            {state: "live" | "quiet" | "reconnecting" | "signed-out" | "polling", lastFrameAt, bus}, says "change"
 //
 // A listener hears {kind: "snapshot", data} (as in the protocol: replace what you show), {kind: "delta", data: [changed
 // cards, or {id, version, removed: true}], counts?} or {kind: "error", code, detail}.
@@ -59,6 +59,7 @@ export class Store {
       {
         opened: () => this.#opened(),
         frame: (frame) => this.#heard(frame),
+        quiet: () => this.connection.set({ state: "quiet" }),
         closed: () => this.#closed(),
         ended: () => this.#ended(),
       },
@@ -165,7 +166,7 @@ export class Store {
   }
 
   #heard(frame) {
-    this.connection.set({ lastFrameAt: this.#socket.lastFrameAt, ...(frame.bus && { bus: frame.bus }) })
+    this.connection.set({ state: "live", lastFrameAt: this.#socket.lastFrameAt, ...(frame.bus && { bus: frame.bus }) })
     if (frame.op === "ping") {
       for (const [name, cursor] of Object.entries(frame.cursors)) {
         const topic = this.#topics.get(name)
@@ -248,7 +249,7 @@ export class Store {
 
   async #poll() {
     this.connection.set({ state: "polling" })
-    const wall = this.#topics.get("wall")
+    const [wall, tally] = ["wall", "tally"].map((name) => this.#topics.get(name))
     const query = new URLSearchParams(wall?.options.filter ?? "")
     query.set("limit", String(wall?.options.limit ?? 200))
     try {
@@ -264,6 +265,8 @@ export class Store {
       // Counts are known only where all cards are.
       if (!data.next) data.counts = countStates(data.items)
       if (wall) this.#told(wall, { op: "snapshot", data })
+      const counts = wall?.options.filter ? undefined : data.counts
+      if (tally) this.#told(tally, { op: "snapshot", data: { items: [], counts } })
     } catch {
       // No way to the server at all: the next poll may find one.
     }

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from breakers.models.fields import to_us
 from tests.breakers.formats.reading import NOW, attributes, read, refused, told
 
 FIRING = {
@@ -29,16 +30,28 @@ def notification(*alerts: object, **more: object) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_firing_opens_and_resolved_closes() -> None:
+def test_firing_opens_and_resolved_closes_at_the_time_of_receipt() -> None:
     batch = read("alertmanager", notification(FIRING, RESOLVED))
     assert told(batch) == [
-        "08:00:00.123456 orders-7f9c/stock state_change ? → open",
-        "08:02:30.000000 orders-7f9c/stock state_change ? → closed",
+        "08:05:00.000000 orders-7f9c/stock state_change ? → open",
+        "08:05:00.000000 orders-7f9c/stock state_change ? → closed",
     ]
     opening = batch.reports[0]
     assert opening.dependency == "stock-api"
     assert opening.reason == {"text": "CircuitOpen firing: stock is open on orders-7f9c, 93 % failures"}
     assert attributes(opening)["labels"]["severity"] == "critical"
+    assert [(attributes(each)["startsAt"], attributes(each).get("endsAt")) for each in batch.reports] == [
+        (FIRING["startsAt"], None),
+        (FIRING["startsAt"], "2026-11-23T10:02:30+02:00"),
+    ]
+    assert [(each.fires, each.told_us) for each in batch.reports] == [(True, None), (False, None)]
+
+
+@pytest.mark.parametrize("began", ["2025-01-01T00:00:00Z", "2027-01-01T00:00:00Z", None, "yesterday", 7])
+def test_an_alerts_own_times_are_attributes(began: object) -> None:
+    [report] = read("alertmanager", notification({**FIRING, "startsAt": began})).reports
+    assert (report.at_us, report.told_us) == (to_us(NOW), None)
+    assert attributes(report).get("startsAt") == began
 
 
 def test_the_query_names_the_instance_where_no_label_does() -> None:
@@ -47,11 +60,13 @@ def test_the_query_names_the_instance_where_no_label_does() -> None:
     assert [report.instance for report in read("alertmanager", body, instance="eu").reports] == ["orders-7f9c", "eu"]
 
 
-def test_an_alert_that_is_notified_again_is_the_same_event() -> None:
+def test_an_alert_is_its_labels() -> None:
     again = {**FIRING, "annotations": {"summary": "stock is open on orders-7f9c, 71 % failures"}}
-    later = {**FIRING, "startsAt": "2026-11-23T08:03:00Z"}
-    keys = [report.key for report in read("alertmanager", notification(FIRING, again, RESOLVED, later)).reports]
-    assert (len(set(keys)), keys[0] == keys[1]) == (3, True)
+    later = {**RESOLVED, "startsAt": "2026-11-23T08:03:00Z", "fingerprint": "another"}
+    other = {**FIRING, "labels": {**FIRING["labels"], "severity": "warning"}}  # type: ignore[dict-item]
+    alerts = [report.alert for report in read("alertmanager", notification(FIRING, again, later, other)).reports]
+    assert [alert == alerts[0] for alert in alerts] == [True, True, True, False]
+    assert [report.key for report in read("alertmanager", notification(FIRING)).reports] == [None]
 
 
 def test_what_can_not_be_read_is_named_and_the_rest_taken() -> None:
@@ -71,8 +86,9 @@ def test_what_can_not_be_read_is_named_and_the_rest_taken() -> None:
     ("body", "detail"),
     [
         (notification(FIRING, version="5"), "the notification's version is '5'; expected '4'"),
-        ({"alerts": [FIRING]}, "the notification's version is null; expected '4'"),
-        ({"version": "4"}, "'alerts' is null; expected an array"),
+        ({"alerts": [FIRING]}, "'version' is missing; expected '4', the version of a notification"),
+        ({"version": "4"}, "'alerts' is missing; expected an array"),
+        (notification(alerts=7), "'alerts' is 7; expected an array"),
         ([7], "7 is no object; expected a notification"),
     ],
 )

@@ -87,7 +87,7 @@ def test_the_same_sample_is_the_same_event_the_next_one_is_another() -> None:
     [
         ({**SAMPLE, "type": "HystrixThing"}, "unknown_type", "unknown type 'HystrixThing'; expected one of HystrixCommand, "
          "HystrixThreadPool, HystrixCollapser"),
-        ({"circuitBreakerRecentEvent": {}, "metrics": {}, "currentState": "OPEN"}, "unknown_type", "unknown type null; "
+        ({"circuitBreakerRecentEvent": {}, "metrics": {}, "currentState": "OPEN"}, "missing_field", "'type' is missing; "
          "expected one of HystrixCommand, HystrixThreadPool, HystrixCollapser"),
         ({**SAMPLE, "reportingHosts": 3}, "bad_value", "'reportingHosts' is 3: a sum over hosts is no instance"),
         ({**SAMPLE, "isCircuitBreakerOpen": "true"}, "bad_value", "'isCircuitBreakerOpen' is 'true'; expected true or false"),

@@ -92,13 +92,18 @@ def test_opossum(post: Poster, opossum: dict[str, Any]) -> None:
 
 
 def test_alertmanager(post: Poster) -> None:
-    alert = {**FIRING, "labels": {**FIRING["labels"], "breaker": "refund"}, "startsAt": moment()}  # type: ignore[dict-item]
-    body = notification(alert)
-    assert counts(post("/alertmanager", body)) == (202, 1, 0, 0)
-    assert counts(post("/alertmanager", body)) == (202, 0, 1, 0)
-    assert post.states()["refund"] == "open"
+    alert = {**FIRING, "labels": {**FIRING["labels"], "breaker": "refund"}, "startsAt": moment(60 * 86_400)}  # type: ignore[dict-item]
     resolved = {**alert, "status": "resolved", "endsAt": moment(5)}
+    other = {**alert, "labels": {**alert["labels"], "alertname": "TooSlow"}}  # type: ignore[dict-item]
+    assert counts(post("/alertmanager", notification(alert))) == (202, 1, 0, 0)
+    assert counts(post("/alertmanager", notification(alert))) == (202, 0, 1, 0)
+    assert post.states()["refund"] == "open"
     assert counts(post("/alertmanager", notification(resolved))) == (202, 1, 0, 0)
+    assert post.states()["refund"] == "closed"
+    assert counts(post("/alertmanager", notification(alert, other))) == (202, 2, 0, 0)
+    assert counts(post("/alertmanager", notification(resolved, other))) == (202, 1, 1, 0)
+    assert post.states()["refund"] == "open"
+    assert counts(post("/alertmanager", notification({**other, "status": "resolved"}))) == (202, 1, 0, 0)
     assert post.states()["refund"] == "closed"
 
 
@@ -138,7 +143,7 @@ def test_cloudevents(post: Poster) -> None:
         ("/envoy", lines(*[EJECT] * 1_001), NDJSON, 413, "1001 events; at most 1000"),
         ("/resilience4j", {"circuitBreakerEvents": [{}] * 1_001}, JSON, 413, "1001 events; at most 1000"),
         ("/envoy?instance=" + "x" * 199, EJECT, JSON, 422, "has 214 characters; at most 200"),
-        ("/alertmanager", {}, JSON, 422, "event 0: the notification's version is null; expected '4'"),
+        ("/alertmanager", {}, JSON, 422, "event 0: 'version' is missing; expected '4'"),
     ],
 )  # fmt: skip
 def test_what_is_refused_whole(post: Poster, path: str, body: object, kind: str, status: int, detail: str) -> None:

@@ -40,8 +40,11 @@ class Answer:
 
     @property
     def later(self) -> bool:
-        """Whether the same request may succeed in a while, with nothing changed by a human."""
-        return self.status in (408, 425, 429) or self.status >= 500
+        """Whether the same request may succeed in a while, with nothing changed by a human.
+
+        A proxy in front of a board that is away may answer anything, 404 and a redirect too: only a key is refused.
+        """
+        return self.status not in (401, 403)
 
     def listed(self, name: str) -> list[Any]:
         found = self.body.get(name)
@@ -143,6 +146,8 @@ class Connection:
     def _connect(self, connect_s: float) -> http.client.HTTPConnection:
         if self._tls:
             secure = ssl.create_default_context()
+            # Some Pythons leave this to the machine's settings.
+            secure.minimum_version = ssl.TLSVersion.TLSv1_2
             self._http = http.client.HTTPSConnection(self._host, self._port, timeout=connect_s, context=secure)
         else:
             self._http = http.client.HTTPConnection(self._host, self._port, timeout=connect_s)
@@ -187,13 +192,17 @@ class Backoff:
     def reset(self) -> None:
         self._tries = 0
 
-    def pause_s(self, answer: Answer | None = None) -> float:
-        """How long to wait after this answer, or after none."""
+    def pause_s(self, answer: Answer | None = None, took_s: float = 0.0) -> float:
+        """How long to wait after this answer, or after none, to a try that took so long.
+
+        A try that hung until its limit has waited already: pauses run from its beginning.
+        """
         first, most = self._settings.backoff_first_s, self._settings.backoff_most_s
         if answer is not None and not answer.later:
             return self._settings.refused_s
         jitter = random.uniform(0, min(most, first * 2**self._tries))
         self._tries = min(self._tries + 1, 32)
         if answer is not None and answer.retry_after_s is not None:
-            return answer.retry_after_s + min(jitter, first)
-        return jitter
+            # Told to all of a fleet at once: they spread out over some more of it.
+            return answer.retry_after_s + jitter
+        return max(0.0, jitter - took_s)

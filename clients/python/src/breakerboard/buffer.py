@@ -1,9 +1,11 @@
 """The buffer: what was seen and not yet taken by the board.
 
-Outcomes of one second add up to one event; state changes stand alone. Each event gets its
-id, sequence and time here, so that posting it again is a duplicate. It holds `capacity`
+Outcomes of one second add up to one event; state changes stand alone. An event gets its id
+and its sequence when it is first taken to be posted, the oldest first: so numbers and times
+are in one order, over all breakers, and posting it again is a duplicate. It holds `capacity`
 events: full, it drops successes first, then the oldest counts, a state change never (of
-thousands, the first and the last of each breaker stay), and counts what it dropped.
+thousands, the first and the last of each breaker stay), and counts what it dropped. A number
+is left out for each event that is dropped, so that the board can tell that something is missing.
 
 The lock is reentrant: a generator may be collected, and with it a guarded call end, in the
 middle of any line here. That is why a dictionary is taken out before it is walked.
@@ -17,8 +19,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
-from heapq import merge
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 from breakerboard.aggregate import MOST_COUNT, Aggregate, Key
 from breakerboard.events import Event, Subject, clean, message_of, stamp
@@ -26,7 +27,15 @@ from breakerboard.settings import Settings
 
 MOST_KEYS = 64  # kinds of outcome of one breaker in one second; more errors than that share one
 
-Rank = OrderedDict[int, Event]  # by sequence, oldest first
+
+class Seen(NamedTuple):
+    """An event that waits for its number."""
+
+    at: float
+    event: Event
+
+
+Rank = OrderedDict[int, Seen]  # by place, in the order in which they were put here
 
 
 class Buffer:
@@ -40,15 +49,18 @@ class Buffer:
         self._lock = threading.RLock()
         self.instance = instance
         self._run = os.urandom(8).hex()
-        self._sequence = itertools.count(int(time.time() * 1000))
+        self._clock = (float("-inf"), 0.0)
         self._open: dict[Subject, dict[Key, Aggregate]] = {}
         self._successes: Rank = OrderedDict()
         self._counts: Rank = OrderedDict()
         self._singles: Rank = OrderedDict()
         self._beats: Rank = OrderedDict()
         self._beat_of: dict[str, int] = {}
-        self._latest_at = 0.0
-        self._last = 0
+        self._numbered: OrderedDict[int, tuple[int, Event]] = OrderedDict()  # by sequence, with their places
+        self._place = 0
+        self._sequence = 0
+        self._numbered_at = float("-inf")
+        self._left_out = 0
         self.due: float | None = None  # monotonic; None: nothing waits
         self.dropped = 0
 
@@ -60,7 +72,7 @@ class Buffer:
         error: BaseException | None = None,
         count: int = 1,
     ) -> None:
-        at = self._settings.now()
+        at = self._now()
         second = int(at)
         key: Key = (kind, type(error).__name__ if error is not None else None, duration_ms is not None)
         known = self._open.get(subject, {}).get(key)
@@ -90,55 +102,74 @@ class Buffer:
         """An event of its own, told at once, after the counts that led to it."""
         with self._lock:
             self._seal_all(subject)
-            self._put(self._singles, subject, {"type": kind, **fields}, self._not_before_the_last())
+            self._put(self._singles, subject, {"type": kind, **fields}, self._now())
             sooner = self._bring_forward(self._settings.gather_s)
         if sooner:
             self._wake()
 
     def beat(self, subject: Subject, fields: Event) -> None:
-        """A heartbeat: it takes the place of one that is still waiting."""
+        """A heartbeat: it takes the place of one that is still waiting and was not posted yet."""
         with self._lock:
             self._beats.pop(self._beat_of.pop(subject.breaker, 0), None)
-            event = {"type": "heartbeat", **fields}
-            sequence = self._put(self._beats, subject, event, self._not_before_the_last())
-            if sequence in self._beats:  # else a full buffer had no room for it
-                self._beat_of[subject.breaker] = sequence
+            place = self._put(self._beats, subject, {"type": "heartbeat", **fields}, self._now())
+            if place in self._beats:  # else a full buffer had no room for it
+                self._beat_of[subject.breaker] = place
             sooner = self._bring_forward(self._settings.gather_s)
         if sooner:
             self._wake()
 
     def mark(self) -> int:
-        """The sequence of the last event, when all that was counted so far is put into events."""
+        """The place of the last event, when all that was counted so far is put into events."""
         self.due = None
         for subject in list(self._open):
             with self._lock:  # for each breaker anew: a thousand of them must not make a call wait
                 self._seal_all(subject)
-        return self._last
+        return self._place
 
     def take(self, limit: int, mark: int) -> list[tuple[int, Event]]:
-        """The oldest events up to the mark, with their sequences. They stay here until they are `done`."""
+        """The oldest events up to the mark, with their sequences. They stay here until they are `done`.
+
+        What was taken before comes again before anything else. Only one thread takes at a time.
+        """
         with self._lock:
-            oldest = [list(itertools.islice(rank.items(), limit)) for rank in self._ranks()]
-        ordered = merge(*oldest, key=lambda entry: entry[0])
-        return [entry for entry in itertools.islice(ordered, limit) if entry[0] <= mark]
+            waiting = [] if self._numbered else [entry for rank in self._ranks() for entry in rank.items()]
+        # Sorted outside the lock: ten thousand of them must not make a call wait.
+        oldest = sorted((entry for entry in waiting if entry[0] <= mark), key=lambda entry: (entry[1].at, entry[0]))
+        fresh = []
+        with self._lock:
+            for place, seen in oldest[:limit]:
+                if self._remove(place):  # else it was dropped meanwhile
+                    self._sequence += 1 + self._left_out
+                    self._left_out = 0
+                    self._numbered[self._sequence] = place, seen.event
+                    fresh.append((self._sequence, seen))
+        for sequence, seen in fresh:
+            # What began while the last ones were taken can be older than they are, by that moment.
+            self._numbered_at = max(self._numbered_at, seen.at)
+            seen.event.update(id=f"{self._run}-{sequence}", sequence=sequence, occurred_at=stamp(self._numbered_at))
+        with self._lock:
+            taken = itertools.islice(self._numbered.items(), limit)
+            return [(sequence, event) for sequence, (place, event) in taken if place <= mark]
 
     def done(self, batch: Iterable[tuple[int, Event]]) -> None:
-        """The board has these, or will not have them. One dropped while it was on its way was not lost."""
+        """The board has these, or will not have them."""
         with self._lock:
-            for sequence, event in batch:
-                held = [self._remove(rank, sequence) for rank in self._ranks()]
-                if not any(held) and event["type"] != "heartbeat":
-                    self.dropped -= event.get("count", 1)
+            for sequence, _ in batch:
+                self._numbered.pop(sequence, None)
 
     def holds_up_to(self, mark: int) -> bool:
         with self._lock:
-            return any(next(iter(rank)) <= mark for rank in self._ranks() if rank)
+            numbered = any(place <= mark for place, _ in self._numbered.values())
+            return numbered or any(next(iter(rank)) <= mark for rank in self._ranks() if rank)
 
     def __len__(self) -> int:
-        return sum(map(len, self._ranks())) + sum(map(len, list(self._open.values())))
+        return self._size() + sum(map(len, list(self._open.values())))
 
     def _ranks(self) -> tuple[Rank, Rank, Rank, Rank]:
         return self._successes, self._counts, self._singles, self._beats
+
+    def _size(self) -> int:
+        return len(self._numbered) + sum(map(len, self._ranks()))
 
     def _bring_forward(self, delay_s: float) -> bool:
         due = time.monotonic() + delay_s
@@ -147,10 +178,13 @@ class Buffer:
         self.due = due
         return True
 
-    def _not_before_the_last(self) -> float:
-        # A clock set back must not make a state older than the one before it.
-        self._latest_at = max(self._latest_at, self._settings.now())
-        return self._latest_at
+    def _now(self) -> float:
+        """The wall clock's time, never older than before: set back, it goes on at half its pace until it is right."""
+        wall, steady = self._settings.now(), time.monotonic()
+        last, then = self._clock
+        at = max(wall, last + (steady - then) / 2)
+        self._clock = at, steady
+        return at
 
     def _seal_all(self, subject: Subject) -> None:
         for key, aggregate in self._open.pop(subject, {}).items():
@@ -161,53 +195,51 @@ class Buffer:
         self._put(rank, subject, aggregate.event(key), aggregate.at)
 
     def _put(self, rank: Rank, subject: Subject, fields: dict[str, Any], at: float) -> int:
-        self._last = sequence = next(self._sequence)
-        rank[sequence] = {
-            "id": f"{self._run}-{sequence}",
-            "breaker": subject.breaker,
-            "dependency": subject.dependency,
-            "instance": self.instance,
-            "sequence": sequence,
-            "occurred_at": stamp(at),
-            **fields,
-        }
+        self._place = place = self._place + 1
+        about = {"breaker": subject.breaker, "dependency": subject.dependency, "instance": self.instance}
+        rank[place] = Seen(at, {**about, **fields})
         self._trim()
-        return sequence
+        return place
 
     def _trim(self) -> None:
-        while sum(map(len, self._ranks())) > self._settings.capacity:
+        while self._size() > self._settings.capacity:
             rank = self._successes or self._counts or self._beats
             if rank:
-                self._lose(rank, next(iter(rank)))
+                self._lose(next(iter(rank)))
             elif not self._thin():
                 return
 
     def _thin(self) -> bool:
         """Drop a tenth of the single events: the oldest between the first and the last of a breaker."""
-        last = {event["breaker"]: sequence for sequence, event in self._singles.items()}
-        seen: set[str] = set()
+        last = {seen.event["breaker"]: place for place, seen in self._singles.items()}
+        met: set[str] = set()
         between, partings = [], []
-        for sequence, event in self._singles.items():
-            if event["breaker"] in seen and sequence != last[event["breaker"]]:
-                between.append(sequence)
+        for place, (_, event) in self._singles.items():
+            if event["breaker"] in met and place != last[event["breaker"]]:
+                between.append(place)
             elif event["type"] != "state_change":
-                partings.append(sequence)
-            seen.add(event["breaker"])
+                partings.append(place)
+            met.add(event["breaker"])
         lost = (between or partings)[: max(1, self._settings.capacity // 10)]
-        for sequence in lost:
-            self._lose(self._singles, sequence)
+        for place in lost:
+            self._lose(place)
         return bool(lost)
 
-    def _lose(self, rank: Rank, sequence: int) -> None:
-        event = self._remove(rank, sequence)
-        if event is not None and rank is not self._beats:  # the next heartbeat says what a lost one said
-            self.dropped += event.get("count", 1)
+    def _lose(self, place: int) -> None:
+        beat = place in self._beats
+        seen = self._remove(place)
+        if seen is not None and not beat:  # the next heartbeat says what a lost one said
+            self.dropped += seen.event.get("count", 1)
+            self._left_out += 1
 
-    def _remove(self, rank: Rank, sequence: int) -> Event | None:
-        event = rank.pop(sequence, None)
-        if event is not None and rank is self._beats:
-            self._beat_of.pop(event["breaker"], None)
-        return event
+    def _remove(self, place: int) -> Seen | None:
+        for rank in self._ranks():
+            seen = rank.pop(place, None)
+            if seen is not None:
+                if rank is self._beats:
+                    self._beat_of.pop(seen.event["breaker"], None)
+                return seen
+        return None
 
 
 def redacted(event: Event, redact: Callable[[str], str] | None) -> Event:

@@ -185,7 +185,7 @@ class Poster:
             answer = self._ask(f"/api/v1/commands/{command_id}/result", body, self._settings.read_s)
             if answer is None:
                 return False
-            if answer.later or answer.status in (401, 403):
+            if answer.status in (401, 403, 408, 425, 429) or answer.status >= 500:
                 self._later(f"the board answered {answer.status}", answer)
                 return False
             self._results.popleft()  # taken, or of no use to the board any more
@@ -193,15 +193,16 @@ class Poster:
 
     def _ask(self, path: str, body: Event, read_s: float) -> Answer | None:
         self.counts["posts"] += 1
+        began = time.monotonic()
         try:
             return self._connection.post(path, body, read_s)
         except Unreachable as why:
-            self._later(str(why), None)
+            self._later(str(why), None, time.monotonic() - began)
             return None
 
-    def _later(self, why: str, answer: Answer | None) -> None:
+    def _later(self, why: str, answer: Answer | None, took_s: float = 0.0) -> None:
         self.counts["failed_posts"] += 1
-        self._not_before = time.monotonic() + self._backoff.pause_s(answer)
+        self._not_before = time.monotonic() + self._backoff.pause_s(answer, took_s)
         if self.trouble is None:
             log.warning("Breakerboard at %s does not take events (%s); they are kept.", self._board.url, why)
         self.trouble = why

@@ -19,15 +19,15 @@ class Settings:
     heartbeat_s: float = 10.0
 
     connect_s: float = 3.0
-    read_s: float = 10.0
+    read_s: float = 8.0  # an outage that swallows a request is over for us this long after it is over
     poll_s: float = 25.0  # how long the board may hold a poll for commands
     poll_read_s: float = 35.0
     poll_least_s: float = 1.0  # between two polls that brought nothing
 
     backoff_first_s: float = 1.0
-    backoff_most_s: float = 60.0
+    backoff_most_s: float = 8.0  # a board that is back hears from us within ten seconds, long before it calls us silent
     retry_after_most_s: float = 600.0
-    refused_s: float = 60.0  # a wrong key or address is tried again this often
+    refused_s: float = 60.0  # a key that is wrong, or may not post now, is tried again this often
 
     lease_s: float = 1800.0  # of an override that came without an end
     lease_grace_s: float = 30.0  # how long after its end the board may still order the release

@@ -76,6 +76,9 @@ class PybreakerOrders(Adapter):
             return "nothing was forced"
         if override.state == FORCED_CLOSED:
             self._close(order)
+        elif override.state == FORCED_OPEN and self.native_state() == OPEN:
+            # Back to automatic means to find out: open would be a trip that never was.
+            self._lay_down(order, self._breaker.half_open)
         else:
             with self._lock:
                 self._override = None
@@ -83,8 +86,12 @@ class PybreakerOrders(Adapter):
         return f"released, and {self.native_state().replace('_', '-')}"
 
     def _close(self, order: Order) -> None:
+        self._lay_down(order, self._breaker.close)
+
+    def _lay_down(self, order: Order, move: Callable[[], object]) -> None:
+        """Move the library by hand, and end the override."""
         try:
-            self._ordered(order, None, self._breaker.close)
+            self._ordered(order, None, move)
         finally:
             with self._lock:
                 self._override = None
