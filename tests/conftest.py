@@ -18,6 +18,7 @@ from breakers.models import Board
 BUILT_IN = (
     import_module("alerts.migrations.0004_rules_incidents_silences").make_rules,
     import_module("alerts.migrations.0005_silenced_alerts_weekly_digest").make_rule,
+    import_module("alerts.migrations.0007_truth").make_rule,
 )
 
 

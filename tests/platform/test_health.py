@@ -42,7 +42,9 @@ def healthy(board: Board) -> None:
         ({"evaluate": 1, "deliver": 2, "beat": 3}, (True, 2), (True, 3)),
         ({"evaluate": 1, "beat": 3}, (False, None), (True, 3)),
         ({"evaluate": 31, "deliver": 2, "beat": 3}, (False, 31), (True, 3)),
-        ({"evaluate": 1, "deliver": 40, "beat": 31}, (False, 40), (False, 31)),
+        ({"evaluate": 1, "deliver": 80, "beat": 31}, (False, 80), (False, 31)),
+        # It asks them for their pulse: while it stands still, that they are silent says nothing of them.
+        ({"evaluate": 40, "deliver": 41, "beat": 31}, (True, 41), (False, 31)),
         ({"evaluate": -3600, "deliver": 2, "beat": 3}, (True, 2), (True, 3)),
     ],
 )
