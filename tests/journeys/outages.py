@@ -230,7 +230,7 @@ def differences(telling: Telling, fleet: Fleet, begun: datetime, restarts: Count
             if shown != counted[kind]:
                 found.append(f"{breaker}: {shown} × {kind}, in truth {counted[kind]}")
         lanes = {lane["instance"]: lane_of(lane["spans"]) for lane in told["lanes"]}
-        for instance in truths:
+        for instance, truth in truths.items():
             real = [
                 (line["state"], datetime.fromtimestamp(line["at"], UTC))
                 for line in truth
