@@ -310,6 +310,19 @@ def test_a_silence_with_its_count_struck_through_on_the_wall(signed_in: SignIn, 
     assert "data-silenced=" not in text_of(grace, "/")
 
 
+def test_a_weekly_silence_by_the_clock_of_a_place(signed_in: SignIn, opened: Open) -> None:
+    opened("checkout/pay")
+    grace = signed_in("operator")
+    night = {"breaker": "pa*", "minutes": "120", "comment": "back-up", "every_days": "7", "from": "2099-07-06T02:00"}
+    wrong = grace.post("/alerts/silences/", {**night, "timezone": "Mars/Phobos"})
+    assert wrong.status_code == 422
+    assert "unknown time zone &#x27;Mars/Phobos&#x27;; expected one like Europe/Berlin" in wrong.content.decode()
+    assert grace.post("/alerts/silences/", {**night, "timezone": "Europe/Berlin"}).status_code == 302
+    silence = Silence.objects.get()
+    assert (f"{silence.starts_at:%F %H:%M}", silence.timezone) == ("2099-07-06 00:00", "Europe/Berlin")
+    assert "every 7 days at the same hours in Europe/Berlin" in plain(text_of(grace, "/alerts/silences/"))
+
+
 def test_hostile_names_stay_words(signed_in: SignIn, opened: Open) -> None:
     incident = opened(f"{HOSTILE.replace('/', '')}/x", f"a/{HOSTILE}", dependency=HOSTILE)
     ada = signed_in("admin")
