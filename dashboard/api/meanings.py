@@ -4,7 +4,9 @@ from typing import Any
 
 OF_SHAPES = {
     "AttemptView.at": "when the try began",
+    "AuditView.after": "what it was afterwards; null: nothing, or it does not matter",
     "AuditView.at": "when it was done",
+    "AuditView.before": "what it was before; null: nothing, or it does not matter",
     "AuditView.role": "the role of who did it, at that time",
     "AuditView.reason": "why, in the words of who did it",
     "BreakerView.alerts": "its alerts that are not resolved",
