@@ -17,7 +17,7 @@ from alerts.models.rule import OPENED
 from alerts.shapes import IncidentView, MemberView, Subject, Suspected, moment, moment_or_none
 from breakers.domain import states
 from breakers.errors import Invalid, NotFound
-from breakers.models import Breaker, Transition
+from breakers.models import Breaker, Outage, Transition
 from breakers.queries.shapes import Page
 
 STATUSES = (Status.FIRING, Status.ACKNOWLEDGED, Status.RESOLVED)
@@ -154,10 +154,40 @@ def _views(rows: Sequence[Incident], now: datetime | None) -> list[IncidentView]
     seen = {}
     if lasting and now is not None:
         seen = suspecting.judge(lasting, suspecting.opened_of(row.pk for row in lasting), now, moves=False)
-    return [_view(row, members[row.pk], seen.get(row.pk)) for row in rows]
+    over = outages_of([each for row in rows if row.resolved_at for each in members[row.pk]])
+    return [_view(row, members[row.pk], seen.get(row.pk), over) for row in rows]
 
 
-def _view(row: Incident, members: list[Alert], seen: Suspect | None) -> IncidentView:
+def outages_of(members: Sequence[Alert]) -> dict[int, list[Outage]]:
+    """{alert: the outages that it stands for}: those of its breaker that began in its time, the ones inside its hold too."""
+    mine = {each.breaker_id for each in members if each.breaker_id is not None}
+    if not mine:
+        return {}
+    since = min(each.started_at for each in members)
+    by_breaker: dict[int, list[Outage]] = defaultdict(list)
+    for outage in Outage.objects.filter(breaker__in=mine, started_at__gte=since).order_by("started_at"):
+        by_breaker[outage.breaker_id].append(outage)
+    return {
+        each.pk: [
+            outage
+            for outage in by_breaker.get(each.breaker_id or 0, [])
+            if each.started_at <= outage.started_at
+            and (each.resolved_at is None or outage.started_at <= each.resolved_at)
+        ]
+        for each in members
+    }
+
+
+def _closed_at(row: Incident, members: list[Alert], outages: dict[int, list[Outage]]) -> datetime | None:
+    """When the last of them closed; the hold comes after it. Where no outage tells, its end."""
+    if row.resolved_at is None:
+        return None
+    ends = [outage.ended_at for each in members for outage in outages.get(each.pk, []) if outage.ended_at is not None]
+    ended: datetime = max(ends, default=row.resolved_at)
+    return ended
+
+
+def _view(row: Incident, members: list[Alert], seen: Suspect | None, outages: dict[int, list[Outage]]) -> IncidentView:
     status = Status.RESOLVED if row.resolved_at else Status.ACKNOWLEDGED if row.acknowledged_at else Status.FIRING
     services = sorted({each.service for each in members})
     where = f" in {len(services)} services" if len(services) > 1 else ""
@@ -166,7 +196,9 @@ def _view(row: Incident, members: list[Alert], seen: Suspect | None) -> Incident
         version=row.version,
         status=status,
         title=f"{title_of(row, len(members))}{where}",
-        started_at=moment(row.started_at),
+        # Its first opening, as it is known now.
+        started_at=moment(min((each.started_at for each in members), default=row.started_at)),
+        closed_at=moment_or_none(_closed_at(row, members, outages)),
         resolved_at=moment_or_none(row.resolved_at),
         suspect=Suspected(row.cause or None, row.confidence, row.reasons)
         if seen is None

@@ -1,5 +1,6 @@
 """Reads, each named after the screen or job that reads it. Nothing here writes."""
 
+import re
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,12 +14,14 @@ from django.utils import timezone
 
 from alerts import silencing
 from alerts.destinations.base import Outcome
+from alerts.domain import wording
 from alerts.domain.deciding import SENTENCES, Hush
-from alerts.domain.lifecycle import Status, shown
+from alerts.domain.lifecycle import OPEN, Status, shown
 from alerts.domain.matching import Subject as Meant
 from alerts.domain.matching import labels_of
 from alerts.models import Alert, AlertLog, Attempt, Destination, Notification, Route
 from alerts.models.notification import State
+from alerts.models.rule import OPENED
 from alerts.shapes import (
     AlertView,
     AttemptView,
@@ -45,6 +48,7 @@ ALL = 1_000
 LONGEST_ID = 18
 # The id that no row has.
 NOTHING = uuid.UUID(int=0)
+_SHARE = re.compile(r"^ \(\d+ of \d+ instances\)")
 
 
 def alerts_page(
@@ -271,7 +275,7 @@ def shaped(row: Alert, notifications: list[NotificationView], hushes: Sequence[H
         breaker=None if row.breaker_id is None else Subject(str(row.breaker_id), row.service, row.breaker_name),
         dependency=row.dependency,
         labels=row.labels,
-        summary=row.summary,
+        summary=_summary(row),
         trips=row.trips,
         started_at=moment(row.started_at),
         detected_at=moment(row.detected_at),
@@ -303,7 +307,18 @@ def row_of(alert_id: str) -> Alert:
 
 
 def _seen() -> QuerySet[Alert]:
-    return Alert.objects.exclude(status=Status.PENDING).select_related("rule")
+    return Alert.objects.exclude(status=Status.PENDING).select_related("rule", "breaker")
+
+
+def _summary(row: Alert) -> str:
+    """What it says; of a breaker that is open now, with the instances that are open now: others may have followed the first."""
+    breaker = row.breaker if Alert._meta.get_field("breaker").is_cached(row) else None
+    if breaker is None or row.resolved_at is not None or breaker.state != OPEN or row.rule.kind != OPENED:
+        return row.summary
+    before = wording.opened(row.breaker_name, row.service, {})
+    if not row.summary.startswith(before):
+        return row.summary
+    return wording.opened(row.breaker_name, row.service, breaker.instances) + _SHARE.sub("", row.summary[len(before) :])
 
 
 def _in_status(statuses: Sequence[str]) -> Q:

@@ -1,6 +1,7 @@
 """Recounting: an incident as a document, from what was written down while it lasted. Nothing here writes."""
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from alerts import incident_queries
@@ -8,7 +9,7 @@ from alerts.domain.deciding import SENTENCES
 from alerts.models import Alert, AlertLog, IncidentLog, Notification
 from alerts.models.notification import State
 from alerts.models.rule import OPENED
-from alerts.shapes import MomentView, PostmortemView, moment
+from alerts.shapes import IncidentView, MomentView, PostmortemView, moment
 from breakers.models import Command, Outage
 
 # What was ordered so long after its end still belongs to it.
@@ -30,8 +31,15 @@ def postmortem(incident_id: str, now: datetime) -> PostmortemView:
         .defer("body")
         .order_by("pk")
     )
+    outages = incident_queries.outages_of(alerts)
     lines = [
         *(MomentView(moment(each.started_at), "", f"{each.breaker_name} in {each.service} opened") for each in alerts),
+        *(
+            MomentView(moment(outage.ended_at), "", f"{each.breaker_name} in {each.service} closed")
+            for each in alerts
+            for outage in outages[each.pk]
+            if outage.ended_at is not None
+        ),
         *(MomentView(moment(line.at), line.who, line.what) for line in IncidentLog.objects.filter(incident=row)),
         *(_said(line) for line in AlertLog.objects.filter(alert__in=alerts).select_related("alert").order_by("id")),
         *(
@@ -45,8 +53,9 @@ def postmortem(incident_id: str, now: datetime) -> PostmortemView:
     ]
     return PostmortemView(
         incident=view,
-        lasted_s=round((row.resolved_at - row.started_at).total_seconds()) if row.resolved_at else None,
-        open_minutes=_open_minutes(alerts, row.started_at, end),
+        lasted_s=_lasted_s(view),
+        open_minutes=_open_minutes(alerts, outages, end),
+        trips=dict(sorted(Counter(each.service for each in alerts for _ in outages[each.pk]).items())),
         timeline=sorted((line for line in lines if line is not None), key=lambda line: line.at),
         commands=[
             {
@@ -77,15 +86,20 @@ def postmortem(incident_id: str, now: datetime) -> PostmortemView:
     )
 
 
-def _open_minutes(alerts: list[Alert], start: datetime, end: datetime) -> dict[str, float]:
+def _lasted_s(view: IncidentView) -> int | None:
+    if view.closed_at is None:
+        return None
+    lasted = datetime.fromisoformat(view.closed_at) - datetime.fromisoformat(view.started_at)
+    return round(lasted.total_seconds())
+
+
+def _open_minutes(alerts: list[Alert], outages: Mapping[int, list[Outage]], end: datetime) -> dict[str, float]:
     """By service: minutes for which its breakers in this incident were in an outage, each counted for itself."""
-    services = {each.breaker_id: each.service for each in alerts if each.breaker_id is not None}
-    found: dict[str, float] = defaultdict(float)
-    for outage in Outage.objects.filter(breaker__in=services, started_at__gte=start, started_at__lte=end):
-        found[services[outage.breaker_id]] += max(
-            (outage.ended_at or end) - outage.started_at, timedelta(0)
-        ) / timedelta(minutes=1)
-    return {service: round(minutes, 1) for service, minutes in sorted(found.items())}
+    found: dict[str, timedelta] = defaultdict(timedelta)
+    for each in alerts:
+        for outage in outages[each.pk]:
+            found[each.service] += max((outage.ended_at or end) - outage.started_at, timedelta(0))
+    return {service: round(length / timedelta(minutes=1), 1) for service, length in sorted(found.items())}
 
 
 def _said(line: AlertLog) -> MomentView | None:

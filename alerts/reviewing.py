@@ -42,7 +42,9 @@ def week(start: datetime, now: datetime) -> list[TeamWeek]:
         for breaker, began, ended in outages.values_list("breaker", "started_at", "ended_at")
         if breaker in names
     ]
+    # What is pending has not begun for anybody.
     began = Alert.objects.filter(started_at__gte=start, started_at__lt=end).exclude(rule__kind=WEEKLY)
+    began = began.exclude(status=Status.PENDING)
     raised = [
         Raised(_team(labels), f"{rule}: {f'{name} in {service}' if name else service or 'the board'}")
         for rule, name, service, labels in began.values_list("rule__name", "breaker_name", "service", "labels")

@@ -120,13 +120,17 @@ class MemberView(msgspec.Struct, frozen=True):
 
 
 class IncidentView(msgspec.Struct, frozen=True):
-    """Openings of one cause, in the order of first opening. `status`: firing, acknowledged or resolved."""
+    """Openings of one cause, in the order of first opening. `status`: firing, acknowledged or resolved.
+
+    `closed_at`: when the last of its members closed, which lasted from then on; null: it is not over.
+    """
 
     id: str
     version: int
     status: str
     title: str
     started_at: str
+    closed_at: str | None
     resolved_at: str | None
     suspect: Suspected
     members: list[MemberView]
@@ -177,7 +181,10 @@ class PreviewView(msgspec.Struct, frozen=True):
 
 
 class SilenceView(msgspec.Struct, frozen=True):
-    """A silence. `status`: coming, active or over; `hides`: how many breakers and live alerts it means now."""
+    """A silence. `status`: coming, active or over; `hides`: how many breakers and live alerts it means now.
+
+    `timezone`: whose clock tells the hours at which it comes again.
+    """
 
     id: str
     status: str
@@ -189,6 +196,7 @@ class SilenceView(msgspec.Struct, frozen=True):
     created_at: str
     every_days: int | None
     repeats_until: str | None
+    timezone: str
     until_recovery: bool
     ended_at: str | None
     ended_by: str | None
@@ -281,11 +289,15 @@ class MomentView(msgspec.Struct, frozen=True):
 
 
 class PostmortemView(msgspec.Struct, frozen=True):
-    """All that is known of an incident once it is over. `open_minutes`: by service; `held_back`: messages not sent, by reason."""
+    """All that is known of an incident once it is over. `open_minutes` and `trips` of its members: by service.
+
+    `lasted_s`: from the first opening until the last of them closed. `held_back`: messages not sent, by reason.
+    """
 
     incident: IncidentView
     lasted_s: int | None
     open_minutes: dict[str, float]
+    trips: dict[str, int]
     timeline: list[MomentView]
     commands: list[dict[str, str | None]]
     notices: list[dict[str, str | None]]

@@ -3,7 +3,7 @@
 Four queries, however many incidents.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from django.db.models import Count, Min, Q
@@ -16,6 +16,9 @@ from breakers.domain.states import State
 from breakers.models import Annotation, Breaker
 
 LIVE = Q(resolved_at=None) & ~Q(status=Status.RECOVERING)
+# What is looked at beside an incident: enough to tell, and a storm of thousands in one service stays cheap.
+MOST_OTHERS = 200
+MOST_OF_A_SERVICE = 50
 
 
 def members(ids: Iterable[int]) -> dict[int, dict[Edge, tuple[datetime, int, int]]]:
@@ -38,7 +41,8 @@ def beside(ids: Collection[int], opened: Iterable[Opened]) -> set[int]:
     rows = Alert.objects.filter(
         rule__kind=OPENED, service__in=services, incident__resolved_at=None, incident__isnull=False
     )
-    return set(rows.values_list("incident", flat=True).distinct()) - set(ids)
+    newest = rows.exclude(incident__in=list(ids)).order_by("-incident").values_list("incident", flat=True).distinct()
+    return set(newest[:MOST_OTHERS])
 
 
 def judge(
@@ -47,7 +51,9 @@ def judge(
     """{incident: its suspect, as it looks now}. `moves` False: why the one that is suspected is, and nobody else."""
     around = _Around([opened.get(row.pk, {}) for row in rows], [row.cause for row in rows], now)
     return {
-        row.pk: suspect(row.cause, around.scene(opened.get(row.pk, {})), row.refuted, moves=moves and not row.by_hand)
+        row.pk: suspect(
+            row.cause, around.scene(opened.get(row.pk, {}), row.cause), row.refuted, moves=moves and not row.by_hand
+        )
         for row in rows
     }
 
@@ -61,6 +67,9 @@ class _Around:
         self._calm: set[Edge] = set()
         self._told: dict[Edge, list[datetime]] = {}
         self._changed: list[tuple[str, datetime]] = []
+        self._told_of: dict[str, list[Edge]] = {}
+        self._calm_of: dict[str, list[Edge]] = {}
+        self._callers: dict[str, set[str]] = {}
         if not times:
             return
         services = {service for some in opened for service, _ in some}
@@ -68,24 +77,42 @@ class _Around:
         start, end = min(times) - BESIDE, max(times) + BESIDE
         self._read_openings(services | called, start, end)
         self._read_breakers(services, called, start, end)
+        self._index()
         marks = Annotation.objects.filter(
             kind__in=("deploy", "config"), at__gte=min(times) - CHANGED_WITHIN, at__lte=max(times)
         )
         for service, dependency, at in marks.values_list("service", "dependency", "at"):
             self._changed += [(name, at) for name in (service, dependency) if name]
 
-    def scene(self, opened: Opened) -> Scene:
+    def scene(self, opened: Opened, cause: str) -> Scene:
         """What surrounds one of them."""
         if not opened:
             return Scene(self._now, opened)
         times = [at for at, _ in opened.values()]
         start, end = min(times) - BESIDE, max(times) + BESIDE
+        names = {name for edge in opened for name in edge} | {cause}
         others = {}
-        for edge, told in self._told.items():
-            near = [at for at in told if start <= at <= end]
+        for edge in self._near(self._told, self._told_of, names, cause):
+            near = [at for at in self._told[edge] if start <= at <= end]
             if near and edge not in opened:
                 others[edge] = min(near)
-        return Scene(self._now, opened, others, frozenset(self._calm), self._changed)
+        calm = frozenset(self._near(self._calm, self._calm_of, names, cause))
+        return Scene(self._now, opened, others, calm, self._changed)
+
+    def _near(
+        self, known: Collection[Edge], of: Mapping[str, list[Edge]], names: Iterable[str], cause: str
+    ) -> Iterator[Edge]:
+        """The calls of these services, and the calls of the cause by others."""
+        for name in names:
+            yield from of.get(name, [])[:MOST_OF_A_SERVICE]
+        for caller in self._callers.get(cause, ()):
+            if (caller, cause) in known:
+                yield caller, cause
+
+    def _index(self) -> None:
+        self._told_of, self._calm_of = _by_service(self._told), _by_service(self._calm)
+        for service, dependency in {*self._told, *self._calm}:
+            self._callers.setdefault(dependency, set()).add(service)
 
     def _read_openings(self, services: Collection[str], start: datetime, end: datetime) -> None:
         rows = Alert.objects.filter(
@@ -109,3 +136,11 @@ class _Around:
                 if start <= since <= end:
                     self._told.setdefault((service, dependency), []).append(since)
         self._calm -= ill
+
+
+def _by_service(edges: Iterable[Edge]) -> dict[str, list[Edge]]:
+    """In the order of their names, so that of two services the same are looked at."""
+    found: dict[str, list[Edge]] = {}
+    for edge in sorted(edges):
+        found.setdefault(edge[0], []).append(edge)
+    return found

@@ -5,6 +5,7 @@ the spring takes away (02:30) counts as an hour later; of what the autumn has tw
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -82,7 +83,7 @@ def on_call(rota: Rota, at: datetime) -> tuple[tuple[str, ...], str]:
     strangers = next((each.strangers for each in now if each.strangers), "")
     said = f"the calendar says '{strangers}', which names nobody known here" if strangers else ""
     for layer in rota.layers:
-        if layer.people and _awake(layer, rota.timezone, at):
+        if layer.people and _begun(layer, rota.timezone, at) and _awake(layer, rota.timezone, at):
             return (layer.people[_turn(layer, rota.timezone, at) % len(layer.people)],), said
     return (), said
 
@@ -123,12 +124,17 @@ def instant(day: date, at: time, timezone: str) -> datetime:
 
 def named(texts: Iterable[str], known: Iterable[tuple[str, Iterable[str]]]) -> tuple[str, ...]:
     """Whom the texts of a calendar's event mean, of people and their names: by a whole text, else by the words in one."""
-    people = [(person, {name.casefold() for name in names if name}) for person, names in known]
-    said = [text.strip().casefold() for text in texts if text.strip()]
+    people = [(person, {_folded(name) for name in names if name}) for person, names in known]
+    said = [_folded(text) for text in texts if text.strip()]
     exactly = tuple(person for person, names in people if not names.isdisjoint(said))
     return exactly or tuple(
         person for person, names in people if any(_holds(text, name) for name in names for text in said)
     )
+
+
+def _folded(text: str) -> str:
+    """Without what typing adds: case, and letters put together of several signs."""
+    return unicodedata.normalize("NFC", text.strip()).casefold()
 
 
 def _holds(text: str, name: str) -> bool:
@@ -137,13 +143,18 @@ def _holds(text: str, name: str) -> bool:
 
 
 def _turn(layer: Layer, timezone: str, at: datetime) -> int:
-    """How many handovers there were since the first; before it, the first one's turn."""
+    """How many handovers there were since the first."""
     number = (at.astimezone(ZoneInfo(timezone)).date() - layer.since).days // layer.every_days
     if at < _handover(layer, timezone, number):
         number -= 1
     elif at >= _handover(layer, timezone, number + 1):
         number += 1
-    return max(number, 0)
+    return number
+
+
+def _begun(layer: Layer, timezone: str, at: datetime) -> bool:
+    """Before its first handover a layer names nobody."""
+    return at >= _handover(layer, timezone, 0)
 
 
 def _handover(layer: Layer, timezone: str, number: int) -> datetime:

@@ -50,6 +50,9 @@ class TeamWeek:
         """logistics: 12 trips of 3 breakers, open for 1 h 4 min in all"""
         if not self.trips and not self.open_minutes:
             return f"{plain(self.team)}: nothing opened"
+        if not self.trips:
+            lasted = span(timedelta(minutes=self.open_minutes))
+            return f"{plain(self.team)}: nothing opened anew, open for {lasted} in all since the week before"
         opened = f"{self.trips} trip{'s' * (self.trips != 1)} of {self.breakers} breaker{'s' * (self.breakers != 1)}"
         return f"{plain(self.team)}: {opened}, open for {span(timedelta(minutes=self.open_minutes))} in all"
 

@@ -4,9 +4,10 @@ from typing import Any
 
 OF_SHAPES = {
     "AttemptView.at": "when the try began",
-    "AuditView.after": "what it was afterwards; null: nothing, or it does not matter",
+    "AuditView.after": "what it was afterwards; null: nothing to tell, or for admins alone",
     "AuditView.at": "when it was done",
-    "AuditView.before": "what it was before; null: nothing, or it does not matter",
+    "AuditView.before": "what it was before; null: nothing to tell, or for admins alone",
+    "CalendarView.warning": "what of the calendar could not be read; empty: all of it was",
     "AuditView.role": "the role of who did it, at that time",
     "AuditView.reason": "why, in the words of who did it",
     "BreakerView.alerts": "its alerts that are not resolved",
@@ -17,6 +18,7 @@ OF_SHAPES = {
     "ErrorGroup.type": "the class of the errors",
     "FieldError.code": "what is wrong, for programs; missing where there is nothing to act on",
     "FiredView.breaker": "the breaker that it would have fired for; null: the rule looks at no single one",
+    "IncidentView.closed_at": "when the last of its breakers closed; null: one of them is not closed",
     "IncidentView.status": "firing while somebody has to look, acknowledged, or resolved",
     "InstanceView.config": "the settings that this instance told last",
     "InstanceView.state": "the state that it is in by now: as told, or stale or unknown by silence",

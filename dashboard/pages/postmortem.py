@@ -41,7 +41,7 @@ def markdown(told: PostmortemView, picture: str) -> str:
     lines = [
         f"# {text(view.title)}",
         "",
-        f"Incident {view.id}, {view.started_at} to {view.resolved_at or 'now'}, {lasted}. Times are UTC.",
+        f"Incident {view.id}, {view.started_at} to {view.closed_at or 'now'}, {lasted}. Times are UTC.",
         "",
         f"![The members in the order of opening]({picture})",
         "",
@@ -67,9 +67,9 @@ def markdown(told: PostmortemView, picture: str) -> str:
                 for each in view.members
             ),
         ),
-        "## Open minutes by service",
+        "## Trips and open minutes by service",
         "",
-        *table(("Service", "Minutes"), told.open_minutes.items()),
+        *table(("Service", "Trips", "Minutes"), ((name, told.trips[name], n) for name, n in told.open_minutes.items())),
         "## Timeline",
         "",
         *table(("At", "Who", "What"), ((line.at, line.who or "the board", line.what) for line in told.timeline)),

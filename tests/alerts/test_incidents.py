@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from pytest_django.fixtures import Settings
 
-from alerts import evaluating, handling, incident_queries, responding, silencing
+from alerts import evaluating, handling, incident_queries, queries, recounting, responding, silencing
 from alerts.domain.incidents import Case, Opening, place
 from alerts.domain.suspects import next_suspect
 from alerts.models import Alert, Incident, Notification, Rule
 from breakers.access import Actor
 from breakers.errors import Conflict, NotAllowed, NotFound
-from breakers.models import Audit, Breaker
+from breakers.models import Audit, Breaker, Outage
 from tests.alerts.conftest import Scenario, clock
 
 storage = [pytest.mark.storage, pytest.mark.usefixtures("board")]
@@ -177,6 +177,55 @@ class TestStories:
         scenario.at("10:01:10").sweeps()
         assert told() == ["10:00:00 opened a/a1", "10:01:10 update a/a1"]
         assert "2 breakers in 1 service, 1 still open" in bytes(Notification.objects.latest("pk").body).decode()
+
+    def test_what_tries_again_is_not_called_open(self, scenario: Scenario) -> None:
+        opens(scenario, "10:00", "a/a1")
+        opens(scenario, "10:00:05", "a/a2", "b/b1")
+        first = str(Incident.objects.get().pk)
+        assert incident_queries.incident(first, scenario.now).open_count == 3
+        scenario.tried().at("10:00:20").then("half_open", "a/a1")
+        scenario.then("closed", "a/a2")
+        assert incident_queries.incident(first, scenario.now).open_count == 1
+        scenario.at("10:00:35").sweeps()
+        assert "3 breakers in 2 services, 1 still open" in bytes(Notification.objects.latest("pk").body).decode()
+
+    def test_an_alert_says_how_many_instances_are_open_now(self, scenario: Scenario) -> None:
+        scenario.breaker("dispatch/parcels", instances={"open": 1, "closed": 1})
+        scenario.at("10:00").then("open", "dispatch/parcels")
+        ident = str(scenario.alert().pk)
+        assert queries.alert(ident).summary == "parcels opened in dispatch (1 of 2 instances)"
+        Breaker.objects.update(instances={"open": 2})
+        assert queries.alert(ident).summary == "parcels opened in dispatch (2 of 2 instances)"
+        assert [each.summary for each in queries.alerts_page(["firing"]).items] == [queries.alert(ident).summary]
+        Breaker.objects.update(state="half_open", instances={"half_open": 2})
+        assert queries.alert(ident).summary == "parcels opened in dispatch (1 of 2 instances)", "as it was told"
+
+    def test_a_post_mortem_tells_what_the_outages_tell(self, scenario: Scenario) -> None:
+        """Not the end of the hold: and what opened again inside it is a trip more."""
+        opens(scenario, "10:00", "a/a1", "b/b1")
+        scenario.tried().at("10:00:40").then("closed", "b/b1")
+        scenario.tried().at("10:01").then("closed", "a/a1")
+        scenario.at("10:01:30").then("open", "a/a1")
+        scenario.at("10:02").then("closed", "a/a1")
+        for name, start, end in (("a1", "10:00", "10:01"), ("a1", "10:01:30", "10:02"), ("b1", "10:00", "10:00:40")):
+            row = Breaker.objects.get(name=name)
+            Outage.objects.create(breaker=row, started_at=clock(start), ended_at=clock(end))
+        # Another time, of the same breaker.
+        Outage.objects.create(
+            breaker=Breaker.objects.get(name="b1"), started_at=clock("10:10"), ended_at=clock("10:20")
+        )
+        scenario.at("10:03").sweeps()
+        told = recounting.postmortem(str(Incident.objects.get().pk), clock("11:00"))
+        assert (told.incident.closed_at, told.incident.resolved_at) == (
+            "2026-11-23T10:02:00Z",
+            "2026-11-23T10:03:00Z",
+        )
+        assert (told.lasted_s, told.open_minutes, told.trips) == (120, {"a": 1.5, "b": 0.7}, {"a": 2, "b": 1})
+        assert [(line.at[11:19], line.what) for line in told.timeline if "closed" in line.what and not line.who] == [
+            ("10:00:40", "b1 in b closed"),
+            ("10:01:00", "a1 in a closed"),
+            ("10:02:00", "a1 in a closed"),
+        ]
 
     def test_what_an_opening_spoke_for_speaks_when_that_is_over(self, scenario: Scenario) -> None:
         opens(scenario, "10:00", "a/a1")

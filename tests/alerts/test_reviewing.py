@@ -47,6 +47,8 @@ def test_trips_minutes_recovery_and_the_noisiest() -> None:
     assert logistics.said == "logistics: 3 trips of 2 breakers, open for 1 h 5 min in all"
     assert payments.said == "payments: 1 trip of 1 breaker, open for 1 min in all"
     assert payments.lines == ("recovered after 1 min on average", "1 alert", "1 × opened: c")
+    [since] = weeks.of_teams([Trip("ops", "backup in ops", day(-1), day(0, 30))], [], BEFORE, MONDAY)
+    assert since.said == "ops: nothing opened anew, open for 30 min in all since the week before"
 
 
 @pytest.mark.parametrize(

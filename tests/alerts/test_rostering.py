@@ -39,8 +39,8 @@ def to(ada: Actor) -> dict[str, str]:
 
 
 def layer(*people: str, **given: Any) -> dict[str, Any]:
-    """People who hand over daily, at noon."""
-    return {"people": list(people), "since": "2026-11-23", "at": "12:00", "every_days": 1, **given}
+    """People who hand over each second day, at noon, since the day before."""
+    return {"people": list(people), "since": "2026-11-22", "at": "12:00", "every_days": 2, **given}
 
 
 @pytest.fixture
@@ -315,7 +315,9 @@ def test_a_name_that_turns_private_is_refused_when_it_is_fetched(
     ("text", "sentence"),
     [
         ("hello", "this can't be read as a calendar (RFC 5545): Content line could not be parsed"),
-        (event("SUMMARY:x"), "this can't be read as a calendar (RFC 5545): 'DTSTART'"),
+        (event("SUMMARY:x"), "the event 'x' has no beginning (DTSTART)"),
+        (event("DTSTART:yesterday", "UID:7"), "the event '1' has a DTSTART that can't be read"),
+        ("BEGIN:VEVENT\r\nEND:VEVENT", "this can't be read as a calendar"),
         (event("DTSTART:20261123T000000Z", "RRULE:FREQ=SECONDLY"), "recurs more than once a day"),
         (event("DTSTART:19000101T000000Z", "RRULE:FREQ=DAILY"), "recurs since before 2015"),
         (event("DTSTART:20261123T000000Z") * 2_001, "more than 2,000 events"),
@@ -445,4 +447,4 @@ def test_what_is_led_to_and_what_hears_last_can_not_be_taken_away(to: dict[str, 
     assert Rota.objects.get().fallback == [to["grace"]]
     with pytest.raises(Invalid, match="no rota 'nowhere'"):
         leads(ada, "rota:nowhere", name="other")
-    assert date.fromisoformat(Rota.objects.get().layers[0]["since"]) == date(2026, 11, 23)
+    assert date.fromisoformat(Rota.objects.get().layers[0]["since"]) == date(2026, 11, 22)

@@ -39,8 +39,19 @@ def test_a_week_each_handed_over_at_nine_in_berlin() -> None:
         "11-30 08:00 – 12-07 08:00: 2",
         "12-07 08:00 – 12-09 12:00: 3",
     ]
-    # Before the first handover it is the first one's turn.
-    assert on_call(rota, utc("2026-01-01 00:00")) == ((ADA,), "")
+
+
+def test_before_its_layer_begins_a_rota_names_nobody() -> None:
+    rota = Rota(BERLIN, (weekly(ADA, GRACE),))
+    assert on_call(rota, utc("2026-01-01 00:00")) == ((), "")
+    assert on_call(rota, utc("2026-11-23 07:59:59")) == ((), "")
+    assert on_call(rota, utc("2026-11-23 08:00")) == ((ADA,), "")
+    # A layer below it that has begun is on call until then.
+    both = Rota(BERLIN, (weekly(ADA), weekly(GRACE, since="2026-11-02")))
+    assert told(duties(both, utc("2026-11-22 08:00"), utc("2026-11-24 08:00"))) == [
+        "11-22 08:00 – 11-23 08:00: 2",
+        "11-23 08:00 – 11-24 08:00: 1",
+    ]
 
 
 def test_in_spring_a_day_on_call_is_an_hour_shorter() -> None:
@@ -80,7 +91,7 @@ def test_a_handover_in_the_hour_that_autumn_has_twice_comes_once_the_first_time(
 
 def test_a_night_shift_across_the_change_of_the_clock_has_no_hole_and_no_overlap() -> None:
     night = Hours(DAYS, time(22), time(6), BERLIN)
-    rota = Rota(BERLIN, (weekly(ADA, hours=night), weekly(GRACE)))
+    rota = Rota(BERLIN, (weekly(ADA, since="2026-03-02", hours=night), weekly(GRACE, since="2026-03-02")))
     assert told(duties(rota, utc("2026-03-28 12:00"), utc("2026-03-29 12:00"))) == [
         "03-28 12:00 – 03-28 21:00: 2",
         "03-28 21:00 – 03-29 04:00: 1",
