@@ -23,7 +23,7 @@ from breakers.sealing import place_of, seal, unseal
 # Of a rota's row, what is written here.
 FIELDS = (
     "calendar", "calendar_url", "calendar_shown", "shifts",
-    "read_at", "read_until", "read_due_at", "read_failures", "read_error",
+    "read_at", "read_until", "read_due_at", "read_failures", "read_error", "read_warning",
 )  # fmt: skip
 FETCHED_EACH = timedelta(minutes=15)
 # A text does not change, but the time that it was read ahead for goes by.
@@ -57,22 +57,23 @@ def take(row: Rota, text: object, url: object, at: datetime) -> None:
 
 def again(row: Rota, at: datetime) -> None:
     """Read the calendar that the row holds anew. Errors: BadCalendar."""
-    row.read_failures, row.read_error = 0, ""
+    row.read_failures, row.read_error, row.read_warning = 0, "", ""
     if not row.calendar:
         row.shifts, row.read_at, row.read_until, row.read_due_at = [], None, None, None
         return
-    row.shifts, row.read_until = read(row.calendar, row.timezone, at)
+    row.shifts, row.read_until, row.read_warning = read(row.calendar, row.timezone, at)
     row.read_at, row.read_due_at = at, at + (FETCHED_EACH if row.calendar_url else READ_EACH)
 
 
-def read(text: str, timezone: str, at: datetime) -> tuple[list[dict[str, object]], datetime]:
-    """What a calendar says of the next weeks, and up to when. Errors: BadCalendar."""
+def read(text: str, timezone: str, at: datetime) -> tuple[list[dict[str, object]], datetime, str]:
+    """What a calendar says of the next weeks, up to when, and what of it could not be read. Errors: BadCalendar."""
     begins, ends = calendars.horizon(at)
+    said = calendars.read(text, timezone, begins, ends)
     told: list[dict[str, object]] = [
         {"from": to_us(each.begins), "to": to_us(each.ends), "title": each.title, "texts": list(each.texts)}
-        for each in calendars.events(text, timezone, begins, ends)
+        for each in said.events
     ]
-    return told, ends
+    return told, ends, said.warning
 
 
 def due(now: datetime) -> list[UUID]:
@@ -85,11 +86,11 @@ def refresh(rota_id: UUID, now: datetime) -> None:
     if not Rota.objects.filter(pk=rota_id, read_due_at__lte=now).update(read_due_at=now + LEASE):
         return
     row = Rota.objects.get(pk=rota_id)
-    sealed, told, ends, error = row.calendar_url, None, None, ""
+    sealed, told, ends, error, warning = row.calendar_url, None, None, "", ""
     text = row.calendar
     try:
         text = fetched(unseal(sealed, place_of(row, "calendar_url"))) if sealed else text
-        told, ends = read(text, row.timezone, now)
+        told, ends, warning = read(text, row.timezone, now)
     except (DeliveryError, BadCalendar, Unreadable) as failed:
         error = str(failed)[:500]
     with bulk.writing():
@@ -102,7 +103,7 @@ def refresh(rota_id: UUID, now: datetime) -> None:
             row.read_due_at = now + min(FIRST_WAIT * 2 ** min(row.read_failures - 1, 10), LONGEST_WAIT)
         else:
             row.calendar, row.shifts, row.read_at, row.read_until = text, told, now, ends
-            row.read_failures, row.read_error = 0, ""
+            row.read_failures, row.read_error, row.read_warning = 0, "", warning
             row.read_due_at = now + (FETCHED_EACH if sealed else READ_EACH)
         row.save(update_fields=FIELDS)
 
@@ -115,7 +116,7 @@ def fetched(url: str) -> str:
         raise DeliveryError(f"its address answered {answer.status_code}", status_code=answer.status_code)
     if len(answer.body) > calendars.LONGEST:
         raise DeliveryError(f"it is larger than {calendars.LONGEST // 1024} KiB")
-    return answer.body.decode("utf-8", "replace")
+    return calendars.text_of(answer.body)
 
 
 def _checked(url: str) -> str:

@@ -221,4 +221,5 @@ def _calendar(row: Rota) -> CalendarView | None:
         read_until=moment_or_none(row.read_until),
         error=row.read_error,
         failures=row.read_failures,
+        warning=row.read_warning,
     )

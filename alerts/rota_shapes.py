@@ -38,13 +38,17 @@ class LayerView(msgspec.Struct, frozen=True):
 
 
 class CalendarView(msgspec.Struct, frozen=True):
-    """A rota's calendar. `url` null: it was given as a text; else masked. `error`: why it could not be read since `read_at`."""
+    """A rota's calendar. `url` null: it was given as a text; else masked. `error`: why it could not be read since `read_at`.
+
+    `warning`: which of its events are left out, since they can't be read.
+    """
 
     url: str | None
     read_at: str | None
     read_until: str | None
     error: str
     failures: int
+    warning: str
 
 
 class RotaView(msgspec.Struct, frozen=True):

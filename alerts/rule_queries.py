@@ -79,7 +79,9 @@ def _silence(row: Silence, hides: tuple[int, int], now: datetime) -> SilenceView
     if lasts is None or now >= lasts[1]:
         coming = None
         if row.ended_at is None:
-            coming = silences.next_window(row.starts_at, row.ends_at, now, row.every_days, row.repeats_until)
+            coming = silences.next_window(
+                row.starts_at, row.ends_at, now, row.every_days, row.repeats_until, row.timezone
+            )
         lasts = coming or lasts or (row.starts_at, row.ends_at)
     return SilenceView(
         id=str(row.pk),
@@ -92,6 +94,7 @@ def _silence(row: Silence, hides: tuple[int, int], now: datetime) -> SilenceView
         created_at=moment(row.created_at),
         every_days=row.every_days,
         repeats_until=moment_or_none(row.repeats_until),
+        timezone=row.timezone,
         until_recovery=row.until_recovery,
         ended_at=moment_or_none(row.ended_at),
         ended_by=row.ended_by,

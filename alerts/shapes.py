@@ -181,7 +181,10 @@ class PreviewView(msgspec.Struct, frozen=True):
 
 
 class SilenceView(msgspec.Struct, frozen=True):
-    """A silence. `status`: coming, active or over; `hides`: how many breakers and live alerts it means now."""
+    """A silence. `status`: coming, active or over; `hides`: how many breakers and live alerts it means now.
+
+    `timezone`: whose clock tells the hours at which it comes again.
+    """
 
     id: str
     status: str
@@ -193,6 +196,7 @@ class SilenceView(msgspec.Struct, frozen=True):
     created_at: str
     every_days: int | None
     repeats_until: str | None
+    timezone: str
     until_recovery: bool
     ended_at: str | None
     ended_by: str | None

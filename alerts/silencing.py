@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from django.db.models import Q, QuerySet
@@ -28,6 +29,7 @@ from breakers.times import rfc3339
 if TYPE_CHECKING:
     from alerts.raising import Round
 
+LONGEST_ZONE = 64
 LONGEST_COMMENT = 2_000
 MOST_DAYS = 366
 RECOVERY = "recovery"
@@ -44,6 +46,7 @@ def silence(
     comment: str,
     every_days: int | None = None,
     repeats_until: datetime | None = None,
+    timezone: str = "UTC",
     until_recovery: bool = False,
     at: datetime,
 ) -> Silence:
@@ -56,6 +59,7 @@ def silence(
         comment=comment,
         every_days=every_days,
         repeats_until=repeats_until,
+        timezone=timezone,
         until_recovery=until_recovery,
         at=at,
     )[0]
@@ -70,6 +74,7 @@ def silence_each(
     comment: str,
     every_days: int | None = None,
     repeats_until: datetime | None = None,
+    timezone: str = "UTC",
     until_recovery: bool = False,
     at: datetime,
 ) -> list[Silence]:
@@ -89,6 +94,8 @@ def silence_each(
         wrong.append(("to", "a silence lasts 30 days at most"))
     if every_days is not None and not 1 <= every_days <= MOST_DAYS:
         wrong.append(("every_days", f"'every_days' is {every_days}; expected 1 to {MOST_DAYS}"))
+    if not is_zone(timezone):
+        wrong.append(("timezone", f"unknown time zone '{timezone[:60]}'; expected one like Europe/Berlin"))
     if wrong:
         raise Invalid(*wrong)
     rows = []
@@ -103,6 +110,7 @@ def silence_each(
                 ends_at=ends_at,
                 every_days=every_days,
                 repeats_until=repeats_until if every_days else None,
+                timezone=timezone,
                 until_recovery=until_recovery,
             )
             after = {"to": rfc3339(ends_at)}
@@ -111,6 +119,14 @@ def silence_each(
         # Once for all of them: it looks at every breaker.
         mark(at)
     return rows
+
+
+def is_zone(name: str) -> bool:
+    """Whether it is the name of a time zone."""
+    try:
+        return ZoneInfo(name).key == name and len(name) <= LONGEST_ZONE
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
 
 
 def end(actor: Actor, silence_id: str, at: datetime) -> Silence:
@@ -138,7 +154,9 @@ def row_of(silence_id: str) -> Silence:
 
 def window_of(row: Silence, now: datetime) -> tuple[datetime, datetime] | None:
     """The window that lasts, else the last one that ended; None before the first."""
-    return silences.window(row.starts_at, row.ends_at, now, row.every_days, row.repeats_until, row.ended_at)
+    return silences.window(
+        row.starts_at, row.ends_at, now, row.every_days, row.repeats_until, row.ended_at, row.timezone
+    )
 
 
 def is_over(row: Silence, now: datetime) -> bool:
@@ -148,7 +166,9 @@ def is_over(row: Silence, now: datetime) -> bool:
         return False
     if row.ended_at is not None:
         return True
-    return silences.next_window(row.starts_at, row.ends_at, now, row.every_days, row.repeats_until) is None
+    return (
+        silences.next_window(row.starts_at, row.ends_at, now, row.every_days, row.repeats_until, row.timezone) is None
+    )
 
 
 def at_work(now: datetime) -> list[Hush]:

@@ -105,11 +105,8 @@ class Hearing:
         """Whether none of the source's breakers talks after this: one that stops is no end of the process."""
         if name not in self._talking:
             stored = {id for (id,) in bulk.select(_TALKING, name)}
-            here = [
-                row
-                for row in working.instances.values()
-                if row.name == name[1] and working.breakers[row.breaker_id].service_id == name[0]
-            ]
+            ours = {breaker.id for breaker in working.breakers.values() if breaker.service_id == name[0]}
+            here = [row for row in working.instances.values() if row.name == name[1] and row.breaker_id in ours]
             stored.update(row.id for row in here if row.left_at is None)
             self._talking[name] = stored.difference(row.id for row in here if row.left_at is not None)
         talking = self._talking[name]

@@ -18,7 +18,7 @@ from breakers import bodies, commanding, key_uses, keys
 from breakers.bodies import Scope, Send
 from breakers.chores import Chores
 from breakers.database_thread import DatabaseThreads
-from breakers.domain.reports import NAME_LENGTH, BadBody, Refusal, read_json
+from breakers.domain.reports import NAME_LENGTH, BadBody, Refusal, read_json, unmarked
 from breakers.domain.signatures import ID, SIGNATURE, BadSignature
 from breakers.errors import BreakersError, Invalid, NotFound, OverLimit, StoreUnavailable, Unreadable
 from breakers.intake import Intake
@@ -218,7 +218,7 @@ class Webhook:
         owner = await self._owner(_headers(scope), scope)
         body = await bodies.read(receive)
         try:
-            told = msgspec.json.decode(body, type=_Result)
+            told = msgspec.json.decode(unmarked(body), type=_Result)
         except msgspec.ValidationError as error:
             raise Invalid(("body", f"the body is no result: {error}")) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

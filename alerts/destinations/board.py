@@ -174,11 +174,12 @@ def _email(values: dict[str, str]) -> list[str]:
         values["to"] = values.pop("url").partition(":")[2].removeprefix("//")
     if "url" in values:
         raise BadTarget(BadTarget.BAD_URL, "an e-mail destination has 'to', or 'url' that begins with mailto:")
-    if not _ADDRESS.fullmatch(values.get("to", "")):
-        raise BadTarget(BadTarget.BAD_URL, "'to' is not one e-mail address", "config.to")
+    values["to"] = _with_ascii_host(values.get("to", ""))
+    if not _ADDRESS.fullmatch(values["to"]):
+        raise BadTarget(BadTarget.BAD_URL, f"'to' {_what_is_wrong(values['to'])}", "config.to")
     sender = values.get("sender", "")
     if sender and not (sender.isascii() and sender.isprintable() and _ADDRESS.fullmatch(parseaddr(sender)[1])):
-        raise Invalid(("config.sender", "'sender' is not one e-mail address"))
+        raise Invalid(("config.sender", f"'sender' {_what_is_wrong(sender)}"))
     if "server" not in values:
         return [] if settings.SMTP_URL else ["no mail server is set yet: SMTP_URL, or 'server'"]
     try:
@@ -191,6 +192,26 @@ def _email(values: dict[str, str]) -> list[str]:
             return [f"{error}: it is looked up again at every try"]
         raise _refused(error, "config.server") from None
     return []
+
+
+def _with_ascii_host(address: str) -> str:
+    """ada@bücher.example as mail servers write it: ada@xn--bcher-kva.example. Anything else stays."""
+    local, at, host = address.strip().rpartition("@")
+    if not at or host.isascii():
+        return address.strip()
+    try:
+        return f"{local}@{host.encode('idna').decode()}"
+    except UnicodeError:
+        return address
+
+
+def _what_is_wrong(address: str) -> str:
+    said = f"is '{plain(address, 80)}'"
+    if not address.strip():
+        return "is missing; expected one e-mail address"
+    if not address.isascii():
+        return f"{said}; mail servers take an address with plain letters alone"
+    return f"{said}; expected one e-mail address, like ada@example.com"
 
 
 def _push(values: dict[str, str]) -> list[str]:

@@ -5,6 +5,7 @@ the spring takes away (02:30) counts as an hour later; of what the autumn has tw
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -123,12 +124,17 @@ def instant(day: date, at: time, timezone: str) -> datetime:
 
 def named(texts: Iterable[str], known: Iterable[tuple[str, Iterable[str]]]) -> tuple[str, ...]:
     """Whom the texts of a calendar's event mean, of people and their names: by a whole text, else by the words in one."""
-    people = [(person, {name.casefold() for name in names if name}) for person, names in known]
-    said = [text.strip().casefold() for text in texts if text.strip()]
+    people = [(person, {_folded(name) for name in names if name}) for person, names in known]
+    said = [_folded(text) for text in texts if text.strip()]
     exactly = tuple(person for person, names in people if not names.isdisjoint(said))
     return exactly or tuple(
         person for person, names in people if any(_holds(text, name) for name in names for text in said)
     )
+
+
+def _folded(text: str) -> str:
+    """Without what typing adds: case, and letters put together of several signs."""
+    return unicodedata.normalize("NFC", text.strip()).casefold()
 
 
 def _holds(text: str, name: str) -> bool:

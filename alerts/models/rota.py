@@ -51,6 +51,8 @@ class Rota(models.Model):
     # Failures in a row, and the last one as a sentence.
     read_failures = models.IntegerField(default=0)
     read_error = models.CharField(max_length=500, default="")
+    # Which of its events could not be read and are left out; empty: none.
+    read_warning = models.CharField(max_length=500, default="")
 
     class Meta:
         indexes = [

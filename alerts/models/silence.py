@@ -18,6 +18,8 @@ class Silence(models.Model):
     # It comes again after so many days, each time as long, until `repeats_until`; null: once.
     every_days = models.IntegerField(null=True)
     repeats_until = MomentField(null=True)
+    # Whose clock tells the hours at which it comes again.
+    timezone = models.CharField(max_length=64, default="UTC")
     # Whether it ends by itself as soon as nothing that it hides is wrong any more.
     until_recovery = models.BooleanField(default=False)
     # Whether something that it hides was wrong while it lasted: only then a recovery can end it.

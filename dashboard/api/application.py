@@ -10,6 +10,7 @@ from ninja.errors import HttpError, ValidationError, ValidationErrorContext
 from ninja.operation import Operation
 from ninja.parser import Parser
 
+from breakers.domain.reports import MARK
 from breakers.domain.signatures import BadSignature
 from breakers.errors import BreakersError
 from dashboard.api import (
@@ -41,7 +42,7 @@ class JsonParser(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
         """Errors: ValueError with a sentence."""
         try:
-            return msgspec.json.decode(request.body)
+            return msgspec.json.decode(request.body.removeprefix(MARK))
         except RecursionError as error:
             raise ValueError("nested too deep") from error
 

@@ -4,44 +4,40 @@ from http import HTTPStatus
 from typing import Any
 
 from breakers.domain import formats
-from breakers.domain.fields import FIELDS
-from breakers.domain.reports import ACTIONS, TYPES
+from breakers.domain.reports import ACTIONS
+from dashboard.api import posted
 from dashboard.api.answers import JSON, PROBLEM
 
 WHO = "ingest key"
 SCHEME = "IngestKey"
 TEXT = {"type": "string"}
-MOMENT = {"type": "string", "format": "date-time"}
-OBJECT = {"type": "object"}
-ANYTHING = {"description": "any JSON"}
 WHOLE = {"type": "integer"}
-EVENT = {
-    "description": "One event. What is not named here is kept in `attributes`.",
-    "type": "object",
-    "required": ["type", "breaker"],
-    "properties": {
-        **dict.fromkeys(FIELDS, ANYTHING),
-        **dict.fromkeys(("breaker", "dependency", "instance", "id", "library", "library_version"), TEXT),
-        **dict.fromkeys(("occurred_at", "next_probe_at"), MOMENT),
-        **dict.fromkeys(("count", "sequence", "interval_s"), WHOLE),
-        **dict.fromkeys(("labels", "attributes", "config"), OBJECT),
-        "type": {"enum": list(TYPES)},
-    },
-}
 REFUSAL = {
     "type": "object",
     "required": ["index", "code", "detail"],
-    "properties": {"index": WHOLE, "code": TEXT, "detail": TEXT},
+    "properties": {
+        "index": {**WHOLE, "description": "Its place in the body, from 0."},
+        "code": {**TEXT, "description": "Which rule it broke.", "examples": ["bad_value"]},
+        "detail": {**TEXT, "description": "What is wrong with it, as a sentence."},
+    },
 }
-ORDER_TEXTS = ("id", "breaker", "instance", "reason", "requested_by", "issued_at", "expires_at")
+ORDER_TEXTS = {
+    "id": "The command's own: it may come twice.",
+    "breaker": "The breaker's name.",
+    "instance": "For which instance it is.",
+    "reason": "Why, as the operator said.",
+    "requested_by": "Who ordered it.",
+    "issued_at": "When, RFC 3339.",
+    "expires_at": "From then on it is refused, RFC 3339.",
+}
 HANDED_OUT = {
     "description": "A command as an instance gets it. It may come twice: its id tells.",
     "type": "object",
     "required": [*ORDER_TEXTS, "action", "until"],
     "properties": {
-        **dict.fromkeys(ORDER_TEXTS, TEXT),
-        "action": {"enum": list(ACTIONS)},
-        "until": {"type": ["string", "null"]},
+        **{name: {**TEXT, "description": about} for name, about in ORDER_TEXTS.items()},
+        "action": {"enum": list(ACTIONS), "description": "What to do."},
+        "until": {"type": ["string", "null"], "description": "When it is released by itself; null: not by itself."},
     },
 }
 ACCEPTED = {
@@ -49,25 +45,27 @@ ACCEPTED = {
     "type": "object",
     "required": ["accepted", "duplicates", "rejected", "commands"],
     "properties": {
-        "accepted": WHOLE,
-        "duplicates": WHOLE,
-        "rejected": {"type": "array", "items": REFUSAL},
-        "commands": {"type": "array", "items": {"$ref": "#/components/schemas/HandedOut"}},
+        "accepted": {**WHOLE, "description": "Events that are stored and applied.", "examples": [2]},
+        "duplicates": {**WHOLE, "description": "Events that were posted before.", "examples": [0]},
+        "rejected": {"type": "array", "items": REFUSAL, "description": "Events that were not taken; the others are."},
+        "commands": {
+            "type": "array",
+            "items": {"$ref": "#/components/schemas/HandedOut"},
+            "description": "Those that wait for the instances that this post spoke for.",
+        },
     },
 }
 RESULT = {
     "description": "What became of a command at one instance.",
     "type": "object",
     "required": ["instance", "status"],
-    "properties": {"instance": TEXT, "status": {"enum": ["applied", "failed"]}, "detail": TEXT},
+    "properties": {
+        "instance": {**TEXT, "description": "Which one applied it, or could not.", "examples": ["orders-7f9c"]},
+        "status": {"enum": ["applied", "failed"], "description": "How it went."},
+        "detail": {**TEXT, "description": "Why it failed, as a sentence."},
+    },
 }
-SCHEMAS = {"Event": EVENT, "HandedOut": HANDED_OUT, "Accepted": ACCEPTED, "Result": RESULT}
-EVENTS_BODY = {
-    "anyOf": [
-        {"$ref": "#/components/schemas/Event"},
-        {"type": "array", "items": {"$ref": "#/components/schemas/Event"}},
-    ]
-}
+SCHEMAS = {**posted.SCHEMAS, "HandedOut": HANDED_OUT, "Accepted": ACCEPTED, "Result": RESULT}
 COMMANDS = {
     "type": "object",
     "required": ["commands"],
@@ -84,7 +82,7 @@ def _call(
     answer: dict[str, Any],
     problems: tuple[int, ...],
     *,
-    body: Any = None,
+    content: Any = None,
     takes: Any = (),
 ) -> dict[str, Any]:
     problem = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -96,7 +94,7 @@ def _call(
         "x-role": WHO,
         "security": [{SCHEME: []}],
         "parameters": list(takes),
-        **({"requestBody": {"required": True, "content": {JSON: {"schema": body}}}} if body else {}),
+        **({"requestBody": {"required": True, "content": content}} if content else {}),
         "responses": {
             str(status): {"description": HTTPStatus(status).phrase, "content": {JSON: {"schema": answer}}},
             **{str(code): {"description": HTTPStatus(code).phrase, "content": problem} for code in problems},
@@ -113,7 +111,7 @@ PATHS: dict[str, Any] = {
             202,
             {"$ref": "#/components/schemas/Accepted"},
             POST_PROBLEMS,
-            body=EVENTS_BODY,
+            content=posted.CONTENT,
         )
     },
     "/api/v1/events/{format}": {
@@ -123,7 +121,7 @@ PATHS: dict[str, Any] = {
             202,
             {"$ref": "#/components/schemas/Accepted"},
             (*POST_PROBLEMS[:3], 404, *POST_PROBLEMS[3:]),
-            body=ANYTHING,
+            content=posted.FOREIGN,
             takes=(
                 {"name": "format", "in": "path", "required": True, "schema": {"enum": sorted(formats.known())}},
                 {**INSTANCE, "required": False, "description": "where the format names none"},
@@ -156,7 +154,7 @@ PATHS: dict[str, Any] = {
             200,
             {"$ref": "#/components/schemas/Result"},
             (400, 401, 403, 404, 422, 503),
-            body={"$ref": "#/components/schemas/Result"},
+            content={JSON: {"schema": {"$ref": "#/components/schemas/Result"}}},
             takes=({"name": "command_id", "in": "path", "required": True, "schema": TEXT},),
         )
     },

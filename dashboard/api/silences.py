@@ -19,7 +19,9 @@ router = Router(tags=["Silences"])
 
 
 class NewSilence(Body):
-    """A silence to be. `from`: now, where it is not given. `every_days`: it comes again, each time as long."""
+    """A silence to be. `from`: now, where it is not given. `every_days`: it comes again, each time at the same
+    hours by the clock of `timezone` (`Europe/Berlin`; UTC where it is not given), also where clocks are put forward or back.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
 
@@ -29,6 +31,7 @@ class NewSilence(Body):
     comment: Annotated[Text, Field(max_length=silencing.LONGEST_COMMENT)]
     every_days: StrictInt | None = None
     repeats_until: Moment | None = None
+    timezone: Annotated[Text, Field(max_length=silencing.LONGEST_ZONE)] = "UTC"
     until_recovery: StrictBool = False
 
 
@@ -54,6 +57,7 @@ def add_silence(request: HttpRequest, silence: NewSilence) -> HttpResponse:
         comment=silence.comment,
         every_days=silence.every_days,
         repeats_until=silence.repeats_until,
+        timezone=silence.timezone,
         until_recovery=silence.until_recovery,
         at=now_of(request),
     )

@@ -80,7 +80,7 @@ def given_by(request: HttpRequest, row: Rota | None) -> dict[str, object]:
     if file is not None and not isinstance(file, list):
         if (file.size or 0) > calendars.LONGEST:
             raise Invalid(("calendar", f"the calendar is larger than {calendars.LONGEST // 1024} KiB"))
-        text = file.read().decode("utf-8", "replace")
+        text = calendars.text_of(file.read())
     if text:
         given["calendar"] = text
     if url := request.POST.get("calendar_url", "").strip():

@@ -141,6 +141,8 @@ def calendar(request: HttpRequest, rota_id: str) -> HttpResponse:
     """The next two months as a calendar file."""
     now, row = now_of(request), rota_queries.row_of(rota_id)
     roster = Roster(now)
+    # From the beginning of what lasts now: an hour later it is the same event still.
+    since = now - timedelta(days=rostering.LONGEST_TURN + 1)
     slots = [
         (
             " and ".join(roster.name(person) for person in each.people) or "Nobody on call",
@@ -148,9 +150,11 @@ def calendar(request: HttpRequest, rota_id: str) -> HttpResponse:
             each.ends,
             each.why,
         )
-        for each in roster.duties(row, now.replace(minute=0, second=0, microsecond=0), now + EXPORTED)
+        for each in roster.duties(row, since, now + EXPORTED)
+        if each.ends > now
     ]
-    response = HttpResponse(calendars.written(f"On call: {row.name}", slots, now), content_type="text/calendar")
+    text = calendars.written(f"On call: {row.name}", slots, now, key=str(row.pk), since=since)
+    response = HttpResponse(text, content_type="text/calendar")
     response["Content-Disposition"] = 'attachment; filename="on-call.ics"'
     return response
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -57,7 +58,7 @@ def silences(request: HttpRequest) -> HttpResponse:
         "over": rule_queries.silences_page(now, ["over"], limit=20).items,
         "fields": {
             name: given.get(name, "")
-            for name in (*matching.NAMES, "labels", "comment", "from", "minutes", "every_days")
+            for name in (*matching.NAMES, "labels", "comment", "from", "minutes", "every_days", "timezone")
         },
         "lengths": LENGTHS,
         "repeats": REPEATS,
@@ -93,7 +94,10 @@ def _silence(request: HttpRequest, now: datetime) -> None:
     matchers, wrong = _matchers(given)
     if wrong:
         raise Invalid(*(("labels", each) for each in wrong))
-    begins, minutes = _begins(given.get("from", ""), now), given.get("minutes", "")
+    timezone = given.get("timezone", "").strip() or "UTC"
+    if not silencing.is_zone(timezone):
+        raise Invalid(("timezone", f"unknown time zone '{timezone[:60]}'; expected one like Europe/Berlin"))
+    begins, minutes = _begins(given.get("from", ""), timezone, now), given.get("minutes", "")
     if minutes not in LENGTHS:
         raise Invalid(("to", "say how long it lasts"))
     silencing.silence(
@@ -103,17 +107,19 @@ def _silence(request: HttpRequest, now: datetime) -> None:
         ends_at=begins + timedelta(minutes=int(minutes)),
         comment=given.get("comment", ""),
         every_days=int(given["every_days"]) if given.get("every_days") in ("1", "7") else None,
+        timezone=timezone,
         until_recovery="until_recovery" in given,
         at=now,
     )
 
 
-def _begins(text: str, now: datetime) -> datetime:
-    """The form's moment, which is UTC; now, where it is empty."""
+def _begins(text: str, timezone: str, now: datetime) -> datetime:
+    """The form's moment, by the clock of that zone; now, where it is empty."""
     if not text.strip():
         return now
     try:
-        return datetime.strptime(text.strip(), "%Y-%m-%dT%H:%M").replace(tzinfo=UTC)
+        there = datetime.strptime(text.strip(), "%Y-%m-%dT%H:%M").replace(tzinfo=ZoneInfo(timezone))
+        return there.astimezone(UTC)
     except ValueError as error:
         raise Invalid(("from", f"'{text[:40]}' is no moment; expected 2026-11-23T08:00")) from error
 

@@ -11,6 +11,8 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from alerts import addressing, faulting, queries
+from alerts.destinations import board
+from alerts.errors import BadTarget
 from alerts.models import Attempt, Notification
 from breakers.access import Actor
 from tests.alerts.conftest import DAY, Scenario
@@ -179,3 +181,35 @@ def test_a_web_server_in_its_place(
     with receiver() as web:
         settings.SMTP_URL = f"smtp://127.0.0.1:{web.port}"
         assert addressing.test(ada, oncall, at=DAY).outcome == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("to", "kept"),
+    [
+        ("ada@b\u00fccher.example", "ada@xn--bcher-kva.example"),
+        (" ada@example.org ", "ada@example.org"),
+        ("mailto:ada@\u4f8b\u3048.jp", "ada@xn--r8jz45g.jp"),
+    ],
+)
+def test_an_address_in_any_letters_of_its_host(ada: Actor, to: str, kept: str) -> None:
+    config = {"url": to} if to.startswith("mailto:") else {"to": to}
+    row = addressing.add(ada, "mail", "email", config, at=DAY).row
+    assert board.target_of(row).url == kept
+
+
+@pytest.mark.parametrize(
+    ("to", "sentence"),
+    [
+        (
+            "\u00f6ps@example.org",
+            "'to' is '\u00f6ps@example.org'; mail servers take an address with plain letters alone",
+        ),
+        ("ada", "'to' is 'ada'; expected one e-mail address, like ada@example.com"),
+        ("a@example.org, b@example.org", "'to' is 'a@example.org, b@example.org'; expected one e-mail address"),
+        ("", "'to' is missing; expected one e-mail address"),
+    ],
+)
+def test_an_address_that_is_none_is_named(ada: Actor, to: str, sentence: str) -> None:
+    with pytest.raises(BadTarget) as refused:
+        addressing.add(ada, "mail", "email", {"to": to}, at=DAY)
+    assert sentence in str(refused.value)

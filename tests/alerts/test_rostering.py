@@ -315,7 +315,9 @@ def test_a_name_that_turns_private_is_refused_when_it_is_fetched(
     ("text", "sentence"),
     [
         ("hello", "this can't be read as a calendar (RFC 5545): Content line could not be parsed"),
-        (event("SUMMARY:x"), "this can't be read as a calendar (RFC 5545): 'DTSTART'"),
+        (event("SUMMARY:x"), "the event 'x' has no beginning (DTSTART)"),
+        (event("DTSTART:yesterday", "UID:7"), "the event '1' has a DTSTART that can't be read"),
+        ("BEGIN:VEVENT\r\nEND:VEVENT", "this can't be read as a calendar"),
         (event("DTSTART:20261123T000000Z", "RRULE:FREQ=SECONDLY"), "recurs more than once a day"),
         (event("DTSTART:19000101T000000Z", "RRULE:FREQ=DAILY"), "recurs since before 2015"),
         (event("DTSTART:20261123T000000Z") * 2_001, "more than 2,000 events"),

@@ -1,7 +1,8 @@
 """Silences: nobody is told, everything is recorded; and when they end, what still holds is told, once."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -192,6 +193,63 @@ def test_how_much_it_hides(scenario: Scenario) -> None:
     scenario.breaker("orders/other")
     assert silencing.hidden_by(silencing.matching.Matchers(service="ord*")) == (2, 1)
     assert silencing.hidden_by(silencing.matching.Matchers(breaker="other")) == (1, 0)
+
+
+def local(zone: str, text: str, fold: int = 0) -> datetime:
+    """A time of day there, as we keep it."""
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "then", "begins", "ends", "hours"),
+    [
+        # Into summer time, out of it, the nights of the change themselves, zones of half hours, and none at all.
+        ("Europe/Berlin", ("2026-03-23T02:00", "2026-03-23T04:00"), 7, "2026-03-30T02:00", "2026-03-30T04:00", 2),
+        ("Europe/Berlin", ("2026-03-22T02:00", "2026-03-22T04:00"), 7, "2026-03-29T03:00", "2026-03-29T04:00", 1),
+        ("Europe/Berlin", ("2026-03-22T02:10", "2026-03-22T02:50"), 7, "2026-03-29T03:10", "2026-03-29T03:50", 2 / 3),
+        ("Europe/Berlin", ("2026-10-19T02:00", "2026-10-19T04:00"), 7, "2026-10-26T02:00", "2026-10-26T04:00", 2),
+        ("Europe/Berlin", ("2026-10-18T02:00", "2026-10-18T04:00"), 7, "2026-10-25T02:00", "2026-10-25T04:00", 3),
+        ("Europe/Berlin", ("2026-01-05T02:00", "2026-01-05T04:00"), 196, "2026-07-20T02:00", "2026-07-20T04:00", 2),
+        ("Europe/Berlin", ("2026-03-28T23:00", "2026-03-29T04:00"), 1, "2026-03-29T23:00", "2026-03-30T04:00", 5),
+        ("America/St_Johns", ("2026-03-01T02:00", "2026-03-01T04:00"), 14, "2026-03-15T02:00", "2026-03-15T04:00", 2),
+        ("Australia/Lord_Howe", ("2026-03-30T02:00", "2026-03-30T04:00"), 7, "2026-04-06T02:00", "2026-04-06T04:00", 2),
+        ("Asia/Kolkata", ("2026-03-23T02:00", "2026-03-23T04:00"), 7, "2026-03-30T02:00", "2026-03-30T04:00", 2),
+        ("UTC", ("2026-03-23T02:00", "2026-03-23T04:00"), 7, "2026-03-30T02:00", "2026-03-30T04:00", 2),
+    ],
+)
+def test_it_keeps_its_hours_summer_and_winter(
+    zone: str, first: tuple[str, str], then: int, begins: str, ends: str, hours: float
+) -> None:
+    starts, stops = (local(zone, each) for each in first)
+    every = 1 if then == 1 else 7
+    expected = (local(zone, begins), local(zone, ends, fold=1))
+    assert expected[1] - expected[0] == timedelta(hours=hours)
+    second = timedelta(seconds=1)
+    assert silences.next_window(starts, stops, expected[0] - second, every, None, zone) == expected
+    before = silences.window(starts, stops, expected[0] - second, every, timezone=zone)
+    assert before is not None
+    assert before[1] <= expected[0] - second
+    for now in (expected[0], expected[1] - second, expected[1] + timedelta(hours=3)):
+        assert silences.window(starts, stops, now, every, timezone=zone) == expected
+
+
+def test_a_weekly_silence_hides_the_right_hours(grace: Actor) -> None:
+    begins = local("Europe/Berlin", "2026-03-23T02:00")
+    row = silencing.silence(
+        grace, {"service": "shop"}, starts_at=begins, ends_at=begins + timedelta(hours=2), comment="back-up",
+        every_days=7, timezone="Europe/Berlin", at=begins,
+    )  # fmt: skip
+    assert Silence.objects.get(pk=row.pk).timezone == "Europe/Berlin"
+    for day, at in (("2026-03-30", "02:00"), ("2026-03-30", "03:59"), ("2026-10-26", "02:00"), ("2026-10-26", "03:59")):
+        assert len(silencing.at_work(local("Europe/Berlin", f"{day}T{at}"))) == 1, (day, at)
+    for day, at in (("2026-03-30", "01:59"), ("2026-03-30", "04:00"), ("2026-10-26", "01:59"), ("2026-10-26", "04:00")):
+        assert silencing.at_work(local("Europe/Berlin", f"{day}T{at}")) == [], (day, at)
+
+
+@pytest.mark.parametrize("zone", ["Mars/Phobos", "", "../../etc/passwd", "europe/berlin\0", "x" * 1_000])
+def test_a_zone_that_is_none(grace: Actor, zone: str) -> None:
+    with pytest.raises(Invalid, match="unknown time zone"):
+        silenced(grace, "09:00", "14:00", timezone=zone)
 
 
 @pytest.mark.parametrize(

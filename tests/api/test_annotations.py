@@ -49,6 +49,11 @@ def test_a_deploy_is_marked_and_found(grace: Caller, eve: Caller, tracking: str)
     )
 
 
+def test_a_byte_order_mark_before_a_body_says_nothing(grace: Caller) -> None:
+    body = b"\xef\xbb\xbf" + json.dumps({"kind": "note", "title": "from PowerShell"}).encode()
+    assert grace.post("/annotations", body).json()["title"] == "from PowerShell"
+
+
 def test_a_mark_without_a_scope_holds_for_all(grace: Caller, eve: Caller) -> None:
     everywhere = grace.post("/annotations", {"kind": "maintenance", "title": "network work"}).json()
     on_cdn = grace.post("/annotations", {"kind": "chaos", "title": "cdn off", "dependency": "cdn"}).json()

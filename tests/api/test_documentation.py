@@ -12,7 +12,11 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from alerts import evaluating
 from alerts.models import Notification
 from alerts.models.notification import State
+from breakers.domain.checking import check
+from breakers.domain.fields import FIELDS
+from breakers.models.fields import to_us
 from breakers.queries.shapes import Card
+from breakers.readers import EVENTS, reader
 from tests.api.conftest import Caller, problem
 
 
@@ -131,3 +135,60 @@ def test_the_page_shows_every_call_without_a_script_or_another_host(stranger: Ca
 def test_they_are_for_reading(stranger: Caller, path: str) -> None:
     assert stranger.call("HEAD", path).status_code == 200
     problem(stranger.call("POST", path, {}), 405)
+
+
+ONE = {"type": "failure", "breaker": "p", "occurred_at": None, "count": 3}
+EVERY_FORM = [
+    ("application/json", ONE),
+    ("application/json", {"events": [ONE, ONE]}),
+    ("application/json", {"events": []}),
+    ("application/json", [ONE]),
+    ("application/json", {"type": "STATE-CHANGE", "breaker": "p", "to_state": "HalfOpen", "from_state": "Closed"}),
+    ("application/json", {"type": "heartbeat", "breaker": "p", "state": "open", "config": {"failure_threshold": "5"}}),
+    ("application/json", {**ONE, "reason": "a sentence", "anything": [1, {"more": None}]}),
+    ("application/cloudevents+json", {"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "data": ONE}),
+    (
+        "application/cloudevents-batch+json",
+        [{"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "data": ONE}],
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "body"), EVERY_FORM)
+def test_every_form_of_a_post_is_one_that_is_described(document: Any, kind: str, body: Any) -> None:
+    """What is taken and what the document says it takes are the same."""
+    headers = {b"content-type": kind.encode()}
+    batch = check(reader(EVENTS, headers, b"")(json.dumps(body).encode()), to_us(datetime.now(UTC)))
+    assert batch.refusals == []
+    content = document["paths"]["/api/v1/events"]["post"]["requestBody"]["content"]
+    schema = {**content[kind]["schema"], "components": document["components"]}
+    assert [error.message for error in Draft202012Validator(schema).iter_errors(body)] == []
+
+
+@pytest.mark.parametrize(
+    "body", [7, {}, {"events": 7}, [7], {"breaker": "p"}, {**ONE, "count": "many"}, {**ONE, "breaker": ""}]
+)
+def test_what_is_refused_is_not_described(document: Any, body: Any) -> None:
+    content = document["paths"]["/api/v1/events"]["post"]["requestBody"]["content"]
+    schema = {**content["application/json"]["schema"], "components": document["components"]}
+    assert list(Draft202012Validator(schema).iter_errors(body))
+
+
+def test_every_field_of_an_event_is_described_with_an_example(document: Any) -> None:
+    described = document["components"]["schemas"]["Event"]["properties"]
+    assert list(described) == list(FIELDS)
+    for name, told in described.items():
+        assert told["description"].endswith((".", "…")), name
+        for example in told["examples"]:
+            assert list(Draft202012Validator(told).iter_errors(example)) == [], name
+    for name in ("Event", "Events"):
+        schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+        for example in document["components"]["schemas"][name]["examples"]:
+            assert list(Draft202012Validator(schema).iter_errors(example)) == []
+    for example in document["paths"]["/api/v1/events"]["post"]["requestBody"]["content"]["application/json"][
+        "examples"
+    ].values():
+        assert (
+            check(reader(EVENTS, {}, b"")(json.dumps(example["value"]).encode()), to_us(datetime.now(UTC))).refusals
+            == []
+        )

@@ -253,6 +253,9 @@ def test_a_long_poll_waits_and_ends_empty(post: Poster) -> None:
 def test_a_result_that_is_none(post: Poster) -> None:
     address = f"/api/v1/commands/{uuid.uuid4()}/result"
     assert problem(post.client.post(address, content=b"{"))[0] == 400
+    # A mark before it says nothing: there is no such command.
+    marked = post.client.post(address, content=b'\xef\xbb\xbf{"instance": "a", "status": "applied"}')
+    assert problem(marked)[0] == 404
     for body in ({}, {"instance": "a"}, {"instance": "a", "status": 5}, {"instance": "a", "status": "well"}, []):
         answer = post.client.post(address, json=body)
         assert (problem(answer)[0], bool(answer.json()["errors"])) == (422, True), body

@@ -19,7 +19,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -128,12 +128,17 @@ class Fleet:
         for process in self._running.values():
             process.send_signal(signal.SIGUSR1)
         for instance in self.instances:
-            wait_for(lambda name=instance: "stats" in self.truth(name)[-1], 40, f"{instance} to be flushed", every=0.1)
+            wait_for(lambda name=instance: self.stats(name), 40, f"{instance} to be flushed", every=0.1)
 
     def truth(self, instance: str) -> list[dict[str, Any]]:
         """What one has written down so far."""
         lines = self._path(instance).read_text().splitlines() if self._path(instance).exists() else []
         return [json.loads(line) for line in lines] or [{}]
+
+    def stats(self, instance: str) -> dict[str, Any] | None:
+        """What the client of one thinks that it sent, once its calls have ended."""
+        told = [line["stats"] for line in self.truth(instance) if line.get("flushed")]
+        return told[-1] if told else None
 
     def close(self) -> None:
         """End them."""
@@ -157,6 +162,10 @@ class Telling:
         headers = {"Authorization": f"Bearer {board.token('admin')}"}
         self._api = httpx.Client(base_url=f"{board.url}/api/v1", headers=headers, timeout=30)
         self.service = service
+
+    def close(self) -> None:
+        """No more questions."""
+        self._api.close()
 
     def get(self, path: str, **params: Any) -> Any:
         """An answer."""
@@ -239,7 +248,7 @@ def differences(telling: Telling, fleet: Fleet, begun: datetime, restarts: Count
                 found.append(f"{breaker}, {instance}: drawn {in_words(drawn)}; in truth {in_words(real)}")
     sources = telling.sources()
     for instance, truth in truths.items():
-        source, stats = sources[instance], truth[-1]["stats"]
+        source, stats = sources[instance], fleet.stats(instance) or {}
         said = {name: source[name] for name in ("missing", "restarts", "late", "early")}
         true = {"missing": 0, "restarts": restarts[instance], "late": 0, "early": 0}
         if said != true:
@@ -285,7 +294,7 @@ def play(
         begun = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=10)
         fleet = Fleet(board, f"{way}-{seed}-{random.randrange(10**6)}", instances, seed, directory)
         stack.callback(fleet.close)
-        telling, restarts = Telling(board, fleet.name), Counter[str]()
+        telling, restarts = stack.enter_context(closing(Telling(board, fleet.name))), Counter[str]()
         wait_for(lambda: telling.heard_since(begun, fleet.instances), 40, "all to be heard", every=0.2)
         time.sleep(4)
         with outage(way, board, fleet):
