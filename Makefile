@@ -2,6 +2,8 @@
 
 SHELL := /bin/sh
 VENV := .venv
+# Another Python in an environment of its own: make test-fast VENV=.venv-3.13 PYTHON=python3.13
+PYTHON :=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.breakerboard-run
 DEV_STAMP := $(VENV)/.breakerboard-dev
@@ -9,12 +11,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run demo test bench check shots clean
+.PHONY: help run demo needs test test-fast test-clocks bench check shots clean
 
 help:
 	@echo "make run    start everything (web, workers, beat, Valkey) on http://127.0.0.1:8000"
 	@echo "make demo   the same, with a fleet of services that break"
-	@echo "make test   the whole suite, on SQLite and PostgreSQL"
+	@echo "make test   the whole suite, on SQLite and PostgreSQL; brings Chromium and curl where root may"
+	@echo "make test-fast    its fast part: no whole boards, no browser"
+	@echo "make test-clocks  what reads a calendar, on the days and in the zones on which calendars go wrong"
 	@echo "make check  formatting, lint, types, Django's checks"
 	@echo "make bench  the benchmarks"
 	@echo "make shots  screenshots of every page"
@@ -26,8 +30,18 @@ run: $(STAMP)
 demo: $(STAMP)
 	@exec $(BIN)/python manage.py up --also "demo=$(BIN)/python -m demo"
 
-test: $(DEV_STAMP)
+# Before anything that takes time.
+needs:
+	@sh .ci/needs
+
+test: needs $(DEV_STAMP)
 	@exec $(BIN)/python -m tests.suite $(ARGS)
+
+test-fast: $(DEV_STAMP)
+	@exec $(BIN)/python -m tests.suite --fast $(ARGS)
+
+test-clocks: $(DEV_STAMP)
+	@exec $(BIN)/python -m tests.clocks $(ARGS)
 
 bench: $(DEV_STAMP)
 	@exec $(BIN)/python -m benchmarks $(ARGS)
@@ -39,10 +53,10 @@ shots: $(DEV_STAMP)
 	@exec $(BIN)/python -m tests.shots $(ARGS)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache
 
 $(VENV)/bin/python:
-	@for python in python3 python3.13 python3.12 python3.11 python3.14; do \
+	@for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14); do \
 	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	    "$$python" -m venv $(VENV) && exit 0; \
 	    rm -rf $(VENV); \

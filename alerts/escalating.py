@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
 
-from alerts import outbox, queries, routing, telling
+from alerts import outbox, queries, quieting, routing, silencing, telling
 from alerts.destinations.base import Notice
 from alerts.domain import routes
-from alerts.domain.deciding import Reason
+from alerts.domain.deciding import Hush, Reason, until
 from alerts.domain.lifecycle import Status
 from alerts.models import Alert, Destination, Notification, Reminder
 from alerts.models.rule import OPENED
@@ -99,7 +99,18 @@ def _hindrance(alert: Alert, row: Reminder, now: datetime) -> str | None:
         return "not sent: the route has no steps any more"
     if not routes.awake(row.route.hours, row.route.always, alert.severity, now):
         return "not sent: outside the route's hours"
+    subject = routing.subject_of(alert)
+    hush = max((each for each in silencing.at_work(now) if each.matchers.matches(subject)), key=_ends, default=None)
+    if hush is not None:
+        # It waits, and is not passed over: the silence says nothing of who has it in hand.
+        return f"not sent: silenced until {until(hush.until, now)} by {hush.by}"
+    if (mark := quieting.quieted(subject, quieting.at_work(now))) is not None:
+        return f"not sent: {mark.said(now)}"[:200]
     return None
+
+
+def _ends(hush: Hush) -> datetime:
+    return hush.until
 
 
 def _notice(alert: Alert, destination: Destination, kind: str, now: datetime) -> Notice:

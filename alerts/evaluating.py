@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 import structlog
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
-from alerts import rewinding, silencing, telling, watching
+from alerts import correcting, quieting, rewinding, silencing, telling, watching
 from alerts.destinations import environment
-from alerts.domain.lifecycle import CLOSED, OPEN, Status
+from alerts.domain.lifecycle import CLOSED, FORCED_OPEN, OPEN, OVERRIDDEN, Status
 from alerts.models import Alert, Incident, Notification, Rule
 from alerts.models.rule import OPENED
 from alerts.raising import Round, target_of
@@ -66,6 +66,9 @@ def sweep(now: datetime) -> None:
     if _due(now).exists():
         with bulk.writing():
             _of_clock(now)
+    if correcting.contradicted(now).exists():
+        with bulk.writing():
+            _of_contradicted(now)
     if _missed_openings().exists() or _missed_closings().exists():
         with bulk.writing():
             _of_missed(now)
@@ -104,9 +107,16 @@ def _due(now: datetime) -> QuerySet[Alert]:
 def _missed_openings() -> QuerySet[Outage]:
     """Outages under way that no alert tells of: history was redrawn under them, or the rule was off."""
     telling = Alert.objects.filter(breaker=OuterRef("breaker"), rule__kind=OPENED, resolved_at=None)
+    headline = Transition.objects.filter(breaker=OuterRef("breaker"), instance_name=None, to_state=OPEN)
+    left_open = headline.filter(at=OuterRef("started_at")).filter(
+        Q(from_state=FORCED_OPEN) | Q(from_state__in=OVERRIDDEN, gap=False)
+    )
+    failed_since = headline.filter(at__gt=OuterRef("started_at"), from_state="half_open")
     return Outage.objects.filter(
         ~Exists(telling.exclude(status=Status.RECOVERING)),
         ~_undecided(),
+        # An override's end is no opening, until a probe fails.
+        ~Exists(left_open) | Exists(failed_since),
         Exists(Rule.objects.filter(kind=OPENED, enabled=True, matchers={})),
         ended_at=None,
     ).select_related("breaker__service")
@@ -127,30 +137,34 @@ def _of_transitions(rows: list[Transition], now: datetime) -> None:
     breakers = {row.breaker_id for row in rows}
     round.load("breaker", {str(breaker) for breaker in breakers})
     behind = bool(rows) and rows[0].recorded_at < now - BEHIND
-    if behind:
-        # Whatever else we know of these breakers, at once: nobody is woken for what has ended since.
-        rows = list(_waiting().filter(breaker__in=breakers))
-    for row in rows:
-        if row.late:
-            _of_late(round, row)
-        else:
+    # Whatever else we know of these breakers, at once: nobody is woken for what has ended since.
+    by_breaker: dict[int, list[Transition]] = {}
+    for row in _waiting().filter(breaker__in=breakers) if rows else ():
+        by_breaker.setdefault(row.breaker_id, []).append(row)
+    again = correcting.overtaken({id: min(row.at for row in some) for id, some in by_breaker.items()})
+    for id, some in by_breaker.items():
+        if id in again or not round.follows(target_of(some[0].breaker), some):
+            why = {"transition": some[-1].pk, "seen_at": max(row.recorded_at for row in some)}
+            correcting.correct(round, some[0].breaker, min(row.at for row in some), why)
+            continue
+        for row in some:
             round.headline(target_of(row.breaker), row.to_state, row.at, row.recorded_at, {"transition": row.pk})
     if behind:
         round.pass_all(now)
-    Transition.objects.filter(pk__in=[row.pk for row in rows]).update(evaluated_at=now)
+    done = [row.pk for some in by_breaker.values() for row in some]
+    Transition.objects.filter(pk__in=done).update(evaluated_at=now)
     round.close()
 
 
-def _of_late(round: Round, row: Transition) -> None:
-    """Told out of order, it changed history, not the present: an outage that was over when we heard of it is told as one."""
-    if row.to_state != OPEN:
-        return
-    outage = Outage.objects.filter(breaker=row.breaker_id, started_at=row.at, ended_at__isnull=False).first()
-    if outage is None or outage.ended_at is None:
-        return
-    during = Alert.objects.filter(breaker=row.breaker_id, rule__kind=OPENED, started_at__lte=outage.ended_at)
-    if not during.filter(Q(resolved_at=None) | Q(resolved_at__gte=outage.started_at)).exists():
-        round.was_open(target_of(row.breaker), outage.started_at, outage.ended_at, row.recorded_at, {"late": row.pk})
+def _of_contradicted(now: datetime) -> None:
+    round = Round(now)
+    by_breaker: dict[int, list[Alert]] = {}
+    for alert in correcting.contradicted(now).select_related("breaker__service")[:BATCH]:
+        by_breaker.setdefault(alert.breaker_id or 0, []).append(alert)
+    for some in by_breaker.values():
+        assert some[0].breaker is not None
+        correcting.correct(round, some[0].breaker, min(alert.started_at for alert in some), {"found_by": "sweep"})
+    round.close()
 
 
 def _of_clock(now: datetime) -> None:
@@ -210,7 +224,7 @@ def _unheard(now: datetime) -> QuerySet[Alert]:
 def _tended(now: datetime) -> bool:
     return any(
         some.exists() for some in (_worse(), _expired(now), _updates(now), _unplaced(), _orphans(), _unheard(now))
-    )
+    ) or bool(quieting.unquieted(now))
 
 
 def _tend(now: datetime) -> None:
@@ -233,7 +247,7 @@ def _tend(now: datetime) -> None:
         if instances.get(OPEN, 0) == sum(instances.values()) > 1:
             alert.acknowledged_partly = False
             round.worsen(alert, "all instances are open now")
-    for alert in _unheard(now).select_related("rule", "incident"):
+    for alert in (*_unheard(now).select_related("rule", "incident"), *quieting.unquieted(now)):
         round.tell_at_last(alert)
     for alert in _unplaced().select_related("rule")[:STORM_BATCH]:
         round.write(alert)

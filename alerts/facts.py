@@ -15,12 +15,15 @@ from alerts.domain.matching import Subject
 from alerts.domain.rules import Facts, Rule
 from alerts.domain.rules.overrides import FORCED
 from alerts.domain.rules.shapes import Minute
+from alerts.domain.rules.silence import replacements
 from alerts.domain.rules.traffic import measured
-from alerts.models import DeliveryFault, Destination, Notification
+from alerts.models import AlertLog, DeliveryFault, Destination, Notification
 from alerts.models.notification import State
 from alerts.raising import Target, target_of
 from breakers import bulk
+from breakers.commanding import LONGEST_LEASE
 from breakers.models import Breaker, Command, Instance, Outage, ReachedLimit, Rollup10s, Service, Transition
+from breakers.models.command import OVERRIDES
 from breakers.models.fields import to_us
 
 SECOND = 1_000_000
@@ -148,6 +151,7 @@ _FINDERS: Mapping[str, Callable[[Sequence[Rule], datetime], Iterable[Any]]] = {
     "forced too long": _forced,
     "not as wanted": _wanted,
     "command not applied": _ordered,
+    "command did not hold": _ordered,
     "silent": _quiet,
     "limit reached": _limited,
     "delivery failing": _ill,
@@ -162,6 +166,7 @@ def _of_breakers(ids: list[int], kind: str, now: datetime) -> list[Pair]:
     counted: dict[int, Minute] = {}
     forced: dict[int, datetime] = {}
     plain: set[int] = set()
+    released: dict[int, datetime] = {}
     orders: dict[int, tuple[str, str, str | None, str, datetime]] = {}
     if kind in TRAFFIC:
         counted = minutes(ids, now)
@@ -177,7 +182,8 @@ def _of_breakers(ids: list[int], kind: str, now: datetime) -> list[Pair]:
         copies = Instance.objects.filter(breaker__in=ids, left_at=None, state__in=FORCED)
         forced = dict(copies.values_list("breaker").annotate(Min("since")))
         plain = _metrics_only(ids)
-    elif kind == "command not applied":
+        released = _released(ids, now)
+    elif kind.startswith("command "):
         for each in Command.objects.filter(breaker__in=ids).order_by("issued_at"):
             orders[each.breaker_id] = (each.action, each.status, each.verdict, each.requested_by, each.issued_at)
     found = []
@@ -200,6 +206,7 @@ def _of_breakers(ids: list[int], kind: str, now: datetime) -> list[Pair]:
             minute=counted.get(breaker.pk, Minute()),
             forced_since=forced.get(breaker.pk),
             metrics_only=breaker.pk in plain,
+            released_at=released.get(breaker.pk),
             command=orders.get(breaker.pk),
         )
         found.append((target, facts))
@@ -214,6 +221,22 @@ def _called(ids: list[int], now: datetime) -> dict[int, datetime]:
     )
     last = rows.values_list("breaker_id").annotate(Max("at"))
     return {breaker: datetime.fromtimestamp(at + 10, now.tzinfo) for breaker, at in last}
+
+
+def _released(ids: list[int], now: datetime) -> dict[int, datetime]:
+    """When the last override of each ended: at its lease's end, or by the order that took it back. Of the last weeks."""
+    found: dict[int, datetime] = {}
+    rows = Command.objects.filter(breaker__in=ids, action__in=[*OVERRIDES, "release", "reset"])
+    recent = rows.filter(issued_at__gt=now - LONGEST_LEASE - DAY).order_by("issued_at")
+    overridden: dict[int, datetime | None] = {}
+    for breaker, action, issued_at, until in recent.values_list("breaker", "action", "issued_at", "until"):
+        if action in OVERRIDES:
+            overridden[breaker] = until
+            found.pop(breaker, None)
+        elif breaker in overridden:
+            found[breaker] = min(issued_at, overridden.pop(breaker) or issued_at)
+    # The order that ends a lease may not have come yet, or nobody is there to give it to.
+    return {**found, **{breaker: until for breaker, until in overridden.items() if until is not None and until <= now}}
 
 
 def _metrics_only(ids: list[int]) -> set[int]:
@@ -240,21 +263,40 @@ def _of_services(ids: Iterable[str], kind: str, now: datetime) -> list[Pair]:
     live = Instance.objects.filter(breaker__service__in=wanted, left_at=None, interval_s__isnull=False)
     for copy in live.select_related("breaker"):
         copies[copy.breaker.service_id][copy.name].append(copy)
+    left: dict[int, dict[str, tuple[datetime, bool]]] = defaultdict(dict)
+    rows = Instance.objects.filter(breaker__service__in=wanted, left_at__gt=now - DAY, interval_s__isnull=False)
+    for service_id, name, at, said in rows.values_list("breaker__service", "name", "heard_at", "stopped"):
+        last = left[service_id].get(name)
+        left[service_id][name] = (at, said) if last is None else (max(at, last[0]), said and last[1])
+    alerted: dict[str, frozenset[str]] = defaultdict(frozenset)
+    lines = AlertLog.objects.filter(
+        alert__rule__kind="silent", alert__resolved_at=None, alert__subject_id__in=[str(each) for each in wanted]
+    )
+    for subject, evidence in lines.order_by("pk").values_list("alert__subject_id", "evidence"):
+        if told := {*evidence.get("stale", ()), *evidence.get("unknown", ())}:
+            alerted[subject] |= told
     for service in Service.objects.filter(pk__in=wanted):
-        by_name = copies[service.pk]
-        arrived = max((copy.first_heard_at for some in by_name.values() for copy in some), default=now)
-        states = {}
+        by_name, away = copies[service.pk], left[service.pk]
+        states, heard = {}, {}
         for name, some in by_name.items():
-            # A copy that appeared since took its place: that is a deploy.
-            replaced = any(copy.heard_at < arrived and copy.first_heard_at < arrived for copy in some)
             quiet = {copy.state for copy in some}
-            if not replaced and quiet <= {"stale", "unknown"}:
+            if quiet <= {"stale", "unknown"}:
                 states[name] = "unknown" if quiet == {"unknown"} else "stale"
+                heard[name] = max(copy.heard_at for copy in some)
+        arrived = {
+            name: min(copy.first_heard_at for copy in some) for name, some in by_name.items() if name not in states
+        }
+        gone = {name: at for name, (at, stopped) in away.items() if not stopped and name not in by_name}
+        stopped = [at for name, (at, stopped) in away.items() if stopped and name not in by_name]
+        replaced = replacements({**gone, **heard}, arrived, stopped)
         facts = Facts(
             Subject(service=service.name),
             expected=len(by_name),
             stale=tuple(sorted(name for name, state in states.items() if state == "stale")),
             unknown=tuple(sorted(name for name, state in states.items() if state == "unknown")),
+            replaced=replaced,
+            gone=tuple(sorted(name for name in gone if name not in replaced)),
+            alerted=alerted[str(service.pk)],
         )
         found.append((Target("service", str(service.pk), facts.subject, {}), facts))
     return found

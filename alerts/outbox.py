@@ -13,6 +13,7 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from alerts import links
 from alerts.destinations import speaking
 from alerts.destinations.base import Notice
+from alerts.domain import wording
 from alerts.domain.backoff import GIVE_UP_AFTER, RECENT
 from alerts.domain.deciding import SENTENCES, Decision, Reason
 from alerts.models import Alert, Destination, Notification
@@ -96,6 +97,14 @@ def overtake(alert: Alert, at: datetime) -> list[Destination]:
         if held.update(state=State.DROPPED, reason=SENTENCES[Reason.OVERTAKEN], finished_at=at):
             taken.append(row.destination)
     return taken
+
+
+def take_back_corrections(alert: Alert, at: datetime) -> None:
+    """A correction that nobody has tried to send yet says what has proved wrong too."""
+    fresh = Notification.objects.filter(alert=alert, state=State.DUE, attempt=0, claimed_until=None)
+    fresh.filter(kind="update", summary__startswith=wording.CORRECTION).update(
+        state=State.DROPPED, reason="not sent: corrected before it could be sent", finished_at=at
+    )
 
 
 def again(row: Notification, notice: Notice, at: datetime) -> Notification:

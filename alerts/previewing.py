@@ -133,12 +133,21 @@ def _silent(
     rule: Rule, breakers: dict[int, Breaker], since: datetime, now: datetime
 ) -> list[tuple[Breaker | str, Span]]:
     rows = Transition.objects.filter(breaker__in=breakers, instance_name__isnull=False, at__gte=since)
+    # An instance is silent where all of its breakers are: each state of the same moment counts before the whole is judged.
+    lanes: dict[tuple[str, str], dict[int, str]] = defaultdict(dict)
     steps: dict[tuple[str, str], list[tuple[datetime, str]]] = defaultdict(list)
-    for id, instance, state, at in rows.order_by("at", "id").values_list("breaker", "instance_name", "to_state", "at"):
-        steps[breakers[id].service.name, instance or ""].append((at, state))
+    ordered = rows.order_by("at", "id").values_list("breaker", "instance_name", "to_state", "at")
+    for id, instance, state, at in ordered:
+        whom = breakers[id].service.name, instance or ""
+        lanes[whom][id] = state
+        there = [each for each in lanes[whom].values() if each != "gone"]
+        whole = "silent" if there and all(each in ("stale", "unknown") for each in there) else "heard"
+        if steps[whom] and steps[whom][-1][0] == at:
+            steps[whom].pop()
+        steps[whom].append((at, whole))
     spans: dict[str, list[Span]] = defaultdict(list)
     for (service, _), some in steps.items():
-        spans[service] += history.while_in(some, ["stale", "unknown"])
+        spans[service] += history.while_in(some, ["silent"])
     return [
         (service, span)
         for service, found in spans.items()

@@ -13,16 +13,27 @@ from django.conf import settings
 from alerts import grouping, outbox, queries, ruling, telling
 from alerts.destinations import environment
 from alerts.destinations.base import Notice
-from alerts.domain import wording
-from alerts.domain.lifecycle import Hold, Life, Status, Step, on_clock, on_condition, on_headline
+from alerts.domain import truth, wording
+from alerts.domain.lifecycle import (
+    OPEN,
+    OVERRIDDEN,
+    SILENT,
+    Hold,
+    Life,
+    Status,
+    Step,
+    on_clock,
+    on_condition,
+    on_headline,
+)
 from alerts.domain.matching import Subject, labels_of
-from alerts.domain.rules import Finding, Rule, applying
+from alerts.domain.rules import KINDS, Finding, Rule, applying
 from alerts.domain.rules.shapes import SEVERITIES
 from alerts.models import Alert, AlertLog, Destination
 from alerts.models.rule import OPENED
 from alerts.signals import alerts_changed
 from breakers import bulk, marking, nudging
-from breakers.models import Breaker
+from breakers.models import Breaker, Transition
 from breakers.signals import Changes, breakers_changed
 
 
@@ -84,29 +95,45 @@ class Round:
         step = on_clock(life, until) if life else None
         if step:
             waited = alert.rule.keep_s if step.to == Status.RESOLVED else alert.rule.for_s
-            self._take(alert, step, {"waited_s": waited})
+            self.take_step(alert, step, {"waited_s": waited})
 
     def pass_all(self, until: datetime) -> None:
         """Let the clock decide everything that is at hand."""
         for alert in [each for some in self._live.values() for each in some.values()]:
             self.pass_time(alert, until)
 
+    def follows(self, target: Target, rows: Sequence[Transition]) -> bool:
+        """Whether these changes of a headline, in the order in which they were stored, only go on from what is known.
+
+        Else what they make of it is told by the whole history: late ones, those out of order, and openings of which it has to be
+        known whether an override ended.
+        """
+        live = self.live_of(target).values()
+        last = max((alert.recovering_since or alert.started_at for alert in live), default=rows[0].at)
+        opens = not live
+        for row in rows:
+            if row.late or row.at < last:
+                return False
+            if opens and row.to_state == OPEN and row.from_state in (*OVERRIDDEN, *SILENT):
+                return False
+            last, opens = row.at, opens and row.to_state != OPEN
+        return True
+
     def headline(self, target: Target, state: str, at: datetime, seen_at: datetime, why: dict[str, Any]) -> None:
-        """A breaker's headline is in this state since `at`; `seen_at`: when we stored that."""
+        """A breaker's headline is in this state since `at`; `seen_at`: when we stored that. Holds and lengths run by `at`."""
         for alert in self.live_of(target).values():
-            self.pass_time(alert, seen_at)
+            self.pass_time(alert, at)
         live = self.live_of(target)
         speaking = [rule.id for rule in applying(self.book.by_kind.get(OPENED, ()), target.subject)]
         instances = target.breaker.instances if target.breaker else {}
         for rule_id in dict.fromkeys([*live, *speaking]):
             row, known = self.book.rows[rule_id], live.get(rule_id)
-            step = on_headline(_life(known), state, seen_at, Hold(row.for_s, row.keep_s))
+            step = on_headline(_life(known), state, at, Hold(row.for_s, row.keep_s))
             if step is None:
                 continue
-            alert = known or self._begun(rule_id, target, at, seen_at)
-            if known is None:
-                alert.summary = wording.opened(alert.breaker_name, alert.service, instances)
-            self._take(alert, step, {**why, "state": state, "instances": instances})
+            self.take_step(
+                known or self.begun(rule_id, target, at, seen_at), step, {**why, "state": state, "instances": instances}
+            )
 
     def found(self, target: Target, rule: Rule, finding: Finding) -> None:
         """A rule looked at a subject."""
@@ -122,22 +149,28 @@ class Round:
         severity = finding.severity or rule.severity
         if step is not None:
             if alert is None:
-                alert = self._begun(rule.id, target, finding.since or self.now, self.now)
+                alert = self.begun(rule.id, target, finding.since or self.now, self.now)
                 alert.severity = severity
-            if finding.met:
+            if finding.met or (finding.summary and KINDS[rule.kind].ends_in_words):
                 alert.summary = finding.summary[:500]
-            self._take(alert, step, dict(finding.evidence))
+            self.take_step(alert, step, dict(finding.evidence))
             if not rule.keep_s and alert.status == Status.RECOVERING:
                 self.pass_time(alert, self.now)
         elif alert is not None and finding.met and SEVERITIES.index(severity) > SEVERITIES.index(alert.severity):
             alert.summary = finding.summary[:500]
             self.worsen(alert, f"severity rose from {alert.severity} to {severity}", severity)
+        elif alert is not None and finding.met and KINDS[rule.kind].moves and alert.summary != finding.summary[:500]:
+            # What it says now is what is so now, whoever looks.
+            alert.summary = finding.summary[:500]
+            self.write(alert)
+            if rule.kind == telling.SILENT:
+                self.log(alert, self.now, alert.status, f"rule:{rule.name}", dict(finding.evidence))
 
     def lose(self, alert: Alert) -> None:
         """Its breaker was deleted: there is nothing any more that could be wrong."""
         step = on_condition(_life(alert), False, self.now, Hold(alert.rule.for_s, alert.rule.keep_s))
         if step is not None:
-            self._take(alert, step, {"breaker": "deleted"})
+            self.take_step(alert, step, {"breaker": "deleted"})
 
     def worsen(self, alert: Alert, why: str, severity: str = "") -> None:
         """It got worse: an acknowledgement is undone, and it is told."""
@@ -154,18 +187,51 @@ class Round:
         """It is still so, and nobody has it in hand any more."""
         self.tells.append(telling.Tell(alert, "repeat"))
 
-    def was_open(
-        self, target: Target, at: datetime, ended_at: datetime, seen_at: datetime, why: dict[str, Any]
-    ) -> None:
-        """An outage that was over before we knew of it: an alert that is resolved from the start."""
-        for rule in applying(self.book.by_kind.get(OPENED, ()), target.subject):
-            alert = self._made(rule.id, target, at, seen_at)
-            said = wording.was_open(alert.breaker_name, alert.service, at, ended_at)
-            alert.summary = f"{said} (reported late)"
-            alert.status, alert.trips, alert.resolved_at = Status.RESOLVED, 1, ended_at
-            self.write(alert)
-            self.log(alert, seen_at, None, f"rule:{rule.name}", why)
+    def withdraw(self, alert: Alert, seen_at: datetime, why: dict[str, Any], *, told_by_another: bool) -> None:
+        """What it claimed never was, or is part of what another alert tells: history was told otherwise."""
+        before, told = alert.status, not alert.untold and not told_by_another
+        alert.status, alert.trips, alert.untold = Status.RESOLVED, 0, False
+        alert.check_at = alert.recovering_since = None
+        alert.resolved_at = alert.resolved_at or self.now
+        alert.ended_at, alert.withdrawn_at = alert.ended_at or alert.started_at, self.now
+        self.hold(alert)
+        self.write(alert)
+        self.log(alert, seen_at, before, f"rule:{alert.rule.name}", {**why, "withdrawn": True})
+        if told:
+            self.tells.append(telling.Tell(alert, "correction"))
+
+    def tell_truth(self, alert: Alert, *, was_over: bool, wrong: bool) -> None:
+        """An alert was put right: what is owed for it. `wrong`: what was told of it, if anything was, is not so."""
+        over = alert.resolved_at is not None
+        if over:
+            alert.summary = telling.was_open(alert)
+        else:
+            instances = alert.breaker.instances if alert.breaker else {}
+            alert.summary = wording.opened(
+                alert.breaker_name, alert.service, instances, alert.started_at, alert.detected_at
+            )
+        if alert.untold and alert.status != Status.RECOVERING:
+            alert.untold = False
             self.tells.append(telling.Tell(alert, "opened"))
+        elif over and not was_over:
+            self.tells.append(telling.Tell(alert, "resolved"))
+        elif wrong or (was_over and not over):
+            self.tells.append(telling.Tell(alert, "correction"))
+
+    def held(self, alert: Alert) -> Alert:
+        """The alert as it is at hand, where it is."""
+        at_hand = [*self._written.values(), *self._live.get((alert.subject_kind, alert.subject_id), {}).values()]
+        return next((each for each in at_hand if each.pk == alert.pk), alert)
+
+    def hold(self, alert: Alert) -> None:
+        """Whether it is live was put right."""
+        live = self._live.setdefault((alert.subject_kind, alert.subject_id), {})
+        if alert.resolved_at is None:
+            live[alert.rule_id] = alert
+            if alert.incident is not None:
+                self.incidents.changed.setdefault(alert.incident.pk, alert.incident)
+        elif live.get(alert.rule_id) is alert:
+            del live[alert.rule_id]
 
     def remind(self, alert: Alert, said: str) -> None:
         """Say something by an alert that is hushed, to all who would hear of it."""
@@ -221,6 +287,7 @@ class Round:
 
     def close(self) -> None:
         """Write everything down, and announce it after the commit."""
+        self._keep_back()
         openings = [each for each in self.written if each.rule.kind == OPENED and each.incident_id is None]
         self.incidents.place(self, [each for each in openings if each.status != Status.PENDING])
         self._save()
@@ -244,10 +311,28 @@ class Round:
 
         bulk.after_commit(after)
 
-    def _begun(self, rule_id: int, target: Target, at: datetime, seen_at: datetime) -> Alert:
+    def begun(self, rule_id: int, target: Target, at: datetime, seen_at: datetime) -> Alert:
+        """A new alert, live from `at` on."""
         alert = self._made(rule_id, target, at, seen_at)
         self._live.setdefault((target.kind, target.id), {})[rule_id] = alert
+        if alert.rule.kind == OPENED and target.breaker is not None:
+            instances = target.breaker.instances
+            alert.summary = wording.opened(alert.breaker_name, alert.service, instances, at, seen_at)
         return alert
+
+    def _keep_back(self) -> None:
+        """Who opened and has closed again by all we know is not told as if it were open: once its hold is over, as what it was."""
+        over = [
+            tell
+            for tell in self.tells
+            if tell.kind == "opened" and not tell.held_back and tell.alert.status == Status.RECOVERING
+        ]
+        for tell in over:
+            self.tells.remove(tell)
+            tell.alert.untold = True
+        for tell in self.tells:
+            if tell.kind == "opened" and tell.alert.resolved_at is not None:
+                tell.alert.summary = telling.was_open(tell.alert)
 
     def _made(self, rule_id: int, target: Target, at: datetime, seen_at: datetime) -> Alert:
         row = self.book.rows[rule_id]
@@ -266,7 +351,7 @@ class Round:
             trips=0,
         )
 
-    def _take(self, alert: Alert, step: Step, evidence: dict[str, Any]) -> None:
+    def take_step(self, alert: Alert, step: Step, evidence: dict[str, Any]) -> None:
         """Take the step, and note what is to be told for it."""
         before = alert.status or None
         live = self._live[alert.subject_kind, alert.subject_id]
@@ -280,14 +365,18 @@ class Round:
         alert.status = step.to
         alert.check_at = step.check_at
         alert.recovering_since = step.at if step.to == Status.RECOVERING else None
+        alert.ended_at = truth.ended_by(step, alert.ended_at)
         alert.trips += step.tripped
         self.write(alert)
         if step.to == Status.RESOLVED:
             alert.resolved_at = step.at
             del live[alert.rule_id]
         self.log(alert, step.at, before, f"rule:{alert.rule.name}", evidence)
-        if step.tell:
-            self.tells.append(telling.Tell(alert, step.tell))
+        # What nobody was told of, since it was over when we heard of it: now it is open, or it is told as what it was.
+        tell = "opened" if alert.untold and step.to != Status.RECOVERING else step.tell
+        if tell:
+            alert.untold = False
+            self.tells.append(telling.Tell(alert, tell))
 
     def _save(self) -> None:
         for alert in self._gone:
@@ -307,4 +396,4 @@ class Round:
 def _life(alert: Alert | None) -> Life | None:
     if alert is None:
         return None
-    return Life(Status(alert.status), alert.acknowledged_at is not None, alert.check_at)
+    return Life(Status(alert.status), alert.acknowledged_at is not None, alert.check_at, alert.ended_at is not None)

@@ -88,6 +88,14 @@ def silence_each(
         wrong.append(
             ("comment", f"a silence needs its reason, of at most {LONGEST_COMMENT} characters and without NUL")
         )
+    for matchers, faults in read:
+        if not faults and not matching.written(matchers):
+            wrong.append(
+                (
+                    "matchers",
+                    "a silence names what it hides: a service, a breaker, a dependency or a label; '*' as a service is everything",
+                )
+            )
     if ends_at <= max(starts_at, at):
         wrong.append(("to", f"'to' is {rfc3339(ends_at)}; expected a moment after its beginning, and in the future"))
     elif ends_at - starts_at > silences.LONGEST:

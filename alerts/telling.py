@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from alerts import grouping, outbox, routing, silencing, suspecting
+from alerts import grouping, outbox, quieting, routing, silencing, suspecting
 from alerts.destinations.base import Notice
 from alerts.domain import wording
 from alerts.domain.deciding import About, Decision, Hush, Last, Reason, weigh
@@ -18,7 +18,12 @@ from breakers.domain.states import State
 if TYPE_CHECKING:
     from alerts.raising import Round
 
-PROBES_FAIL, FLAPPING, SILENT, NOTHING = "stuck open, probes fail", "flapping", "silent", "nothing from anyone"
+FLAPPING, SILENT, NOTHING = "flapping", "silent", "nothing from anyone"
+CORRECTION = "correction"
+# What an outage looks like in the traffic and at some instances: its incident has told of that. Other kinds say something of their own.
+SYMPTOMS = frozenset(
+    {"partly open", "failure rate", "slow rate", "rejected share", "fallback share", "retry storm", OPENED}
+)
 UNHEARD = "nothing is heard from anyone: that is told instead"
 
 
@@ -35,10 +40,12 @@ class Tell:
 def close(round: "Round") -> list[int]:
     """Write the notifications of the round; ids of those to be sent."""
     teller = _Teller(round)
-    firing = [each for each in round.tells if each.kind != "resolved"]
-    for tell in firing:
+    for tell in [each for each in round.tells if each.kind not in ("resolved", CORRECTION)]:
         teller.fires(tell)
     ids = teller.flush()
+    for tell in [each for each in round.tells if each.kind == CORRECTION]:
+        teller.corrects(tell.alert)
+    ids += teller.flush()
     for tell in round.tells:
         if tell.kind == "resolved":
             teller.resolves(tell.alert)
@@ -64,12 +71,14 @@ def again(alert: Alert, notice: Notice, to: Reached, now: datetime) -> list[int]
         lead = incident.told.get(str(destination.pk))
         if lead and lead != alert.pk and Alert.objects.filter(pk=lead, resolved_at=None).exists():
             inhibited = f"part of incident {incident.pk}"
-    elif alert.breaker_id is not None:
+    elif alert.breaker_id is not None and alert.rule.kind in SYMPTOMS:
         known = Alert.objects.filter(
             rule__kind=OPENED, breaker=alert.breaker_id, resolved_at=None, incident__isnull=False
         )
         member = known.values_list("incident", flat=True).first()
         inhibited = f"part of incident {member}" if member is not None else ""
+    if (mark := quieting.quieted(subject_of(alert), quieting.at_work(now))) is not None:
+        inhibited = mark.said(now)
     about = About(notice.kind, subject_of(alert), inhibited_by=inhibited, acknowledged_by=alert.acknowledged_by)
     decision = weigh(about, silencing.at_work(now), Last(on=destination.off_at is None), now)
     if decision.send and incident is not None:
@@ -82,6 +91,7 @@ class _Teller:
     def __init__(self, round: "Round") -> None:
         self._round = round
         self._hushes: list[Hush] = silencing.at_work(round.now)
+        self._quiets = quieting.at_work(round.now)
         self._owed: list[outbox.Owed] = []
         self._over: set[int] = set()
         self._routing = Routing(round.on, round.now)
@@ -106,7 +116,6 @@ class _Teller:
         known = {destination.pk for destination in outbox.told_of(alert)} if tell.held_back else set()
         incident = self._incident(alert)
         over = alert.resolved_at is not None
-        summary = _was_open(alert) if over else alert.summary
         notice = round.notice(alert, tell.kind)
         anyhow = About(
             tell.kind,
@@ -115,7 +124,7 @@ class _Teller:
             acknowledged_by=alert.acknowledged_by,
             worse=tell.worse,
             held_back=tell.held_back,
-            ended_at=alert.resolved_at,
+            ended_at=_ended_at(alert) if over else None,
             overtaken=over,
         )
         sent = set()
@@ -128,7 +137,7 @@ class _Teller:
             decision = weigh(about, self._hushes, Last(on=destination.off_at is None), round.now)
             self._owed.append(outbox.Owed(alert, notice, destination, decision, to.because))
             if decision.reason == Reason.OVERTAKEN:
-                both = round.notice(alert, "update", summary)
+                both = round.notice(alert, "update")
                 self._owed.append(outbox.Owed(alert, both, destination, Decision(True, Reason.OPENED), to.because))
             if decision.send:
                 sent.add(destination.pk)
@@ -141,6 +150,32 @@ class _Teller:
         hushed = follows or not weigh(anyhow, self._hushes, Last(), round.now).send
         self._routing.remember(alert, sent, hushed=hushed)
 
+    def corrects(self, alert: Alert) -> None:
+        """To those who were told something else, what is true; who was not told yet hears nothing but that."""
+        round = self._round
+        over = alert.resolved_at is not None
+        fresh = outbox.overtake(alert, round.now)
+        told = [each for each in outbox.told_of(alert) if each.pk not in {other.pk for other in fresh}]
+        outbox.take_back_corrections(alert, round.now)
+        if not alert.withdrawn_at:
+            for destination in fresh:
+                notice = round.notice(alert, "update" if over else "opened")
+                self._owed.append(outbox.Owed(alert, notice, destination, Decision(True, Reason.OPENED)))
+        ended = alert.ended_at if over or alert.recovering_since else None
+        said = wording.corrected(
+            alert.breaker_name,
+            alert.service,
+            alert.started_at,
+            ended,
+            alert.trips,
+            round.now,
+            never=alert.withdrawn_at is not None,
+        )
+        goes = Decision(True, Reason.CORRECTED)
+        self._owed += [outbox.Owed(alert, round.notice(alert, "update", said), each, goes) for each in told]
+        if not over and not fresh and not told and alert.recovering_since is None:
+            self.fires(Tell(alert, "opened"))
+
     def resolves(self, alert: Alert) -> None:
         """To those who were told, and may yet be; to those who were not told in time, both in one."""
         round = self._round
@@ -150,7 +185,7 @@ class _Teller:
         skipped = {destination.pk for destination in late}
         goes = Decision(True, Reason.RESOLVED)
         for destination in late:
-            self._owed.append(outbox.Owed(alert, round.notice(alert, "update", _was_open(alert)), destination, goes))
+            self._owed.append(outbox.Owed(alert, round.notice(alert, "update", was_open(alert)), destination, goes))
         told = [destination for destination in outbox.told_of(alert) if destination.pk not in skipped]
         if told:
             notice = round.notice(alert, "resolved", self._ended(alert))
@@ -170,6 +205,9 @@ class _Teller:
     def _ended(self, alert: Alert) -> str:
         """Of the one by which an incident was told: how it is with the others."""
         if alert.subject_kind != "breaker" or alert.rule.kind != OPENED:
+            if alert.rule.kind == SILENT:
+                # It says how it ended: heard again, or replaced by whom.
+                return f"{alert.summary}, after {wording.span(_lasted(alert))}"[:500]
             return f"over after {wording.span(_lasted(alert))}: {alert.summary}"[:500]
         said = wording.resolved(alert.breaker_name, alert.service, _lasted(alert), alert.trips)
         incident = self._incident(alert) if alert.incident_id is not None else None
@@ -179,13 +217,15 @@ class _Teller:
         live = members.filter(resolved_at=None).exclude(pk=alert.pk).count()
         if live:
             return f"{said}; {live} other{'s' * (live != 1)} of incident {incident.pk} {'are' if live > 1 else 'is'} not over"
-        told = list(members.values_list("service", "resolved_at", "started_at"))
+        told = list(members.filter(withdrawn_at=None).select_related("rule"))
         if len(told) < 2:
             return said
-        held = timedelta(seconds=alert.rule.keep_s)
-        last, first = max(at or self._round.now for _, at, _ in told), min(at for *_, at in told)
+        last = max(_ended_at(each) for each in told)
         return wording.all_closed(
-            incident.cause, len(told), len({service for service, *_ in told}), last - held - first
+            incident.cause,
+            len(told),
+            len({each.service for each in told}),
+            last - min(each.started_at for each in told),
         )
 
     def updates(self) -> list[int]:
@@ -225,7 +265,9 @@ class _Teller:
             if destination is None:
                 continue
             alert = by_id.get(lead, live[0])
-            about = About("update", subject_of(alert), acknowledged_by=row.acknowledged_by)
+            mark = quieting.quieted(subject_of(alert), self._quiets)
+            quiet = "" if mark is None else mark.said(round.now)
+            about = About("update", subject_of(alert), inhibited_by=quiet, acknowledged_by=row.acknowledged_by)
             decision = weigh(about, self._hushes, Last(on=destination.off_at is None), round.now)
             self._owed.append(outbox.Owed(alert, round.notice(alert, "update", summary), destination, decision))
             if decision.send:
@@ -236,6 +278,8 @@ class _Teller:
     def _inhibited(self, tell: Tell) -> str:
         """What is told to everybody in its place."""
         alert = tell.alert
+        if (mark := quieting.quieted(subject_of(alert), self._quiets)) is not None:
+            return mark.said(self._round.now)
         if alert.rule.kind == SILENT and self._nothing:
             return UNHEARD
         if alert.rule.kind == OPENED and alert.service == routing.OURSELVES:
@@ -247,7 +291,7 @@ class _Teller:
     def _incident(self, alert: Alert) -> Incident | None:
         if alert.incident_id is not None:
             return self._round.incidents.changed.get(alert.incident_id) or alert.incident
-        return self._incidents.get(alert.breaker_id or 0)
+        return self._incidents.get(alert.breaker_id or 0) if alert.rule.kind in SYMPTOMS else None
 
     def _note(self, incident: Incident, alert: Alert, destination: Destination, decision: Decision) -> None:
         """Who knows of the incident, and whether there is something for its next update."""
@@ -255,7 +299,7 @@ class _Teller:
         if decision.send and alert.rule.kind == OPENED and str(destination.pk) not in incident.told:
             incident.told[str(destination.pk)] = alert.pk
             round.incidents.changed[incident.pk] = incident
-        elif decision.reason == Reason.INHIBITED and alert.rule.kind in (OPENED, PROBES_FAIL):
+        elif decision.reason == Reason.INHIBITED and alert.rule.kind == OPENED:
             round.incidents.news(incident)
 
     def _hand_on(self, alert: Alert) -> None:
@@ -273,19 +317,32 @@ def _spoken_for(incident: Incident | None, alert: Alert, destination: Destinatio
     return f"part of incident {incident.pk}" if incident is not None and lead not in (None, alert.pk) else ""
 
 
-def _was_open(alert: Alert) -> str:
-    if alert.resolved_at is not None and alert.resolved_at <= alert.detected_at:
+def was_open(alert: Alert) -> str:
+    """What is said of an alert that was over before anybody could be told."""
+    if alert.rule.kind != OPENED:
         return alert.summary
-    ended = (alert.resolved_at or alert.started_at) - timedelta(seconds=alert.rule.keep_s)
     return wording.was_open(
-        alert.breaker_name or alert.service, alert.service, alert.started_at, max(ended, alert.started_at)
+        alert.breaker_name or alert.service,
+        alert.service,
+        alert.started_at,
+        _ended_at(alert),
+        alert.trips,
+        alert.detected_at,
     )
 
 
+def _ended_at(alert: Alert) -> datetime:
+    """When what it is about was over; of one that was resolved before that was kept, by its rule's hold."""
+    ended: datetime | None = alert.ended_at
+    begun: datetime = alert.started_at
+    if ended is not None:
+        return ended
+    return max((alert.resolved_at or begun) - timedelta(seconds=alert.rule.keep_s), begun)
+
+
 def _lasted(alert: Alert) -> timedelta:
-    ended = alert.resolved_at or alert.started_at
-    held: timedelta = ended - timedelta(seconds=alert.rule.keep_s) - alert.started_at
-    return held
+    begun: datetime = alert.started_at
+    return _ended_at(alert) - begun
 
 
 def _breakers_with(kind: str, breakers: Iterable[int | None]) -> set[int]:

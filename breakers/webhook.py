@@ -255,6 +255,11 @@ class Webhook:
             if len(self._owners) >= MOST_KEYS_REMEMBERED:
                 self._owners.clear()
             known = self._owners[key] = (owner, now + KEY_REMEMBERED)
+        elif known[0].paused:
+            # What is remembered may let a post in a moment too long; it keeps none out that an admin has let in again.
+            owner = await self._threads.run(keys.check_key, key.decode("latin-1"), datetime.now(UTC))
+            if owner is not None:
+                known = self._owners[key] = (owner, now + KEY_REMEMBERED)
         if not key_uses.has_seen(known[0].key_id, _address(scope)):
             key_uses.note_address("key", known[0].key_id, _address(scope), datetime.now(UTC))
         if known[0].paused:

@@ -84,8 +84,12 @@ def judged(
         found.append(doubt("ingest", stored))
     if bus_lost_at is not None and now - bus_lost_at >= BUS_GONE_AFTER:
         found.append(doubt("redis", bus_lost_at))
+    beaten = max(pulses.get("beat", listening), listening)
+    beats = now - beaten < timedelta(seconds=PULSE_DEAD_AFTER)
     for part in PARTS:
-        if now - (last := max(pulses.get(part, listening), listening)) >= timedelta(seconds=PULSE_DEAD_AFTER):
+        # Workers prove themselves when they are asked to, and the scheduler asks: while it stands still they are judged as of its last sign.
+        by = now if beats or part == "beat" else beaten
+        if by - (last := max(pulses.get(part, listening), listening)) >= timedelta(seconds=PULSE_DEAD_AFTER):
             found.append(doubt(part, last))
     return found
 

@@ -72,8 +72,12 @@ def pulse_ages(now: datetime) -> dict[str, float | None]:
 def _pulses() -> Told:
     """The worst pulse of the worker's queues, and beat's."""
     told: Told = {}
-    for part, age in pulse_ages(datetime.now(UTC)).items():
-        ok = age is not None and age < PULSE_DEAD_AFTER
+    ages = pulse_ages(datetime.now(UTC))
+    beat = ages.get("beat")
+    unasked = beat if beat is not None and beat >= PULSE_DEAD_AFTER else 0.0
+    for part, age in ages.items():
+        # Workers prove themselves when they are asked to, and the scheduler asks: while it stands still they are judged as of its last sign.
+        ok = age is not None and age - (unasked if part != "beat" else 0.0) < PULSE_DEAD_AFTER
         one: Told = {"ok": ok, "age_s": None if age is None else round(max(age, 0.0), 1)}
         if part.startswith("worker:"):
             one["queue"] = part.partition(":")[2]

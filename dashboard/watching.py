@@ -55,8 +55,13 @@ class Watch:
         # Without a broker no pulse can arrive, on a full disk none can be written: then a worker's silence says nothing of the worker.
         database = (await self.readiness() or {}).get("database", {})
         ages = await asyncio.to_thread(_ages) if broker_answers and database.get("ok") else None
+        # The scheduler asks the workers for their pulse: while it stands still they are judged as of its last sign.
+        beat = None if ages is None else ages["beat"]
+        unasked = beat if beat is not None and beat >= health.PULSE_DEAD_AFTER else 0.0
         for name, part in PULSES.items():
             age = 0.0 if ages is None else ages[part]
+            if age is not None and name != "beat":
+                age = max(0.0, age - unasked)
             if age is not None:
                 self._seen(name, age)
         for name, child in self._children.items():

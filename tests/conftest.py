@@ -18,6 +18,7 @@ from breakers.models import Board
 BUILT_IN = (
     import_module("alerts.migrations.0004_rules_incidents_silences").make_rules,
     import_module("alerts.migrations.0005_silenced_alerts_weekly_digest").make_rule,
+    import_module("alerts.migrations.0007_truth").make_rule,
 )
 
 
@@ -39,9 +40,20 @@ class Herald:
             self._reporter.write_line(f"{report.nodeid} failed at its {report.when} after {report.duration:.0f} s")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--clock`: see tests/clocks.py."""
+    parser.addoption(
+        "--clock", help='Python\'s clocks begin at this moment of this zone: "2027-01-01T00:00:30 Asia/Kolkata"'
+    )
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     """What fails is named at once: the end of the run is minutes away."""
+    if clock := config.getoption("--clock"):
+        from tests.clocks import move
+
+        move(clock)
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Herald(reporter))

@@ -19,6 +19,7 @@ class Reason(StrEnum):
     ESCALATED = "ESCALATED"
     STILL_TRUE = "STILL_TRUE"
     RESOLVED = "RESOLVED"
+    CORRECTED = "CORRECTED"
     RESENT = "RESENT"
     DESTINATION_OFF = "DESTINATION_OFF"
     NEVER_TOLD = "NEVER_TOLD"
@@ -37,6 +38,7 @@ SENTENCES: dict[str, str] = {
     Reason.ESCALATED: "nobody took it in hand in time",
     Reason.STILL_TRUE: "it is still so, and nothing holds it back any more",
     Reason.RESOLVED: "the alert is resolved, and this destination may have heard of it",
+    Reason.CORRECTED: "what this destination was told before has proved wrong",
     Reason.RESENT: "sent again by hand",
     Reason.DIGESTED: "in a digest: more came in a minute than people can read",
     Reason.DESTINATION_OFF: "not sent: the destination is switched off",
@@ -44,7 +46,7 @@ SENTENCES: dict[str, str] = {
     Reason.SILENCED: "not sent: silenced",
     Reason.INHIBITED: "not sent: another alert speaks for it",
     Reason.ACKNOWLEDGED: "not sent: somebody has it in hand",
-    Reason.LATE: "not sent: reported late, and over for more than 15 minutes",
+    Reason.LATE: "not sent on its own: reported late, and over for more than 15 minutes; a line of the next digest",
     Reason.OVERTAKEN: "not sent on its own: it was over before it could be sent; one message says both",
     Reason.DIGESTED: "in a digest: more came in a minute than people can read",
 }

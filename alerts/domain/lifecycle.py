@@ -6,6 +6,7 @@
 
 Opening is told at once, only recovery waits: the condition is true from the headline's opening until a service reports
 it closed, and must then stay closed for the rule's hold. Half-open, silence and operators' states inside keep it true.
+Every moment is the event's own: when we heard of it decides what is told, not what happened.
 """
 
 from dataclasses import dataclass
@@ -33,15 +34,22 @@ STEPS: dict[Status, frozenset[Status]] = {
 
 OPEN = "open"
 CLOSED = "closed"
+FORCED_OPEN = "forced_open"
+OVERRIDDEN = frozenset({FORCED_OPEN, "forced_closed", "disabled"})
+SILENT = frozenset({"stale", "unknown"})
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What the decisions need to know of an alert. `check_at`: when the clock decides; None: an event does."""
+    """What the decisions need to know of an alert. `check_at`: when the clock decides; None: an event does.
+
+    `ended`: its last outage ended, and something else than an opening keeps it from being over.
+    """
 
     status: Status
     acknowledged: bool = False
     check_at: datetime | None = None
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +78,22 @@ def shown(status: Status, acknowledged: bool) -> Status:
     return status
 
 
+def releases(from_state: str, to_state: str, *, gap: bool = False) -> bool:
+    """Whether this opening is the end of an override: the circuit is left open by hand, and no call of its own opened it.
+
+    `gap`: nobody told the step itself. Calls passed while it was forced closed or disabled: it may have opened since.
+    """
+    return to_state == OPEN and from_state in OVERRIDDEN and (from_state == FORCED_OPEN or not gap)
+
+
 def on_headline(life: Life | None, to_state: str, seen_at: datetime, hold: Hold) -> Step | None:
-    """What a headline's change does; None where nothing. The clock must have been asked up to `seen_at` before."""
+    """What a headline's change does; None where nothing. `seen_at`: its own time; the clock must have been asked up to it before."""
     if to_state == OPEN:
         if life is None:
             if hold.for_s:
                 return Step(Status.PENDING, seen_at, check_at=seen_at + timedelta(seconds=hold.for_s), tripped=True)
             return Step(Status.FIRING, seen_at, tripped=True, tell="opened")
-        if life.status == Status.RECOVERING:
+        if life.status == Status.RECOVERING or life.ended:
             return Step(_held(life.acknowledged), seen_at, tripped=True)
         return None
     if life is None:

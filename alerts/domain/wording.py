@@ -5,6 +5,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 LONGEST_NAME = 120
+# What we hear of so long after it happened is called late.
+LATE = timedelta(minutes=1)
+# How the sentence begins that puts right what was sent.
+CORRECTION = "Correction"
 # Controls, bidirectional overrides, tags and whatever else has no width, ends of lines: a name must not rewrite the line around it.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Fillers that are letters by name alone.
@@ -22,11 +26,23 @@ def _is_seen(c: str) -> bool:
     return unicodedata.category(c) not in _UNSEEN and c not in _BLANK and ord(c) & 0xFFFE != 0xFFFE
 
 
-def opened(breaker: str, service: str, instances: Mapping[str, int]) -> str:
-    """delivery-tracking opened in orders (3 of 10 instances)"""
+def opened(
+    breaker: str,
+    service: str,
+    instances: Mapping[str, int],
+    at: datetime | None = None,
+    heard_at: datetime | None = None,
+) -> str:
+    """delivery-tracking opened in orders (3 of 10 instances)
+
+    What we heard of late says when it was: `at 10:01:30 UTC, reported late`.
+    """
     n, total = instances.get("open", 0), sum(instances.values())
     share = f" ({n} of {total} instances)" if n and total else ""
-    return f"{plain(breaker)} opened in {plain(service)}{share}"
+    when = ""
+    if at is not None and heard_at is not None and heard_at - at > LATE:
+        when = f" at {clock(at, heard_at)} UTC, reported late"
+    return f"{plain(breaker)} opened in {plain(service)}{share}{when}"
 
 
 def resolved(breaker: str, service: str, lasted: timedelta, trips: int) -> str:
@@ -41,9 +57,44 @@ def all_closed(cause: str, members: int, services: int, lasted: timedelta) -> st
     return f"{plain(cause)}: {where}" if cause else where
 
 
-def was_open(breaker: str, service: str, started: datetime, ended: datetime) -> str:
-    """delivery-tracking was open in orders from 02:10:00 to 02:14:30 UTC"""
-    return f"{plain(breaker)} was open in {plain(service)} from {started:%H:%M:%S} to {ended:%H:%M:%S} UTC"
+def was_open(
+    breaker: str, service: str, started: datetime, ended: datetime, trips: int = 1, heard_at: datetime | None = None
+) -> str:
+    """delivery-tracking was open in orders from 02:10:00 to 02:14:30 UTC, reported late
+
+    `heard_at`: when we first heard of it.
+    """
+    times = f", having opened {trips} times" if trips > 1 else ""
+    late = ", reported late" if heard_at is not None and ended <= heard_at else ""
+    day = started if heard_at is None else heard_at
+    where = f"from {clock(started, day)} to {clock(ended, day)} UTC"
+    return f"{plain(breaker)} was open in {plain(service)} {where}{times}{late}"
+
+
+def corrected(
+    breaker: str, service: str, started: datetime, ended: datetime | None, trips: int, now: datetime, *, never: bool
+) -> str:
+    """Correction: delivery-tracking was open in orders from 02:10:00 to 02:14:30 UTC (4 min 30 s)
+
+    `ended` None: it still is open. `never`: it was not open at all.
+    """
+    name, where = plain(breaker), plain(service)
+    if never:
+        return f"{CORRECTION}: {name} was not open in {where} at {clock(started, now)} UTC, as its reports tell now"
+    if ended is None:
+        return f"{CORRECTION}: {name} is open in {where}, since {clock(started, now)} UTC"
+    lasted = f" ({span(ended - started)})" if trips == 1 else ""
+    return f"{CORRECTION}: {was_open(breaker, service, started, ended, trips)}{lasted}"
+
+
+def clock(at: datetime, now: datetime) -> str:
+    """02:10:00, with the date before it on another day. UTC."""
+    return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%d %b %H:%M:%S}"
+
+
+def dated(at: datetime) -> str:
+    """29 Nov 10:00: for what is read days later too. UTC."""
+    return f"{at:%d %b %H:%M}"
 
 
 def incident(cause: str, members: int, services: int, open_now: int, confidence: str) -> str:

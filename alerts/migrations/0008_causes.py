@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0006_rotas_fallbacks"),
+        ("alerts", "0007_truth"),
     ]
 
     operations = [

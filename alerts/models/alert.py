@@ -45,8 +45,14 @@ class Alert(models.Model):
     recovering_since = MomentField(null=True)
     # When the clock alone decides (the end of `for` or of the hold); null: an event does.
     check_at = MomentField(null=True)
+    # When the condition ended, by the event, before the hold; null: it is true, or it ended before this was kept.
+    ended_at = MomentField(null=True)
     # Null: live.
     resolved_at = MomentField(null=True)
+    # Its opening was over when we heard of it: nobody is told of it as if it were now.
+    untold = models.BooleanField(default=False, db_default=False)
+    # What it claimed never was, or is told by another alert: history was told otherwise. Null: it stands.
+    withdrawn_at = MomentField(null=True)
     # Until when its page says that it is silenced; null: it is not.
     silenced_until = MomentField(null=True)
     # Null: it is no opening, and its breaker was in no incident.

@@ -60,7 +60,9 @@ def _views(rows: list[Service], keys: bool) -> list[ServiceView]:
             limits=limits_of(row.limits),
             limits_reached=reached[row.pk],
             redaction=RedactionView(
-                not row.redaction.get("off"), row.redaction.get("patterns", []), not row.redaction.get("no_messages")
+                not row.redaction.get("off"),
+                row.redaction.get("patterns", []) if keys else None,
+                not row.redaction.get("no_messages"),
             ),
             earlier_secret_until=rfc3339(row.earlier_until),
             keys=known[row.pk] if keys else None,

@@ -10,6 +10,9 @@ from breakers.models import Audit, Command, Delivery
 from breakers.queries.shapes import AuditView, CommandView, DeliveryView, Page
 from breakers.times import rfc3339
 
+# What these are is on pages for admins alone: where destinations are, keys and limits of services, tokens, links of screens, who came in from where.
+FOR_ADMINS = frozenset({"destination", "route", "service", "token", "screen", "user", "board", "access", "person"})
+
 
 def command(command_id: str) -> CommandView:
     """One command with its deliveries. Errors: NotFound for an unknown id in any spelling."""
@@ -44,8 +47,12 @@ def audit_trail(
     end: datetime | None = None,
     limit: int = 50,
     cursor: str | None = None,
+    whole: bool = False,
 ) -> Page:
-    """The audit trail, newest first. Items are AuditView. Errors: Invalid (cursor)."""
+    """The audit trail, newest first. Items are AuditView. Errors: Invalid (cursor).
+
+    whole: for who may see what only admins set up; for others, before and after of such lines are null, and their addresses empty.
+    """
     rows = Audit.objects.order_by("-id")
     for field, value in (("target_kind", target_kind), ("target_id", target_id), ("actor", actor)):
         if value:
@@ -61,7 +68,10 @@ def audit_trail(
             raise Invalid(("cursor", f"the cursor '{cursor[:60]}' is none of ours"))
         rows = rows.filter(id__lt=int(cursor))
     page = list(rows[: limit + 1])
-    return Page([_audit(row) for row in page[:limit]], str(page[limit - 1].pk) if len(page) > limit else None)
+    return Page(
+        [_audit(row, whole or row.target_kind not in FOR_ADMINS) for row in page[:limit]],
+        str(page[limit - 1].pk) if len(page) > limit else None,
+    )
 
 
 def _command(row: Command, deliveries: Sequence[Delivery]) -> CommandView:
@@ -93,16 +103,16 @@ def _delivery(row: Delivery) -> DeliveryView:
     )
 
 
-def _audit(row: Audit) -> AuditView:
+def _audit(row: Audit, whole: bool) -> AuditView:
     return AuditView(
         id=str(row.pk),
         at=rfc3339(row.at),
         actor=row.actor,
         role=row.role,
-        address=row.address,
+        address=row.address if whole else "",
         verb=row.verb,
         target={"kind": row.target_kind, "id": row.target_id, "name": row.target_name},
         reason=row.reason,
-        before=row.before,
-        after=row.after,
+        before=row.before if whole else None,
+        after=row.after if whole else None,
     )

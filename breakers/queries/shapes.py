@@ -219,10 +219,10 @@ class KeyView(msgspec.Struct, frozen=True):
 
 
 class RedactionView(msgspec.Struct, frozen=True):
-    """What is kept of a service's texts: `on`: the built-in rules; `patterns` of its own, beside those of the board."""
+    """What is kept of a service's texts: `on`: the built-in rules; `patterns` of its own, beside those of the board; null: for admins alone."""
 
     on: bool
-    patterns: list[str]
+    patterns: list[str] | None
     keep_messages: bool
 
 

@@ -7,8 +7,10 @@ from ninja import Router
 from ninja.params.functions import Query
 
 from breakers import queries
+from breakers.access import Role
 from breakers.queries.shapes import AuditView
 from dashboard.api.answers import page, tells
+from dashboard.api.credentials import acting
 from dashboard.api.parameters import Cursor, From, Limit, Text, To
 
 router = Router(tags=["Audit"])
@@ -26,7 +28,7 @@ def list_audit(
     limit: Limit,
     cursor: Cursor,
 ) -> HttpResponse:
-    """The trail, newest first. It only grows."""
+    """The trail, newest first. It only grows. Of what only admins may see, before, after and address are for admins."""
     found = queries.audit_trail(
         target_kind=target_kind,
         target_id=target_id,
@@ -36,5 +38,6 @@ def list_audit(
         end=end,
         limit=limit,
         cursor=cursor or None,
+        whole=acting(request).role >= Role.ADMIN,
     )
     return page(found)

@@ -36,6 +36,8 @@ from breakers.queries.shapes import (
 from dashboard.api import posting
 from dashboard.api.answers import JSON
 from dashboard.api.application import api
+from dashboard.api.examples import EXAMPLES
+from dashboard.api.meanings import explain
 from dashboard.api.rotas import DutiesView
 from dashboard.api.shapes import AddedKey, AddedService, BreakerView, ConfiguredService, FieldError, Problem
 
@@ -59,6 +61,9 @@ def document() -> dict[str, Any]:
         if shape["title"] not in {Problem.__name__, FieldError.__name__}:
             shape["required"] = list(shape["properties"])
     told["components"]["schemas"] = {**answered, **told["components"]["schemas"]}
+    explain(told)
+    for name, example in EXAMPLES.items():
+        told["components"]["schemas"][name]["examples"] = [example]
     told["servers"] = [{"url": settings.SITE_URL}]
     return told
 

@@ -5,7 +5,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from breakers import queries
-from dashboard.pages.actors import for_viewers
+from breakers.access import Role
+from dashboard.pages.actors import actor_of, for_viewers
 
 PAGE_SIZE = 50
 
@@ -23,6 +24,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         verb=verb,
         limit=PAGE_SIZE,
         cursor=request.GET.get("cursor") or None,
+        whole=actor_of(request).role >= Role.ADMIN,
     )
     following = request.GET.copy()
     following["cursor"] = page.next or ""

@@ -92,7 +92,7 @@ def service(request: HttpRequest, name: str) -> HttpResponse:
         "most_keys": MOST_KEYS,
         "modes": [(mode, SIGNATURE_WORDS[mode]) for mode in MODES],
         "limits": [_limit(view, field, request) for field in LIMIT_WORDS],
-        "patterns": request.POST.get("patterns", "\n".join(view.redaction.patterns)),
+        "patterns": request.POST.get("patterns", "\n".join(view.redaction.patterns or [])),
         "label_length": NAME_LENGTH,
     }
     return render(request, "service.html", context)

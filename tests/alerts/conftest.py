@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from pytest_django.fixtures import Settings
 
 from alerts import evaluating, notifying, outbox, ruling
 from alerts.models import Alert, AlertLog, Notification, Rule
 from breakers import nudging
-from breakers.models import Breaker, Service, Transition
+from breakers.models import Breaker, Outage, Service, Transition
 from tests.alerts.receiver import Receiver, receiver
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -63,9 +64,19 @@ class Scenario:
             breaker=breaker, from_state=breaker.state, to_state=state, at=at, recorded_at=self.now, late=late
         )
         if not late:
+            self._follow_outage(breaker, state, at)
             breaker.state, breaker.since = state, at
             breaker.save()
         return row
+
+    def _follow_outage(self, breaker: Breaker, state: str, at: datetime) -> None:
+        under_way = Outage.objects.filter(breaker=breaker, ended_at=None)
+        if state == "open" and not under_way.exists():
+            Outage.objects.create(breaker=breaker, started_at=at)
+        elif state == "open" and breaker.state == "half_open":
+            under_way.update(failed_probes=F("failed_probes") + 1)
+        elif state == "closed":
+            under_way.update(ended_at=at)
 
     def then(self, state: str, path: str = "orders/delivery-tracking") -> None:
         """The headline changes, and alerting looks at it."""

@@ -103,6 +103,7 @@ def test_who_is_not_known_there_is_a_dead_letter_at_once(scenario: Scenario, box
     assert faulting.live() == [], "it takes letters again"
 
 
+@pytest.mark.machine_clock
 def test_a_server_of_its_own_over_tls_with_a_password(
     scenario: Scenario, ada: Actor, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -297,6 +297,7 @@ def test_tls_that_is_none(hook: Receiver) -> None:
     assert (hook.requests, caught.value.arrived) == ([], False)
 
 
+@pytest.mark.machine_clock
 @pytest.mark.parametrize(
     ("name", "days", "trusts", "says"),
     [
@@ -324,6 +325,7 @@ def test_certificates(
         assert (hook.requests, caught.value.arrived) == ([], False)
 
 
+@pytest.mark.machine_clock
 def test_tls_that_is_outdated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chain = certificate(tmp_path, "localhost", 1)
     with receiver(chain, outdated=True) as hook:

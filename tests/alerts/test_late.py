@@ -88,7 +88,7 @@ class TestStories:
         scenario.at("09:59").goes("open", "orders/third")
         scenario.at("10:00").sweeps()
         assert self.told() == [
-            "opened not sent: reported late, and over for more than 15 minutes",
+            "opened not sent on its own: reported late, and over for more than 15 minutes; a line of the next digest",
             "opened not sent on its own: it was over before it could be sent; one message says both",
             "update due",
             "opened due",
@@ -99,10 +99,12 @@ class TestStories:
         scenario.at("10:00").then("closed")
         Outage.objects.create(breaker=scenario.breaker(), started_at=clock("10:01"), ended_at=clock("10:04:30"))
         scenario.at(now).goes("open", told="10:01", late=True)
+        scenario.goes("closed", told="10:04:30", late=True)
         evaluating.evaluate(scenario.now)
         alert = scenario.alert()
-        assert (alert.status, alert.resolved_at, alert.incident_id is None) == ("resolved", clock("10:04:30"), False)
-        assert alert.summary == "delivery-tracking was open in orders from 10:01:00 to 10:04:30 UTC (reported late)"
+        assert (alert.status, alert.ended_at, alert.resolved_at) == ("resolved", clock("10:04:30"), clock("10:05:30"))
+        assert alert.incident_id is not None
+        assert alert.summary == "delivery-tracking was open in orders from 10:01:00 to 10:04:30 UTC, reported late"
         assert Notification.objects.filter(state="due").count() == told
         scenario.goes("open", told="10:01", late=True)
         evaluating.evaluate(scenario.now)

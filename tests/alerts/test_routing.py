@@ -205,6 +205,21 @@ def test_what_is_silenced_is_reminded_of_from_the_end_of_the_silence(
     assert [row.state for row in Notification.objects.order_by("pk")] == ["dropped", "due", "due"]
 
 
+def test_an_escalation_that_falls_into_a_silence_comes_after_it(
+    scenario: Scenario, to: dict[str, str], ada: Actor
+) -> None:
+    route(ada, name="all", destinations=[to["ops"]], steps=[{"after_s": 300, "destinations": [to["lead"]]}])
+    scenario.at("10:00").then("open")
+    silencing.silence(ada, {"service": "orders"}, starts_at=None, ends_at=clock("10:20"), comment="x", at=scenario.now)
+    at(scenario, "10:05")
+    assert Reminder.objects.get().reason == "not sent: silenced until 10:20 by ada"
+    for minute in range(6, 20):
+        at(scenario, f"10:{minute:02}")
+    assert told(scenario) == ["10:00:00 ops opened"]
+    at(scenario, "10:20")
+    assert told(scenario)[1:] == ["10:20:00 lead escalation"]
+
+
 def test_what_is_over_when_the_day_begins_is_told_to_nobody(scenario: Scenario, to: dict[str, str], ada: Actor) -> None:
     hours = {"from": "08:00", "to": "18:00"}
     route(ada, name="day", destinations=[to["ops"]], hours=hours)

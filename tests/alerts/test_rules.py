@@ -196,7 +196,7 @@ def test_not_as_wanted() -> None:
     [
         ("expired", None, "10:06", True, "was not confirmed before it expired"),
         ("failed", None, "10:06", True, "failed"),
-        ("confirmed", "did_not_hold", "10:06", True, "did not hold"),
+        ("confirmed", "did_not_hold", "10:06", False, ""),
         ("confirmed", "held", "10:06", False, ""),
         ("pending", None, "10:06", False, ""),
         ("failed", None, "11:00", False, "failed"),
@@ -205,6 +205,21 @@ def test_not_as_wanted() -> None:
 def test_a_command_that_did_nothing(status: str, verdict: str | None, at: str, met: bool, words: str) -> None:
     facts = Facts(SUBJECT, command=("reset", status, verdict, "ada", clock("10:00")))
     finding = found("command not applied", facts, at)
+    assert (finding.met, finding.summary) == (met, f"reset of tracking in orders, ordered by ada, {words}")
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "at", "met", "words"),
+    [
+        ("confirmed", "did_not_hold", "10:06", True, "was applied and did not hold"),
+        ("confirmed", "did_not_hold", "11:00", False, "was applied and did not hold"),
+        ("confirmed", "held", "10:06", False, ""),
+        ("failed", "did_not_hold", "10:06", False, ""),
+    ],
+)
+def test_a_command_that_was_applied_and_did_not_hold(status: str, verdict: str, at: str, met: bool, words: str) -> None:
+    facts = Facts(SUBJECT, command=("reset", status, verdict, "ada", clock("10:00")))
+    finding = found("command did not hold", facts, at)
     assert (finding.met, finding.summary) == (met, f"reset of tracking in orders, ordered by ada, {words}")
 
 
@@ -224,10 +239,13 @@ def test_delivery_failing_and_being_late() -> None:
     assert found("delivery failing", Facts(Subject(breaker="hooks")), "10:01").met is False
     late = Facts(Subject(), oldest_transition_at=clock("10:00"), oldest_notice_at=clock("10:00"))
     assert found("we are late", late, "10:00:30").met is False
-    assert found("we are late", late, "10:00:31").summary == "alerts are late: changes wait to be looked at for 31 s"
+    assert (
+        found("we are late", late, "10:00:31").summary
+        == "alerts are late: changes wait to be looked at since 10:00:00 UTC"
+    )
     assert found("we are late", late, "10:01:01").evidence["late"] == [
-        "changes wait to be looked at for 1 min 1 s",
-        "messages wait to be sent for 1 min 1 s",
+        "changes wait to be looked at since 10:00:00 UTC",
+        "messages wait to be sent since 10:00:00 UTC",
     ]
 
 

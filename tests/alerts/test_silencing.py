@@ -166,11 +166,19 @@ def test_ended_by_hand(scenario: Scenario, grace: Actor) -> None:
         ({"ends_at": clock("10:00")}, "to"),
         ({"ends_at": clock("10:00") + timedelta(days=31)}, "to"),
         ({"given": {"servise": "x"}}, "matchers.servise"),
+        ({"given": {}}, "matchers"),
+        ({"given": {"service": " ", "labels": {}}}, "matchers"),
         ({"every_days": 0}, "every_days"),
     ],
 )
 def test_an_end_and_a_reason_are_required(scenario: Scenario, grace: Actor, fields: dict[str, Any], wrong: str) -> None:
-    right = {"given": {}, "starts_at": None, "ends_at": clock("12:00"), "comment": "x", "at": clock("10:00")}
+    right = {
+        "given": {"service": "*"},
+        "starts_at": None,
+        "ends_at": clock("12:00"),
+        "comment": "x",
+        "at": clock("10:00"),
+    }
     with pytest.raises(Invalid) as refused:
         silencing.silence(grace, **{**right, **fields})
     assert [each["field"] for each in refused.value.errors] == [wrong]

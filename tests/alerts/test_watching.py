@@ -41,7 +41,7 @@ def test_what_exists_at_the_first_start(scenario: Scenario) -> None:
     assert {row.name: (row.kind, row.severity, row.for_s, row.keep_s) for row in rows} == {
         kind.name: (kind.name, kind.severity, kind.for_s, kind.keep_s) for kind in KINDS.values()
     }
-    assert len(rows) == 19
+    assert len(rows) == 20
 
 
 def test_partly_open_waits_for_its_minute(scenario: Scenario) -> None:
@@ -84,7 +84,7 @@ def test_stuck_by_its_probes_steps_the_opening_up_and_undoes_its_acknowledgement
     scenario.at("10:00").then("open")
     opened = scenario.alert()
     handling.acknowledge(grace, str(opened.pk), "mine", clock("10:01"))
-    Outage.objects.create(breaker=scenario.breaker(), started_at=clock("10:00"), failed_probes=3)
+    Outage.objects.update(failed_probes=3)
     scenario.at("10:09").sweeps()
     assert Alert.objects.count() == 1
     assert Watch.objects.get().next_check_at == clock("10:10")
@@ -93,12 +93,11 @@ def test_stuck_by_its_probes_steps_the_opening_up_and_undoes_its_acknowledgement
     assert (opened.severity, opened.status, opened.acknowledged_by) == ("critical", "firing", None)
     stuck = scenario.alert()
     assert (stuck.rule.name, stuck.severity) == ("stuck open, probes fail", "critical")
-    assert stuck.summary == "delivery-tracking in orders stays open: 3 probes failed in 10 min"
+    assert stuck.summary == "delivery-tracking in orders stays open: 3 probes failed since 23 Nov 10:00 UTC"
     assert [(row.alert_id, row.reason) for row in Notification.objects.order_by("pk")] == [
         (opened.pk, ""),
-        (stuck.pk, f"not sent: part of incident {opened.incident_id}"),
-    ]
-    Outage.objects.update(ended_at=clock("10:11"))
+        (stuck.pk, ""),
+    ], "that its probes fail is news, whatever its incident has told"
     scenario.at("10:11").then("closed")
     scenario.at("10:11:05").sweeps()
     stuck.refresh_from_db()
@@ -127,9 +126,7 @@ def test_a_flapping_breaker_is_told_once_and_its_openings_are_not(scenario: Scen
     rules("opened", "flapping")
     for minute in (0, 2, 4, 6):
         scenario.at(f"10:0{minute}").then("open")
-        outage = Outage.objects.create(breaker=scenario.breaker(), started_at=scenario.now)
         scenario.tried().at(f"10:0{minute}:10").then("closed")
-        Outage.objects.filter(pk=outage.pk).update(ended_at=scenario.now)
         scenario.at(f"10:0{minute + 1}:20").sweeps()
     flapping = Alert.objects.get(rule__name="flapping")
     assert flapping.summary == "delivery-tracking in orders flaps: it opened 4 times in 10 min"
@@ -138,7 +135,7 @@ def test_a_flapping_breaker_is_told_once_and_its_openings_are_not(scenario: Scen
     assert [(row.state, row.reason) for row in Notification.objects.filter(alert=last)] == [
         ("dropped", "not sent: it flaps, and that was told")
     ]
-    Outage.objects.create(breaker=scenario.breaker(), started_at=scenario.now, ended_at=clock("10:08:10"))
+    Outage.objects.filter(ended_at=None).update(ended_at=clock("10:08:10"))
     scenario.tried()
     for minute in range(10, 30, 2):
         scenario.at(f"10:{minute}").sweeps()
@@ -156,7 +153,10 @@ def test_a_failure_rate_that_wavers_is_one_alert(scenario: Scenario) -> None:
         counts(scenario, success=2, failure=3)
         scenario.sweeps()
     assert scenario.alert().status == "firing"
-    assert scenario.alert().summary == "delivery-tracking in orders fails 60.0 % of its calls (30 in the last minute)"
+    assert (
+        scenario.alert().summary
+        == "delivery-tracking in orders failed 60.0 % of its calls (30 in the minute before 23 Nov 10:02 UTC)"
+    )
     for second in range(160, 220, 10):
         scenario.now = clock("10:00") + timedelta(seconds=second)
         counts(scenario, success=11, failure=9)
@@ -192,7 +192,66 @@ def test_one_alert_for_all_silent_instances_of_a_service_but_not_for_a_deploy(sc
     for name in ("d", "e"):
         copy(scenario, name=name)
     scenario.at("10:11:05").sweeps()
-    assert scenario.alert().status == "resolved", "others took their places"
+    assert scenario.alert().status == "firing", "b is stale only: it may come back"
+    Instance.objects.filter(name="b").update(state="unknown")
+    scenario.at("10:11:10").sweeps()
+    assert scenario.alert().status == "resolved"
+    assert scenario.alert().summary == "orders: a was replaced by d, b was replaced by e"
+
+
+def test_one_newcomer_takes_one_place_and_silence_alone_is_no_end(scenario: Scenario) -> None:
+    rules("silent")
+    scenario.at("10:00")
+    for name in ("a", "b", "c"):
+        copy(scenario, name=name)
+    Instance.objects.filter(name__in=["a", "b"]).update(state="unknown")
+    scenario.at("10:37").sweeps()
+    copy(scenario, name="d")
+    scenario.at("10:37:05").sweeps()
+    assert (scenario.alert().status, scenario.alert().summary) == ("firing", "orders: 1 of 4 instances are silent (b)")
+    Instance.objects.filter(name="b").update(left_at=clock("11:10"), state="unknown")
+    scenario.at("11:10").sweeps()
+    assert (scenario.alert().status, scenario.alert().summary) == ("firing", "orders: 1 of 4 instances are silent (b)")
+    Instance.objects.filter(name="b").update(left_at=None, state="closed", heard_at=clock("11:20"))
+    scenario.at("11:20").sweeps()
+    assert (scenario.alert().status, Alert.objects.count()) == ("resolved", 1)
+    assert scenario.alert().summary == "orders: a was replaced by d, b is silent no more"
+
+
+def test_a_deploy_without_goodbyes_is_no_alert(scenario: Scenario) -> None:
+    rules("silent")
+    copy(scenario.at("10:00"), name="a")
+    copy(scenario.at("10:01"), name="b")
+    Instance.objects.filter(name="a").update(state="stale")
+    scenario.at("10:03").sweeps()
+    assert not Alert.objects.exists()
+    copy(scenario, name="c", state="stale", heard_at=clock("10:02"))
+    scenario.sweeps()
+    assert scenario.alert().summary == "orders: 1 of 3 instances are silent (c)"
+
+
+def test_an_instance_that_goes_on_being_forced_when_its_lease_is_over(scenario: Scenario) -> None:
+    """The board took its wish back at the lease's end, and the instance says forced_closed for ever."""
+    rules("forced too long")
+    breaker = scenario.at("10:00").breaker(instances={"forced_closed": 1}, reported_state="forced_closed")
+    copy(scenario, "forced_closed")
+    told = {
+        "breaker": breaker,
+        "requested_by": "ada",
+        "reason": "x",
+        "expires_at": clock("10:05"),
+        "status": "confirmed",
+    }
+    Command.objects.create(action="force_closed", issued_at=clock("10:00"), until=clock("10:10"), **told)
+    Command.objects.create(action="release", issued_at=clock("10:10"), **told)
+    scenario.at("10:10:59").sweeps()
+    assert not Alert.objects.exists()
+    scenario.at("10:11:05").sweeps()
+    assert (scenario.alert().severity, scenario.alert().status) == ("critical", "firing")
+    assert (
+        scenario.alert().summary
+        == "delivery-tracking in orders is still forced closed: its override ended at 23 Nov 10:10 UTC"
+    )
 
 
 def test_nothing_from_anyone_speaks_for_all_the_silent_ones(scenario: Scenario) -> None:
@@ -260,12 +319,13 @@ def test_an_override_that_outlasts_its_lease(scenario: Scenario) -> None:
     scenario.at("10:31").sweeps()
     assert scenario.alert().severity == "critical"
     assert (
-        scenario.alert().summary == "delivery-tracking in orders is still forced closed: its lease ended at 10:30 UTC"
+        scenario.alert().summary
+        == "delivery-tracking in orders is still forced closed: its lease ended at 23 Nov 10:30 UTC"
     )
 
 
 def test_a_command_that_did_not_hold(scenario: Scenario) -> None:
-    rules("command not applied")
+    rules("command not applied", "command did not hold")
     columns = {"issued_at": clock("10:00"), "expires_at": clock("10:05"), "requested_by": "ada", "reason": "x"}
     command = Command.objects.create(breaker=scenario.at("10:00").breaker(), action="reset", **columns)
     scenario.at("10:02").sweeps()
@@ -273,7 +333,10 @@ def test_a_command_that_did_not_hold(scenario: Scenario) -> None:
     command.status, command.verdict = "confirmed", "did_not_hold"
     command.save()
     scenario.sweeps()
-    assert scenario.alert().summary == "reset of delivery-tracking in orders, ordered by ada, did not hold"
+    assert [row.rule.name for row in Alert.objects.select_related("rule")] == ["command did not hold"]
+    assert (
+        scenario.alert().summary == "reset of delivery-tracking in orders, ordered by ada, was applied and did not hold"
+    )
     Command.objects.create(
         breaker=scenario.breaker(), action="reset", status="confirmed", verdict="held",
         **{**columns, "issued_at": clock("10:10")},
@@ -331,7 +394,7 @@ def test_we_are_late_when_nobody_looked(scenario: Scenario) -> None:
         scenario.at(second).sweeps()
     assert (
         Alert.objects.get(rule__name="we are late").summary
-        == "alerts are late: messages wait to be sent for 1 min 31 s"
+        == "alerts are late: messages wait to be sent since 10:00:00 UTC"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import ValidationError
 
 from alerts import evaluating
 from alerts.models import Notification
@@ -17,6 +18,10 @@ from breakers.domain.fields import FIELDS
 from breakers.models.fields import to_us
 from breakers.queries.shapes import Card
 from breakers.readers import EVENTS, reader
+from dashboard.api.documentation import document as described
+from dashboard.api.examples import EXAMPLES
+from dashboard.api.meanings import OF_FIELDS, OF_SHAPES
+from dashboard.api.parameters import Body
 from tests.api.conftest import Caller, problem
 
 
@@ -192,3 +197,42 @@ def test_every_field_of_an_event_is_described_with_an_example(document: Any) -> 
             check(reader(EVENTS, {}, b"")(json.dumps(example["value"]).encode()), to_us(datetime.now(UTC))).refusals
             == []
         )
+
+
+def test_every_field_and_parameter_of_the_operators_api_says_what_it_is() -> None:
+    told = described()
+    silent = [
+        f"{shape}.{name}"
+        for shape, described in told["components"]["schemas"].items()
+        for name, field in described.get("properties", {}).items()
+        if len(field.get("description", "")) < 4 or field["description"] == "any JSON"
+    ]
+    calls = [(address, call) for address, by_method in told["paths"].items() for call in by_method.values()]
+    silent += [
+        f"{address} {each['name']}"
+        for address, call in calls
+        for each in call.get("parameters", [])
+        if not each.get("description")
+    ]
+    assert silent == []
+
+
+def test_no_sentence_is_kept_for_a_field_that_is_gone() -> None:
+    shapes = described()["components"]["schemas"]
+    fields = {name for shape in shapes.values() for name in shape.get("properties", {})}
+    pairs = {f"{shape}.{name}" for shape, told in shapes.items() for name in told.get("properties", {})}
+    assert sorted(OF_FIELDS.keys() - fields) == []
+    assert sorted(OF_SHAPES.keys() - pairs) == []
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_the_examples_are_taken_by_their_shapes(name: str) -> None:
+    shapes = {shape.__name__: shape for shape in all_of(Body)}
+    shapes[name].model_validate_json(json.dumps(EXAMPLES[name]))
+    with pytest.raises(ValidationError):
+        shapes[name].model_validate_json(json.dumps({**EXAMPLES[name], "no such field": 1}))
+
+
+def all_of(shape: type[Any]) -> set[type[Any]]:
+    """A shape's heirs, and theirs."""
+    return {shape, *(each for heir in shape.__subclasses__() for each in all_of(heir))}

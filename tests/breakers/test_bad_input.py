@@ -5,7 +5,7 @@ import gzip
 import json
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +21,8 @@ from tests.breakers.formats.test_anything import JSON, KNOWN, paths, replaced
 from tests.breakers.formats.test_cloudevents import ENVELOPE
 
 pytestmark = [pytest.mark.storage, pytest.mark.timeout(240)]
+# The day of all the examples.
+DATED = "2026-11-23"
 OURS = [
     {"type": "failure", "breaker": "p", "instance": "a", "count": 3, "duration_ms": 5.5, "durations": [1] * 16,
      "error": {"type": "E", "message": "m"}, "id": "1", "sequence": 4, "labels": {"team": "x"}, "attributes": {"k": [1]}},
@@ -118,9 +120,12 @@ def edge(transactional_db: None) -> Iterator[Edge]:
 
 
 def test_what_is_whole_is_taken(edge: Edge) -> None:
+    # What lies a month back is refused, whole as it may be.
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
     for path, documents in BODIES.items():
         for document in documents:
-            body = json.dumps({**document, "occurred_at": None} if path == "" else document).encode()
+            text = json.dumps({**document, "occurred_at": None} if path == "" else document)
+            body = text.replace(DATED, yesterday).encode()
             kind = "application/x-ndjson" if path in {"/hystrix", "/envoy"} else "application/json"
             assert edge.post(path, body, **{"content-type": kind})[0] in {202, 422}, (path, document)
     assert Event.objects.count() > len(BODIES)

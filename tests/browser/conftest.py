@@ -93,13 +93,9 @@ class Window:
         return self.page
 
     def axe(self) -> list[str]:
-        """What axe finds serious or critical."""
+        """What axe finds, but for trifles."""
         found = Axe().run(self.page).response["violations"]
-        return [
-            f"{each['id']}: {each['nodes'][0]['html'][:160]}"
-            for each in found
-            if each["impact"] in ("serious", "critical")
-        ]
+        return [f"{each['id']}: {each['nodes'][0]['html'][:160]}" for each in found if each["impact"] != "minor"]
 
 
 def chromium_path(playwright: Playwright) -> str | None:

@@ -27,6 +27,7 @@ def test_every_page_is_sound(scheme: str, width: int, window: Open, service: Mak
     shop.goes("a-name-that-is-so-long-that-it-has-to-be-cut-" + "x" * 140, "forced_closed")
     shop.beats("quiet")
     breaker = path_to(screen, shop)
+    barriers: list[tuple[str, str]] = []
     requests: list[str] = []
     screen.page.on("request", lambda request: requests.append(request.url))
     for path in (
@@ -71,9 +72,10 @@ def test_every_page_is_sound(scheme: str, width: int, window: Open, service: Mak
         if path == breaker:
             page.locator("failure-timeline").scroll_into_view_if_needed()
             page.wait_for_selector(".chart .main-svg")
-        assert screen.axe() == [], path
+        barriers += [(path, each) for each in screen.axe()]
         assert page.evaluate("violations") == [], path
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    assert barriers == [], "\n".join(map(" ".join, barriers))
     assert [url for url in requests if not url.startswith((screen.url, screen.url.replace("http", "ws")))] == []
     # A page that is not there is no complaint here.
     screen.complaints = [text for text in screen.complaints if "404" not in text]

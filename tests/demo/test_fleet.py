@@ -3,10 +3,13 @@
 import signal
 
 import psutil
+import pytest
 
 from demo import shop
 from tests.demo.conftest import Fleet
 from tests.demo.recording import Event
+
+pytestmark = pytest.mark.boards
 
 EVERYONE = {
     (service.name, instance, guard.name)

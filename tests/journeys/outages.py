@@ -247,7 +247,7 @@ def differences(telling: Telling, fleet: Fleet, begun: datetime, restarts: Count
             if not same:
                 found.append(f"{breaker}, {instance}: drawn {in_words(drawn)}; in truth {in_words(real)}")
     sources = telling.sources()
-    for instance, truth in truths.items():
+    for instance in truths:
         source, stats = sources[instance], fleet.stats(instance) or {}
         said = {name: source[name] for name in ("missing", "restarts", "late", "early")}
         true = {"missing": 0, "restarts": restarts[instance], "late": 0, "early": 0}

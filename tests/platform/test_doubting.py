@@ -26,13 +26,13 @@ def test_nothing_is_ill() -> None:
 
 
 def test_each_part_says_since_when_and_what_it_means() -> None:
-    pulses = {part: ago(minutes=2) for part in PARTS}
+    pulses = {part: ago(minutes=2 if part == "beat" else 3) for part in PARTS}
     found = judged(pulses, ago(seconds=20), STARTED, ago(seconds=5), NOW)
     assert [(each.id, each.since) for each in found] == [
         ("ingest", "2026-11-25T03:11:40.000Z"),
         ("redis", "2026-11-25T03:11:55.000Z"),
-        ("worker:evaluate", "2026-11-25T03:10:00.000Z"),
-        ("worker:deliver", "2026-11-25T03:10:00.000Z"),
+        ("worker:evaluate", "2026-11-25T03:09:00.000Z"),
+        ("worker:deliver", "2026-11-25T03:09:00.000Z"),
         ("beat", "2026-11-25T03:10:00.000Z"),
     ]
     assert found[2].said == "the worker does not evaluate"
@@ -43,9 +43,14 @@ def test_a_short_pause_is_no_illness() -> None:
     assert judged(dict.fromkeys(PARTS, ago(seconds=29)), ago(seconds=14), STARTED, ago(seconds=2), NOW) == []
 
 
+def test_a_scheduler_that_stands_still_blames_no_healthy_worker() -> None:
+    found = judged(dict.fromkeys(PARTS, ago(minutes=2)), ago(seconds=2), STARTED, None, NOW)
+    assert [each.id for each in found] == ["beat"]
+
+
 def test_what_never_worked_counts_from_our_start() -> None:
     assert judged({}, None, ago(seconds=10), None, NOW) == []
-    assert [each.since for each in judged({}, None, ago(seconds=31), None, NOW)] == ["2026-11-25T03:11:29.000Z"] * 4
+    assert [each.since for each in judged({}, None, ago(seconds=31), None, NOW)] == ["2026-11-25T03:11:29.000Z"] * 2
     assert judged({}, None, None, None, NOW) == []
 
 

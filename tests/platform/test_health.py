@@ -42,7 +42,9 @@ def healthy(board: Board) -> None:
         ({"evaluate": 1, "deliver": 2, "beat": 3}, (True, 2), (True, 3)),
         ({"evaluate": 1, "beat": 3}, (False, None), (True, 3)),
         ({"evaluate": 31, "deliver": 2, "beat": 3}, (False, 31), (True, 3)),
-        ({"evaluate": 1, "deliver": 40, "beat": 31}, (False, 40), (False, 31)),
+        ({"evaluate": 1, "deliver": 80, "beat": 31}, (False, 80), (False, 31)),
+        # It asks them for their pulse: while it stands still, that they are silent says nothing of them.
+        ({"evaluate": 40, "deliver": 41, "beat": 31}, (True, 41), (False, 31)),
         ({"evaluate": -3600, "deliver": 2, "beat": 3}, (True, 2), (True, 3)),
     ],
 )
@@ -56,6 +58,7 @@ def test_a_pulse_is_dead_after_30_seconds(ages: dict[str, float], worker: Any, b
         assert told[part]["age_s"] == (age if age is None else pytest.approx(age, abs=1))
 
 
+@pytest.mark.alone
 def test_what_hangs_or_fails_is_named_and_says_nothing_of_hosts_and_people() -> None:
     async def hang() -> Any:
         await asyncio.sleep(60)
@@ -69,6 +72,7 @@ def test_what_hangs_or_fails_is_named_and_says_nothing_of_hosts_and_people() -> 
     assert asyncio.run(health.asked(fail())) == {"ok": False, "detail": "OperationalError"}
 
 
+@pytest.mark.alone
 def test_a_frozen_redis_is_named_in_time_and_ingest_goes_on(board: Board) -> None:
     valkey = board.part("valkey")
     valkey.suspend()
@@ -86,6 +90,7 @@ def test_a_frozen_redis_is_named_in_time_and_ingest_goes_on(board: Board) -> Non
     healthy(board)
 
 
+@pytest.mark.alone
 def test_a_database_that_can_not_be_written_is_named_in_time(board: Board) -> None:
     holder = sqlite3.connect(board.data_dir / "breakerboard.sqlite3", isolation_level=None)
     try:

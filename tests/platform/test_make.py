@@ -17,6 +17,7 @@ class MadeBoard(Board):
     """A board that `make run` starts, with this environment's Python."""
 
     command = ("make", "--no-print-directory", "run")
+    given_tables = False
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ def waiting(server: Server) -> list[str]:
         return [json.loads(body)["headers"]["task"] for body in client.lrange(QUEUE, 0, -1)]
 
 
+@pytest.mark.alone
 def test_a_nudge_arrives_soon_and_does_not_wait(broker: Server, nudger: nudging.Nudger) -> None:
     started = time.monotonic()
     nudger.nudge("alerts.tasks.evaluate")
@@ -67,6 +68,7 @@ def test_different_nudges_are_all_sent(broker: Server, nudger: nudging.Nudger) -
     assert len(waiting(broker)) == 20
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("fault", ["dead", "frozen"])
 def test_without_a_broker_nothing_waits_and_nothing_piles_up(
     broker: Server, nudger: nudging.Nudger, fault: str

@@ -1,5 +1,7 @@
 """The process tree: starts, heals, stops, and starts again whatever was done to it."""
 
+import contextlib
+import json
 import os
 import re
 import signal
@@ -14,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.board import ROOT, Board
+from tests.board import ROOT, Board, prepare
 from tests.servers import free_port, wait_for
 
 pytestmark = pytest.mark.timeout(180)
@@ -210,6 +212,7 @@ def test_files_that_valkey_cannot_read_are_put_aside() -> None:
 
 def test_a_reader_that_stops_reading_does_not_freeze_the_board(tmp_path: Path) -> None:
     port = free_port()
+    prepare(tmp_path, tables=True)
     environ = {"DATA_DIR": str(tmp_path), "PORT": str(port), "DJANGO_SETTINGS_MODULE": "dashboard.settings"}
     full, held = os.pipe()
     os.set_blocking(held, False)
@@ -237,3 +240,19 @@ def test_a_reader_that_stops_reading_does_not_freeze_the_board(tmp_path: Path) -
         process.wait()
         os.close(full)
         os.close(held)
+
+
+def test_a_log_for_machines_holds_no_way_in() -> None:
+    board = Board(LOG_FORMAT="json")
+    with contextlib.ExitStack() as ends:
+        ends.callback(board.__exit__, None, None, None)
+        board.start(ready=False)
+        wait_for(lambda: '"event": "ready"' in board.output(), 150, "the line that says ready")
+        kept = board.data_dir / "first-sign-in"
+        assert f'"first_sign_in_file": "{kept}"' in board.output()
+        assert "/welcome/" not in board.output()
+        assert kept.stat().st_mode & 0o777 == 0o600
+        link = kept.read_text().strip()
+        assert httpx.get(link).status_code == 200
+        for line in board.output().splitlines():
+            json.loads(line)

@@ -228,6 +228,9 @@ def test_a_paused_service_is_heard_nowhere(ada: httpx.Client, board: Board) -> N
     result = {"instance": "pod", "status": "applied"}
     assert service.http.post("/api/v1/events", json={"type": "failure", "breaker": "b"}).status_code == 403
     assert service.http.post("/api/v1/commands/x/result", json=result).status_code == 403
+    # Whichever web process has it in mind as paused: at once is at once.
+    ada.patch("/api/v1/services/pausing", json={"paused": False})
+    assert service.http.post("/api/v1/events", json={"type": "failure", "breaker": "b"}).status_code == 202
 
 
 def test_one_service_waits_in_so_many_polls_and_no_more() -> None:

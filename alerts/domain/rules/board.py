@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from alerts.domain.rules.shapes import Facts, Finding, Rule
-from alerts.domain.wording import plain, span
+from alerts.domain.wording import clock, plain
 
 SOON = timedelta(seconds=10)
 
@@ -33,7 +33,7 @@ def judge_late(facts: Facts, rule: Rule, now: datetime, firing: bool) -> Finding
         (facts.oldest_notice_at, "send_s", "messages wait to be sent"),
     ):
         if at is not None and now - at > rule.seconds(limit):
-            words.append(f"{what} for {span(now - at)}")
+            words.append(f"{what} since {clock(at, now)} UTC")
     return Finding(
         bool(words), f"alerts are late: {', '.join(words)}", {"late": words}, look_at=now + SOON if words else None
     )

@@ -37,6 +37,10 @@ class Kind:
     parameters: tuple[Parameter, ...] = ()
     # Whether the stored history can tell when it would have fired.
     replayable: bool = True
+    # Whether its sentence follows what is found while it fires; a measurement says of which minute it is, and stays.
+    moves: bool = True
+    # Whether the sentence of its end says how it ended.
+    ends_in_words: bool = False
 
     @property
     def defaults(self) -> dict[str, float]:
@@ -79,23 +83,23 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             "failure rate", BREAKER, "fails {percent} % or more of its calls, with at least {calls} calls a minute",
-            "warning", 120, 120, (_percent("percent", "of the calls fail", 50), _CALLS),
+            "warning", 120, 120, (_percent("percent", "of the calls fail", 50), _CALLS), moves=False,
         ),
         Kind(
             "slow rate", BREAKER, "is slow in {percent} % or more of its calls, with at least {calls} calls a minute",
-            "warning", 120, 120, (_percent("percent", "of the calls are slow", 50), _CALLS),
+            "warning", 120, 120, (_percent("percent", "of the calls are slow", 50), _CALLS), moves=False,
         ),
         Kind(
             "rejected share", BREAKER, "refuses {percent} % or more of what is asked of it, with at least {calls} asked a minute",
-            "warning", 300, 120, (_percent("percent", "of what is asked is refused", 50), _CALLS),
+            "warning", 300, 120, (_percent("percent", "of what is asked is refused", 50), _CALLS), moves=False,
         ),
         Kind(
             "fallback share", BREAKER, "answers {percent} % or more of what is asked of it by its fallback, with at least {calls} asked a minute",
-            "info", 300, 120, (_percent("percent", "of what is asked is answered by a fallback", 50), _CALLS),
+            "info", 300, 120, (_percent("percent", "of what is asked is answered by a fallback", 50), _CALLS), moves=False,
         ),
         Kind(
             "retry storm", BREAKER, "retries more than {ratio} times for each call, with at least {calls} calls a minute",
-            "warning", 60, 120, (Parameter("ratio", "retries for each call", 1, 0.01, 1_000), _CALLS),
+            "warning", 60, 120, (Parameter("ratio", "retries for each call", 1, 0.01, 1_000), _CALLS), moves=False,
         ),
         Kind(
             "forced too long", BREAKER,
@@ -104,7 +108,12 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             "command not applied", BREAKER,
-            "did not do what its newest command, at most {within_s} old, asked for, or it did not hold", "warning",
+            "did not do what its newest command, at most {within_s} old, asked for", "warning",
+            parameters=(_seconds("within_s", "so many seconds after it was ordered", 3_600),), replayable=False,
+        ),
+        Kind(
+            "command did not hold", BREAKER,
+            "did what its newest command, at most {within_s} old, asked for, and it did not hold", "warning",
             parameters=(_seconds("within_s", "so many seconds after it was ordered", 3_600),), replayable=False,
         ),
         Kind("not as wanted", BREAKER, "reports another state than was ordered", "warning", 60, 30, replayable=False),
@@ -113,7 +122,7 @@ KINDS: dict[str, Kind] = {
             30, 0, (_seconds("within_s", "within so many seconds", 60),), replayable=False,
         ),
         # After "nothing from anyone", which speaks for it: rules are looked at in this order.
-        Kind("silent", SERVICE, "has an instance that fell silent without saying that it stops", "warning"),
+        Kind("silent", SERVICE, "has an instance that fell silent without saying that it stops", "warning", ends_in_words=True),
         Kind("delivery failing", DESTINATION, "takes no messages, or one was given up", "critical", 120, 120, replayable=False),
         Kind(
             "we are late", BOARD,

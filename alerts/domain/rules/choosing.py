@@ -24,6 +24,7 @@ JUDGES: Mapping[str, Judge] = {
     "forced too long": overrides.judge_forced,
     "not as wanted": overrides.judge_wanted,
     "command not applied": commands.judge,
+    "command did not hold": commands.judge_held,
     "nothing from anyone": board.judge_nothing,
     "delivery failing": board.judge_delivery,
     "we are late": board.judge_late,

@@ -1,4 +1,4 @@
-"""Commands: an order that did not arrive, failed, or did not hold. A later one that works ends it, and so does time."""
+"""Commands: an order that did not arrive or failed, and one that was done and did not hold. A later one that works ends it, and so does time."""
 
 from datetime import datetime
 
@@ -9,12 +9,22 @@ UNDONE = {"failed": "failed", "expired": "was not confirmed before it expired"}
 
 
 def judge(facts: Facts, rule: Rule, now: datetime, firing: bool) -> Finding:
-    """Of the newest command alone."""
+    """Of the newest command alone: it was not done."""
+    return _found(facts, rule, now, UNDONE.get(facts.command[1], "") if facts.command else "")
+
+
+def judge_held(facts: Facts, rule: Rule, now: datetime, firing: bool) -> Finding:
+    """Of the newest command alone: it was done, and the traffic after it was no better."""
+    done = facts.command is not None and facts.command[1] not in UNDONE and facts.command[2] == "did_not_hold"
+    return _found(facts, rule, now, "was applied and did not hold" if done else "")
+
+
+def _found(facts: Facts, rule: Rule, now: datetime, went: str) -> Finding:
     if facts.command is None:
         return Finding(False)
     action, status, verdict, who, issued_at = facts.command
     ends = issued_at + rule.seconds("within_s")
-    went = UNDONE.get(status) or ("did not hold" if verdict == "did_not_hold" else "")
     summary = f"{action} of {plain(facts.subject.breaker)} in {plain(facts.subject.service)}, ordered by {plain(who, 60)}, {went}"
     evidence = {"action": action, "status": status, "verdict": verdict, "requested_by": who}
-    return Finding(bool(went) and now < ends, summary, evidence, look_at=ends if went and now < ends else None)
+    met = bool(went) and now < ends
+    return Finding(met, summary, evidence, look_at=ends if met else None)

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from alerts.domain.rules.shapes import Facts, Finding, Rule
-from alerts.domain.wording import plain
+from alerts.domain.wording import dated, plain
 
 FORCED = ("forced_open", "forced_closed", "disabled")
 WANTS = {
@@ -20,10 +20,14 @@ def judge_forced(facts: Facts, rule: Rule, now: datetime, firing: bool) -> Findi
         return Finding(False)
     if facts.wanted_until is not None:
         due = facts.wanted_until + rule.seconds("lease_s")
-        why = f"its lease ended at {facts.wanted_until:%H:%M} UTC"
+        why = f"its lease ended at {dated(facts.wanted_until)} UTC"
+    elif facts.released_at is not None and facts.forced_since <= facts.released_at + rule.seconds("lease_s"):
+        # The order is over, and an instance goes on as if it had not heard.
+        due = facts.released_at + rule.seconds("lease_s")
+        why = f"its override ended at {dated(facts.released_at)} UTC"
     else:
         due = facts.forced_since + rule.seconds("alone_s")
-        why = f"since {facts.forced_since:%H:%M} UTC, without an end"
+        why = f"since {dated(facts.forced_since)} UTC, without an end"
     met = now >= due
     summary = f"{_name(facts)} is still {state.replace('_', ' ')}: {why}"
     return Finding(

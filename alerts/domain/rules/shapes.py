@@ -69,12 +69,19 @@ class Facts:
     # Since when it is in an administrative state.
     forced_since: datetime | None = None
     metrics_only: bool = False
+    # When its last override ended, by its lease or by hand; None: there was none, or it holds.
+    released_at: datetime | None = None
     # Its newest command: (action, status, verdict, who, issued).
     command: tuple[str, str, str | None, str, datetime] | None = None
     # Of a service: its live instances that have an interval, and those of them that are silent.
     expected: int = 0
     stale: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    # Which of those that are silent, or left by silence, was replaced by whom; who left, and was replaced by nobody.
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    gone: tuple[str, ...] = ()
+    # Of whom the live alert has told.
+    alerted: frozenset[str] = frozenset()
     # Of a service: what it ran into, and when last: {requests, events, breakers or instances: moment}.
     limits: Mapping[str, datetime] = field(default_factory=dict)
     # Of a destination.

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from alerts.domain.rules.shapes import Facts, Finding, Rule
-from alerts.domain.wording import plain, span
+from alerts.domain.wording import dated, plain
 
 
 def judge_probes(facts: Facts, rule: Rule, now: datetime, firing: bool) -> Finding:
@@ -16,7 +16,7 @@ def judge_probes(facts: Facts, rule: Rule, now: datetime, firing: bool) -> Findi
     if now < due:
         return Finding(False, look_at=due)
     met = failed >= rule.parameters["probes"]
-    summary = f"{_name(facts)} stays open: {failed} probes failed in {span(now - started)}"
+    summary = f"{_name(facts)} stays open: {failed} probes failed since {dated(started)} UTC"
     return Finding(
         met, summary, {"failed_probes": failed, "open_since": started.isoformat()}, since=due if met else None
     )
@@ -33,7 +33,7 @@ def judge_quiet(facts: Facts, rule: Rule, now: datetime, firing: bool) -> Findin
     due = max(due, quiet_since + rule.seconds("quiet_s"))
     probed = facts.probed_at is not None and facts.probed_at >= started
     met = now >= due and not probed
-    summary = f"{_name(facts)} has been open for {span(now - started)} and nobody calls it: no probe could happen"
+    summary = f"{_name(facts)} has been open since {dated(started)} UTC and nobody calls it: no probe could happen"
     return Finding(
         met,
         summary,

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from alerts.domain.rules.shapes import Facts, Finding, Minute, Rule
-from alerts.domain.wording import plain
+from alerts.domain.wording import dated, plain
 
 HYSTERESIS = 0.8
 WORDS = {
-    "failure rate": "fails {:.1f} % of its calls",
-    "slow rate": "is slow in {:.1f} % of its calls",
-    "rejected share": "refuses {:.1f} % of what is asked of it",
-    "fallback share": "answers {:.1f} % by its fallback",
-    "retry storm": "retries {:.1f} times for each call",
+    "failure rate": "failed {:.1f} % of its calls",
+    "slow rate": "was slow in {:.1f} % of its calls",
+    "rejected share": "refused {:.1f} % of what was asked of it",
+    "fallback share": "answered {:.1f} % by its fallback",
+    "retry storm": "retried {:.1f} times for each call",
 }
 
 
@@ -25,7 +25,8 @@ def judge(facts: Facts, rule: Rule, now: datetime, firing: bool) -> Finding:
         return Finding(None if firing and of else False, look_at=now)
     threshold = _threshold(rule)
     subject = facts.subject
-    summary = f"{plain(subject.breaker)} in {plain(subject.service)} {WORDS[rule.kind].format(value)} ({of} in the last minute)"
+    told = f"{WORDS[rule.kind].format(value)} ({of} in the minute before {dated(now)} UTC)"
+    summary = f"{plain(subject.breaker)} in {plain(subject.service)} {told}"
     met = _exceeds(rule.kind, value, threshold * (HYSTERESIS if firing else 1))
     return Finding(met, summary, {"value": round(value, 2), "threshold": threshold, "calls": of})
 

@@ -156,7 +156,9 @@ class Tree:
 
     def _print_address(self, link: str | None) -> None:
         if settings.ENV.log_format == "json":
-            self._printer.print(json.dumps({"event": "ready", "address": settings.SITE_URL, "first_sign_in": link}))
+            # These lines go where logs are kept: whoever reads them there must not become the first admin.
+            told = {"event": "ready", "address": settings.SITE_URL, "first_sign_in_file": _kept_link(link)}
+            self._printer.print(json.dumps(told))
             return
         self._printer.print(f"\nBreakerboard is ready: {settings.SITE_URL}")
         if link:
@@ -203,6 +205,17 @@ def _event(line: str, part: Part) -> dict[str, Any]:
             if isinstance(told, dict):
                 return {**told, "part": part.name}
     return {**part.told(line), "part": part.name}
+
+
+def _kept_link(link: str | None) -> str | None:
+    """The file that holds the first sign-in, readable by its owner alone; None, and no file, where there is an admin."""
+    path = settings.DATA_DIR / "first-sign-in"
+    path.unlink(missing_ok=True)
+    if link is None:
+        return None
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(link + "\n")
+    return str(path)
 
 
 def _first_link() -> str | None:

@@ -7,7 +7,7 @@ import { showStanding } from "./breaker-standing.js"
 import { beforeOf, showFacts } from "./range-facts.js"
 import { showDoors, showKnown, showReach, showSiblings, startOrders } from "./order-dialog.js"
 import { Announcer } from "../helpers/announcer.js"
-import { now, set, showAge, write } from "../helpers/clock.js"
+import { now, onBeat, set, showAge, write } from "../helpers/clock.js"
 import { face } from "../helpers/face.js"
 import { glyph, make, timeAt, timeSince } from "../helpers/making.js"
 import { eventDetail, eventWord, verbWord } from "../helpers/said.js"
@@ -15,6 +15,8 @@ import { DASH, lasted, minutes, percent, whole, word } from "../helpers/words.js
 import { store } from "../live/store.js"
 
 const NEWS_EVERY = 2_000 // ms
+// What is counted up to now grows while an outage goes on; the windows of days move on by themselves.
+const COUNTED_EVERY = { going: 5_000, over: 60_000 } // ms
 
 class BreakerPage extends HTMLElement {
   #announcer = new Announcer(document.getElementById("announcer"))
@@ -33,6 +35,10 @@ class BreakerPage extends HTMLElement {
     // Not every alert changes the card. Commas stand between the names of a filter.
     const filter = service.includes(",") ? "" : String(new URLSearchParams({ service }))
     store.subscribe("alerts", ({ kind, data }) => kind === "delta" && data.some((alert) => alert.breaker?.id === id) && this.#askNews(), { filter, limit: 1 })
+    onBeat(() => {
+      const every = this.querySelector("[data-why=lasted] [data-age]") ? COUNTED_EVERY.going : COUNTED_EVERY.over
+      if (performance.now() - Math.max(this.#newsAt, 0) > every) this.#askNews()
+    })
     // What could not be shown then is asked for now.
     this.querySelector("#events").addEventListener("mouseleave", () => this.#newsWanted && this.#askNews())
     document.addEventListener("visibilitychange", () => this.#newsWanted && this.#askNews())

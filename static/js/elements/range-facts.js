@@ -50,7 +50,7 @@ const noFailures = (earlier, around) => {
 
 const markOf = (mark) => make("li", {}, timeAt(mark.at), " ", linked(mark.words, mark.url))
 
-const noMarks = () => make("li", { class: "caption" }, "No deploy, config, chaos, maintenance or note is marked here.")
+const noMarks = () => make("li", { class: "caption" }, "No deploy, config, chaos, maintenance or note is marked here. Pipelines set marks by ", make("code", {}, "POST /api/v1/annotations"), ".")
 
 // The server takes links of http and https alone, and its own.
 const linked = (words, address) =>

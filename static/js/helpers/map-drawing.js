@@ -2,6 +2,7 @@
 
 import { cut, kindOf, placed, stateOf } from "./graph.js"
 import { set } from "./clock.js"
+import { whole } from "./words.js"
 
 const SVG = "http://www.w3.org/2000/svg"
 const [WIDTH, HEIGHT] = [186, 34] // px of a name's box
@@ -19,7 +20,7 @@ export const drawing = (dagre, graph, addresses, room = 0) => {
   for (const spot of layout.spots.values()) spot.x *= stretch
   for (const points of layout.ways.values()) for (const point of points) point.x *= stretch
   const svg = element("svg", { class: "map", viewBox: `0 0 ${Math.ceil(width)} ${Math.ceil(height)}`, role: "group" })
-  set(svg, "aria-label", `${graph.spots.length} names, ${graph.ways.length} ways; the same stands in the list below`)
+  set(svg, "aria-label", `${counted(graph.spots.length, "name")}, ${counted(graph.ways.length, "way")}; the same stands in the list below`)
   // The troubled ones last, over the others.
   const ways = [...graph.ways].sort((one, other) => cutLast(one) - cutLast(other))
   svg.append(...ways.map((way) => wayOf(way, bends(layout, way))))
@@ -127,3 +128,5 @@ const element = (name, attributes) => {
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value))
   return made
 }
+
+const counted = (number, name) => `${whole(number)} ${name}${number === 1 ? "" : "s"}`
