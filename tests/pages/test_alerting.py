@@ -90,7 +90,7 @@ def test_an_incident_from_the_list_to_its_lanes(signed_in: SignIn, opened: Open)
     assert re.findall(r'class="lane-name"><a href="/alerts/\d+/">(\w+)</a>', page) == ["pay", "book", "rank"]
     assert re.findall(r"\+ (\d+) s", page) == ["10", "20"]
     assert page.count('<rect data-state="open"') == 3
-    assert "3 services that call payments-db opened, none that has calls is closed" in plain(page)
+    assert "3 of 3 services with calls to payments-db opened" in plain(page)
     assert "needs the role operator; you are viewer" in page
     assert "Not this" not in page
     assert f'href="/incidents/{incident.pk}/"' in text_of(eve, "/alerts/")
