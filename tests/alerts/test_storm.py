@@ -13,6 +13,8 @@ from tests.alerts.conftest import SECRET, Scenario
 from tests.alerts.receiver import Receiver, receiver
 
 pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
     pytest.mark.storage,
     pytest.mark.usefixtures("board"),
     # Apprise 2.2 looks for the module that it replaces.
