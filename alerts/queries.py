@@ -13,12 +13,14 @@ from django.utils import timezone
 
 from alerts import silencing
 from alerts.destinations.base import Outcome
+from alerts.domain import wording
 from alerts.domain.deciding import SENTENCES, Hush
 from alerts.domain.lifecycle import Status, shown
 from alerts.domain.matching import Subject as Meant
 from alerts.domain.matching import labels_of
 from alerts.models import Alert, AlertLog, Attempt, Destination, Notification, Route
 from alerts.models.notification import State
+from alerts.models.rule import OPENED
 from alerts.shapes import (
     AlertView,
     AttemptView,
@@ -257,6 +259,16 @@ def _uuid(text: str) -> uuid.UUID | None:
     return found if str(found) == text else None
 
 
+def said_of(row: Alert) -> str:
+    """The sentence of an alert as it is now: of how many instances an opening is, counts by those that are open now."""
+    at_hand = Alert.breaker.is_cached(row)
+    if row.rule.kind != OPENED or row.resolved_at is not None or not at_hand or row.breaker is None:
+        return str(row.summary)
+    if not row.breaker.instances.get("open"):
+        return str(row.summary)
+    return wording.opened(row.breaker_name, row.service, row.breaker.instances, row.started_at, row.detected_at)
+
+
 def shaped(row: Alert, notifications: list[NotificationView], hushes: Sequence[Hush] = ()) -> AlertView:
     """The view of a row that is at hand. `hushes`: the silences that hold now."""
     subject = Meant(row.service, row.dependency, row.breaker_name, labels_of(row.labels))
@@ -271,7 +283,7 @@ def shaped(row: Alert, notifications: list[NotificationView], hushes: Sequence[H
         breaker=None if row.breaker_id is None else Subject(str(row.breaker_id), row.service, row.breaker_name),
         dependency=row.dependency,
         labels=row.labels,
-        summary=row.summary,
+        summary=said_of(row),
         trips=row.trips,
         started_at=moment(row.started_at),
         detected_at=moment(row.detected_at),
@@ -303,7 +315,7 @@ def row_of(alert_id: str) -> Alert:
 
 
 def _seen() -> QuerySet[Alert]:
-    return Alert.objects.exclude(status=Status.PENDING).select_related("rule")
+    return Alert.objects.exclude(status=Status.PENDING).select_related("rule", "breaker")
 
 
 def _in_status(statuses: Sequence[str]) -> Q:
