@@ -64,6 +64,26 @@ def test_people_get_ten_and_then_a_digest(scenario: Scenario, phone: Receiver) -
     assert view.reason == "in a digest: more came in a minute than people can read"
 
 
+def test_what_was_over_long_ago_is_a_line_of_the_next_digest(scenario: Scenario, phone: Receiver) -> None:
+    scenario.at("10:00")
+    scenario.goes("open", "orders/early", told="09:10")
+    scenario.goes("closed", "orders/early", told="09:11")
+    scenario.sweeps()
+    scenario.sweeps()
+    assert titles(phone) == []
+    storm(scenario, 0, 12)
+    scenario.at("10:01")
+    scenario.delivers()
+    told = json.loads(phone.requests[-1].body)
+    assert told["title"] == "Storm: 2 more alerts in a minute (2 critical), most of them on breaker-010-api"
+    late = "early was open in orders from 09:10:00 to 09:11:00 UTC, reported late"
+    assert [line for line in told["message"].splitlines() if "early" in line] == [late]
+    storm(scenario, 12, 20)
+    scenario.at("10:02:30")
+    scenario.delivers()
+    assert len([request for request in phone.requests if b"early" in request.body]) == 1
+
+
 def test_machines_get_each(scenario: Scenario, hook: Receiver) -> None:
     scenario.at("10:00")
     storm(scenario, 0, 40)
