@@ -99,6 +99,9 @@ class Hearing:
 
     def save(self) -> None:
         """Write what was touched, in one order for all writers."""
+        for name in self.spoke:
+            # Whoever took its place has its own again.
+            bulk.run("UPDATE breakers_source SET replaced_by = NULL WHERE service_id = %s AND name = %s", list(name))
         put_sources(
             [
                 tuple(getattr(_Memory.rows[name], field) for field in _FIELDS)

@@ -219,7 +219,7 @@ class WorkingSet:
                 (
                     i.state, i.since, i.reported_state, i.newest_at, i.newest_sequence, i.state_at, i.state_sequence,
                     i.heard_at, i.interval_s, i.left_at, i.stopped, i.next_probe_at, i.library, i.library_version,
-                    i.config, i.commands, i.last_error_type, i.id,
+                    i.config, i.commands, i.last_error_type, i.quiet_until, i.id,
                 )
                 for i in instances
                 if i.changed

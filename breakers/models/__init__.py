@@ -12,7 +12,7 @@ from breakers.models.rollup import Rollup, Rollup10s
 from breakers.models.service import IngestKey, Request, Service
 from breakers.models.setting import SettingsChange
 from breakers.models.source import Refusal, RefusalCount, Source, StoreSize
-from breakers.models.transition import Outage, Transition
+from breakers.models.transition import Outage, Quiet, Transition
 
 __all__ = [
     "Annotation",
@@ -27,6 +27,7 @@ __all__ = [
     "Instance",
     "Outage",
     "Pulse",
+    "Quiet",
     "ReachedLimit",
     "Refusal",
     "RefusalCount",

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django.fixtures import Settings
 
 from breakers.models import Board, Pulse, Transition
-from breakers.recording import listen
+from breakers.listening import listen
 from tests.api.conftest import Caller, problem
 
 pytestmark = pytest.mark.storage
