@@ -196,7 +196,8 @@ class WorkingSet:
             longest = report.duration_max_ms or report.duration_ms
             counters[_SUM] += report.duration_ms * count
             counters[_MAX] = max(counters[_MAX], longest)
-            if report.durations is None:
+            # The mean of many says nothing of their spread.
+            if report.durations is None and count == 1:
                 counters[_BINS + bin_of(report.duration_ms)] += count
         if report.durations is not None:
             for index, many in enumerate(report.durations):

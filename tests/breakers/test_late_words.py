@@ -260,7 +260,7 @@ def as_told(row: Event) -> Told:
 
 def silences(log: list[Told], received: dict[int, int], now: int) -> list[Quiet]:
     """By receipt: between an event and the next, where the instance was not gone by what was known then."""
-    found = []
+    found: list[Quiet] = []
     by_receipt = sorted(log, key=lambda told: told.place)
     for index, told in enumerate(by_receipt):
         heard_again = received[by_receipt[index + 1].place] if index + 1 < len(by_receipt) else None

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from alerts.models import Alert, Silence
-from breakers import recording
+from breakers import listening, recording
 from breakers.domain.checking import check
 from breakers.errors import StoreUnavailable
 from breakers.models import Audit, Breaker, Command, Service
