@@ -75,10 +75,15 @@ def _told(options: argparse.Namespace) -> int:
 
 
 def _print(seed: int, kind: str, actions: list[dict[str, object]], differing: list[tuple[str, object, object]]) -> None:
+    from tests.recount.compare import kind_of
+
     print(f"\nseed {seed}: {kind}")
     for action in actions:
         print("   ", json.dumps(action))
-    for what, board, books in differing:
+    others = sorted({kind_of(difference) for difference in differing} - {kind})
+    if others:
+        print(f"    also told differently: {', '.join(others)}")
+    for what, board, books in (difference for difference in differing if kind_of(difference) == kind):
         print(f"    {what}\n        the board: {board}\n        the books: {books}", flush=True)
 
 

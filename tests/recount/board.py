@@ -13,7 +13,7 @@ from alerts import evaluating, ruling
 from alerts.models import Alert, Rule
 from alerts.models.rule import OPENED
 from alerts.reviewing import week
-from breakers import administering, bulk, caching, nudging, queries, silencing
+from breakers import administering, caching, nudging, queries, silencing
 from breakers.access import Actor, Role
 from breakers.domain.checking import check
 from breakers.domain.plain import plain
@@ -22,10 +22,11 @@ from breakers.models.fields import from_us, to_us
 from breakers.queries import history
 from breakers.recording import listen, record
 from breakers.submissions import Answer, Submission
-from tests.recount.story import BEGINS, SECOND, Story
+from tests.recount.story import BEGINS, SECOND
 
 ADA = Actor("ada", Role.ADMIN, "127.0.0.1")
 LONG_BEFORE = 1_000 * SECOND
+NO_PAUSE = 1e9  # s
 # What no story writes to; the audit trail can only grow.
 KEPT = {"breakers_audit", "breakers_audithead", "alerts_rule"}
 Names = tuple[str, str]
@@ -77,7 +78,8 @@ class Told:
         ruling.forget()
 
     def sweep(self, at: int) -> None:
-        """What the clock does."""
+        """What the clock does. The intake has been there all the while."""
+        listen(_at(at), pause_s=NO_PAUSE)
         silencing.sweep(_at(at))
         silencing.tally(_at(at))
         evaluating.sweep(_at(at))
@@ -204,6 +206,3 @@ def in_one_process() -> Iterator[None]:
     """No broker is told of anything, and nobody waits between two bites of a sweep."""
     with patch.object(nudging, "nudge", lambda *_: None), patch.object(silencing, "BETWEEN", 0):
         yield
-
-
-__all__ = ["Story", "Told", "bulk", "in_one_process"]

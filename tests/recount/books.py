@@ -3,6 +3,7 @@
 Slow and obvious: every answer is worked out anew from the whole log. Times are microseconds.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -92,7 +93,9 @@ class Lane:
             if state_at(said, stale) == GONE:
                 continue
             cuts = [each.own for each in self.told if stale <= each.own < until]
-            found.append((stale, unknown, min([until, *cuts])))
+            until = min([until, *cuts])
+            if until > stale or until == now:
+                found.append((stale, unknown, until))
         return found
 
     def _interval(self, heard: int) -> int | None:
@@ -192,7 +195,7 @@ class Breaker:
                 under_way.end, under_way = at, None
         for outage in found:
             for steps in self.drawn(now).values():
-                for (_, before), (at, state) in zip(steps, steps[1:], strict=False):
+                for (_, before), (at, state) in itertools.pairwise(steps):
                     inside = outage.start <= at and (outage.end is None or at < outage.end)
                     outage.failed_probes += inside and (before, state) == ("half_open", "open")
         return found
@@ -213,8 +216,12 @@ class Breaker:
         outages = [outage for outage in self.outages(now) if outage.start >= now - DAY]
         found = Counter[tuple[str, str]]()
         steps = [(0, "unknown"), *self.headline(now)]
-        for (_, before), (at, state) in zip(steps, steps[1:], strict=False):
-            if before != state and at >= now - DAY and (before, state) not in {("closed", "open"), ("half_open", "open")}:
+        for (_, before), (at, state) in itertools.pairwise(steps):
+            if (
+                before != state
+                and at >= now - DAY
+                and (before, state) not in {("closed", "open"), ("half_open", "open")}
+            ):
                 found[before, state] += 1
         found["closed", "open"] = len(outages)
         found["half_open", "open"] = sum(outage.failed_probes for outage in outages)

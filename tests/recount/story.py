@@ -38,7 +38,10 @@ class _Writer:
     def __init__(self, chance: random.Random, kinds: tuple[str, ...]) -> None:
         self._chance = chance
         self._kinds = {kind for kind in kinds if chance.random() < 0.7}
-        self._length = chance.choice((60, 180, 600)) * SECOND
+        self._length = chance.choice((30, 30, 60, 60, 180, 600)) * SECOND
+        # How often a service posts, and how quickly its breakers move.
+        self._every = chance.choice((1, 2, 5, 15)) * SECOND
+        self._haste = chance.choice((0.1, 0.3, 1)) if self._length < 600 * SECOND else 1
         # No two own times of a story are equal, but for those that are meant to be.
         self._taken: set[int] = set()
         self._number = 0
@@ -82,7 +85,7 @@ class _Writer:
                 first["interval_s"] = interval
             begun.append({**first, "instance": name})
             while True:
-                stay = int(chance.random() ** 2 * STAYS[state] * SECOND) + 1_000
+                stay = int(chance.random() ** 2 * STAYS[state] * self._haste * SECOND) + 1_000
                 if "counts" in self._kinds:
                     happened += self._calls(breaker, at, min(at + stay, self._length))
                 if interval is not None:
@@ -126,8 +129,7 @@ class _Writer:
         deaf = self._deaf(told)
         arriving: dict[tuple[int, str], list[dict[str, Any]]] = {}
         for service, name, event in told:
-            slot = event["own"] // (2 * SECOND) + 1
-            at = slot * 2 * SECOND
+            at = (event["own"] // self._every + 1) * self._every
             for start, end, lost in deaf.get((service, name), ()):
                 if start <= at < end:
                     at = -1 if lost else end
