@@ -40,7 +40,7 @@ class _Writer:
         self._kinds = {kind for kind in kinds if chance.random() < 0.7}
         self._length = chance.choice((30, 30, 60, 60, 180, 600)) * SECOND
         # How often a service posts, and how quickly its breakers move.
-        self._every = chance.choice((1, 2, 5, 15)) * SECOND
+        self._every = (15 if self._length == 600 * SECOND else chance.choice((1, 2, 5, 15))) * SECOND
         self._haste = chance.choice((0.1, 0.3, 1)) if self._length < 600 * SECOND else 1
         # No two own times of a story are equal, but for those that are meant to be.
         self._taken: set[int] = set()
