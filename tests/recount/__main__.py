@@ -4,8 +4,10 @@ With DATABASE_URL, on that PostgreSQL server.
 """
 
 import argparse
+import atexit
 import json
 import os
+import shutil
 import sys
 import time
 import traceback
@@ -16,6 +18,7 @@ from tempfile import mkdtemp
 # A database in memory, where there is such a place.
 if "DATA_DIR" not in os.environ:
     os.environ["DATA_DIR"] = mkdtemp(prefix="recount-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+    atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 
 
