@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from alerts.domain import truth
-from alerts.domain.lifecycle import Hold, Status
+from alerts.domain.lifecycle import SILENT, Hold, Status
 from alerts.domain.rules import applying
 from alerts.domain.truth import Episode, Turn, differs
 from alerts.models import Alert
@@ -70,7 +70,7 @@ def correct(round: Round, breaker: Breaker, since: datetime, why: dict[str, Any]
         row, alerts = round.book.rows[rule_id], known.get(rule_id, [])
         hold = Hold(row.for_s, row.keep_s)
         first = _beginning(breaker, min([since, *(alert.started_at for alert in alerts)]), hold)
-        told = truth.episodes(_turns(breaker, first), hold, round.now)
+        told = truth.episodes(_turns(breaker, first), hold, round.now, _spoken(breaker, first))
         if told or Outage.objects.filter(breaker=breaker).exists():
             _Correction(round, target, rule_id, why).of(alerts, told, new=rule_id in rules)
 
@@ -162,6 +162,12 @@ def _beginning(breaker: Breaker, since: datetime, hold: Hold) -> datetime:
             break
         since = started
     return since
+
+
+def _spoken(breaker: Breaker, first: datetime) -> str:
+    """The last state of the headline before this moment that was no silence."""
+    rows = Transition.objects.filter(breaker=breaker, instance_name=None, at__lt=first).exclude(to_state__in=SILENT)
+    return rows.order_by("-at", "-id").values_list("to_state", flat=True).first() or ""
 
 
 def _turns(breaker: Breaker, first: datetime) -> Iterable[Turn]:

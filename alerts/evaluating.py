@@ -11,7 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from alerts import correcting, quieting, rewinding, silencing, telling, watching
 from alerts.destinations import environment
-from alerts.domain.lifecycle import CLOSED, FORCED_OPEN, OPEN, OVERRIDDEN, Status
+from alerts.domain.lifecycle import CLOSED, FORCED_OPEN, OPEN, OVERRIDDEN, SILENT, Status
 from alerts.models import Alert, Incident, Notification, Rule
 from alerts.models.rule import OPENED
 from alerts.raising import Round, target_of
@@ -108,8 +108,19 @@ def _missed_openings() -> QuerySet[Outage]:
     """Outages under way that no alert tells of: history was redrawn under them, or the rule was off."""
     telling = Alert.objects.filter(breaker=OuterRef("breaker"), rule__kind=OPENED, resolved_at=None)
     headline = Transition.objects.filter(breaker=OuterRef("breaker"), instance_name=None, to_state=OPEN)
-    left_open = headline.filter(at=OuterRef("started_at")).filter(
-        Q(from_state=FORCED_OPEN) | Q(from_state__in=OVERRIDDEN, gap=False)
+    # Where silence lay between, what was said before it counts.
+    spoken = Transition.objects.filter(breaker=OuterRef("breaker"), instance_name=None, at__lt=OuterRef("at")).exclude(
+        to_state__in=SILENT
+    )
+    left_open = (
+        headline.filter(at=OuterRef("started_at"))
+        .annotate(spoken=Subquery(spoken.order_by("-at", "-id").values("to_state")[:1]))
+        .filter(
+            Q(from_state=FORCED_OPEN)
+            | Q(from_state__in=OVERRIDDEN, gap=False)
+            | Q(from_state__in=SILENT, spoken=FORCED_OPEN)
+            | Q(from_state__in=SILENT, spoken__in=OVERRIDDEN, gap=False)
+        )
     )
     failed_since = headline.filter(at__gt=OuterRef("started_at"), from_state="half_open")
     return Outage.objects.filter(

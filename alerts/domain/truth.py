@@ -41,17 +41,23 @@ class Episode:
         return (ended is None or self.started_at <= ended) and (self.resolved_at is None or begun <= self.resolved_at)
 
 
-def episodes(turns: Iterable[Turn], hold: Hold, now: datetime) -> list[Episode]:
-    """The alerts of a history that begins calm, oldest first, as they stand by now. Those gone without a trace are left out."""
+def episodes(turns: Iterable[Turn], hold: Hold, now: datetime, spoken: str = "") -> list[Episode]:
+    """The alerts of a history that begins calm, oldest first, as they stand by now. Those gone without a trace are left out.
+
+    spoken: the last state before it that was no silence; what is silent in between opens nothing.
+    """
     found: list[Episode] = []
     live: Episode | None = None
     released = False
     for turn in turns:
         live = _settled(found, live, turn.at)
+        from_state = spoken if turn.from_state in SILENT and spoken else turn.from_state
+        if turn.to_state not in SILENT:
+            spoken = turn.to_state
         if turn.to_state == CLOSED:
             released = False
         elif live is None and turn.to_state == OPEN:
-            if releases(turn.from_state, turn.to_state, gap=turn.gap) or (released and turn.from_state in SILENT):
+            if releases(from_state, turn.to_state, gap=turn.gap) or (released and turn.from_state in SILENT):
                 released = True
                 continue
             released = False
