@@ -97,7 +97,7 @@ def _report(index: int, event: _Plain, received_us: int, oldest_us: int, keeping
         at_us,
         told_us,
         event.instance,
-        dependency,
+        None if dependency is None else keeping.name(dependency),
         None if event.id is unset else key_of(event.id),
         event.sequence,
         event.count,
