@@ -13,7 +13,7 @@ from alerts import outbox, queries
 from alerts.destinations import speaking
 from alerts.destinations.base import Notice
 from alerts.domain.backoff import GIVE_UP_AFTER
-from alerts.domain.deciding import Reason
+from alerts.domain.deciding import SENTENCES, Reason
 from alerts.domain.rules.catalogue import TEAM
 from alerts.domain.wording import plain
 from alerts.models import Alert, Destination, Notification
@@ -99,6 +99,7 @@ def _compose(digest: Notification, destination: Destination, at: datetime) -> No
     if digest.body:
         return
     alert = Alert.objects.select_related("rule").get(pk=digest.alert_id)
+    late_for(destination).update(digest=digest)
     summary, lines, beyond = text_of(digest)
     url = f"{settings.SITE_URL}/alerts/"
     notice = Notice("digest", queries.shaped(alert, []), summary, url, at, lines=lines, beyond=beyond)
@@ -106,9 +107,23 @@ def _compose(digest: Notification, destination: Destination, at: datetime) -> No
     Notification.objects.filter(pk=digest.pk).update(body=digest.body)
 
 
+def late_for(destination: Destination) -> QuerySet[Notification]:
+    """What was over for too long when we heard of it, and waits for this destination's next digest."""
+    return Notification.objects.filter(
+        destination=destination, state=State.DROPPED, digest=None, reason=SENTENCES[Reason.LATE]
+    )
+
+
+def line_of(late: Notification) -> str:
+    """Its line."""
+    return plain(late.alert.summary, 200)
+
+
 def text_of(digest: Notification) -> tuple[str, tuple[str, ...], int]:
     """A digest's sentence, a line for each member, worst first, and how many more there are."""
-    members = list(digest.members.select_related("alert").order_by("pk"))
+    joined = list(digest.members.select_related("alert").order_by("pk"))
+    late = [member for member in joined if member.reason == SENTENCES[Reason.LATE]]
+    members = [member for member in joined if member.reason != SENTENCES[Reason.LATE]]
     alerts = {member.alert_id: member.alert for member in members}
     counts = {severity: sum(alert.severity == severity for alert in alerts.values()) for severity in SEVERITIES}
     causes = (
@@ -122,4 +137,5 @@ def text_of(digest: Notification) -> tuple[str, tuple[str, ...], int]:
     rank = {severity: place for place, severity in enumerate(SEVERITIES)}
     worst = sorted(members, key=lambda member: (rank.get(member.alert.severity, len(rank)), member.pk))
     lines = [f"{member.kind}: {plain(member.alert.summary, 200)}" for member in worst[:MOST_NAMES]]
-    return summary, tuple(lines), max(0, len(worst) - MOST_NAMES)
+    lines += [line_of(member) for member in late[: MOST_NAMES - len(lines)]]
+    return summary, tuple(lines), len(joined) - len(lines)

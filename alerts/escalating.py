@@ -36,7 +36,7 @@ def _due(now: datetime) -> QuerySet[Reminder]:
     return (
         Reminder.objects.filter(due_at__lte=now)
         .order_by("due_at", "pk")
-        .select_related("alert__rule", "alert__incident", "route")
+        .select_related("alert__rule", "alert__incident", "alert__breaker", "route")
     )
 
 
@@ -118,7 +118,7 @@ def _notice(alert: Alert, destination: Destination, kind: str, now: datetime) ->
     known = kind == Reminder.Kind.ESCALATION or destination in outbox.told_of(alert)
     said = kind if known else "opened"
     url = f"{settings.SITE_URL}/alerts/{alert.pk}"
-    return Notice(said, queries.shaped(alert, []), alert.summary, url, now)
+    return Notice(said, queries.shaped(alert, []), queries.said_of(alert), url, now)
 
 
 def _announce(alert_ids: set[int]) -> None:

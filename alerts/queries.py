@@ -1,6 +1,5 @@
 """Reads, each named after the screen or job that reads it. Nothing here writes."""
 
-import re
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +15,7 @@ from alerts import silencing
 from alerts.destinations.base import Outcome
 from alerts.domain import wording
 from alerts.domain.deciding import SENTENCES, Hush
-from alerts.domain.lifecycle import OPEN, Status, shown
+from alerts.domain.lifecycle import Status, shown
 from alerts.domain.matching import Subject as Meant
 from alerts.domain.matching import labels_of
 from alerts.models import Alert, AlertLog, Attempt, Destination, Notification, Route
@@ -48,7 +47,6 @@ ALL = 1_000
 LONGEST_ID = 18
 # The id that no row has.
 NOTHING = uuid.UUID(int=0)
-_SHARE = re.compile(r"^ \(\d+ of \d+ instances\)")
 
 
 def alerts_page(
@@ -261,6 +259,16 @@ def _uuid(text: str) -> uuid.UUID | None:
     return found if str(found) == text else None
 
 
+def said_of(row: Alert) -> str:
+    """The sentence of an alert as it is now: of how many instances an opening is, counts by those that are open now."""
+    at_hand = Alert.breaker.is_cached(row)
+    if row.rule.kind != OPENED or row.resolved_at is not None or not at_hand or row.breaker is None:
+        return str(row.summary)
+    if not row.breaker.instances.get("open"):
+        return str(row.summary)
+    return wording.opened(row.breaker_name, row.service, row.breaker.instances, row.started_at, row.detected_at)
+
+
 def shaped(row: Alert, notifications: list[NotificationView], hushes: Sequence[Hush] = ()) -> AlertView:
     """The view of a row that is at hand. `hushes`: the silences that hold now."""
     subject = Meant(row.service, row.dependency, row.breaker_name, labels_of(row.labels))
@@ -275,7 +283,7 @@ def shaped(row: Alert, notifications: list[NotificationView], hushes: Sequence[H
         breaker=None if row.breaker_id is None else Subject(str(row.breaker_id), row.service, row.breaker_name),
         dependency=row.dependency,
         labels=row.labels,
-        summary=_summary(row),
+        summary=said_of(row),
         trips=row.trips,
         started_at=moment(row.started_at),
         detected_at=moment(row.detected_at),
@@ -308,17 +316,6 @@ def row_of(alert_id: str) -> Alert:
 
 def _seen() -> QuerySet[Alert]:
     return Alert.objects.exclude(status=Status.PENDING).select_related("rule", "breaker")
-
-
-def _summary(row: Alert) -> str:
-    """What it says; of a breaker that is open now, with the instances that are open now: others may have followed the first."""
-    breaker = row.breaker if Alert._meta.get_field("breaker").is_cached(row) else None
-    if breaker is None or row.resolved_at is not None or breaker.state != OPEN or row.rule.kind != OPENED:
-        return row.summary
-    before = wording.opened(row.breaker_name, row.service, {})
-    if not row.summary.startswith(before):
-        return row.summary
-    return wording.opened(row.breaker_name, row.service, breaker.instances) + _SHARE.sub("", row.summary[len(before) :])
 
 
 def _in_status(statuses: Sequence[str]) -> Q:

@@ -4,13 +4,14 @@ Each team's week is an alert of the rule "weekly digest" that is over from the s
 label `team`, and whoever wants none switches the rule off or writes one of their own.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from alerts import outbox, queries, ruling
+from alerts import digesting, outbox, queries, ruling
 from alerts.destinations.base import Notice
 from alerts.domain import weeks
 from alerts.domain.deciding import Decision, Reason
@@ -27,6 +28,7 @@ from breakers import bulk, nudging
 from breakers.models import Breaker, Outage
 
 HEADING = "The week"
+MOST_LATE = 20
 
 
 def week(start: datetime, now: datetime) -> list[TeamWeek]:
@@ -94,7 +96,14 @@ def _tell(told: TeamWeek, start: datetime, now: datetime) -> None:
     goes = Decision(True, Reason.OPENED)
     hear = [each for each in Routing(round.on, now).owed_to(alert) if each.destination.kind in FOR_PEOPLE]
     said = notice(alert, told, start, now)
-    ids = outbox.write([outbox.Owed(alert, said, each.destination, goes, each.because) for each in hear], now)
+    owed = []
+    for each in hear:
+        late = digesting.late_for(each.destination)
+        more = [digesting.line_of(row) for row in late.select_related("alert").order_by("pk")[:MOST_LATE]]
+        late.update(reason="told in the week's digest: reported late, and over for more than 15 minutes")
+        mine = replace(said, lines=(*said.lines, *more))
+        owed.append(outbox.Owed(alert, mine, each.destination, goes, each.because))
+    ids = outbox.write(owed, now)
 
     def after() -> None:
         for pk in ids:

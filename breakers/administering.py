@@ -5,11 +5,9 @@ A part of the recording in all but name: one transaction with the change number,
 
 from datetime import datetime
 
-from breakers import auditing, bulk, headlining
+from breakers import auditing, bulk, headlining, quieting
 from breakers.access import Actor, Role, require
-from breakers.domain.headlines import GONE
 from breakers.errors import Invalid, NotFound
-from breakers.headlining import Step
 from breakers.ids import known_id
 from breakers.models import Breaker
 from breakers.models.breaker import HEADLINES
@@ -52,9 +50,7 @@ def remove_instance(actor: Actor, breaker_id: str, name: str, *, at: datetime) -
         copy = _instance(working, breaker, name)
         if copy.left_at is not None:
             return
-        step = Step(copy, copy.state, GONE, max(working.now, copy.since))
-        # As if it had said so itself: what it told before, and arrives late, does not bring it back.
-        copy.left_at, copy.stopped, copy.changed = working.now, True, True
+        step = quieting.take_away(copy, working.now)
         changed = headlining.apply(working, breaker, [step], _listening_since())
         _save(working, changed)
         _tell(actor, "instance.remove", breaker, {"instance": name, "state": copy.state}, None, at)

@@ -4,50 +4,69 @@ Part of the recording: called inside its transaction, never alone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-import msgspec
+from django.db.models import Q
 
-from breakers.domain.headlines import GONE, counted, folded, headline
-from breakers.domain.silence import SECOND, judged
+from breakers import redrawing
+from breakers.domain import history
+from breakers.domain.headlines import GONE, counted, headline
+from breakers.domain.history import Told
+from breakers.domain.silence import SECOND, due, heard_from
 from breakers.domain.states import State
 from breakers.models import Outage, Transition
 from breakers.models.fields import from_us, to_us
-from breakers.rows import BreakerRow, InstanceRow, as_json, decode
+from breakers.rows import BreakerRow, InstanceRow, Step, as_json, decode
 from breakers.workingset import WorkingSet
 
 STRIP = 15 * 60 * SECOND
-
-
-class Step(msgspec.Struct):
-    """One change of one instance's state. `to_state` is `gone` where it left the counts."""
-
-    instance: InstanceRow
-    from_state: str
-    to_state: str
-    at: int
-    event_id: int | None = None
-    sequence: int = -1
-    gap: bool = False
-    # It changed history, not the present.
-    late: bool = False
-    reason: dict[str, Any] | None = None
 
 
 def apply(working: WorkingSet, breaker: BreakerRow, steps: Sequence[Step], listening_since: int) -> bool:
     """Write the steps, and draw the breaker anew; whether its headline changed."""
     _write_steps(breaker, steps, working.now)
     instances = working.of_breaker(breaker.id)
-    present = [step for step in steps if not step.late]
-    moved = {id(step.instance) for step in present}
-    newest = max((copy.since for copy in instances if id(copy) not in moved), default=0)
-    disordered = any(step.late for step in steps) or any(step.at < newest for step in present)
-    if disordered or (present and min(step.at for step in present) < breaker.since):
-        changed = _drawn_again(breaker, instances, min(step.at for step in steps), working.now)
+    if _are_last(breaker, instances, steps):
+        changed = _drawn_on(breaker, instances, steps, working.now)
     else:
-        changed = _drawn_on(breaker, instances, present, working.now)
+        changed = _drawn_again(breaker, instances, min(step.at for step in steps), working.now)
     refresh(breaker, instances, listening_since, working.now)
     return changed
+
+
+def redraw(
+    working: WorkingSet,
+    breaker: BreakerRow,
+    steps: Sequence[Step],
+    late: Mapping[int, Sequence[Told]],
+    pending: Sequence[tuple[Any, ...]],
+    listening_since: int,
+) -> bool:
+    """The same where something was told out of its order: lanes first, then what follows from them."""
+    _write_steps(breaker, steps, working.now)
+    instances = working.of_breaker(breaker.id)
+    first = redrawing.redraw(breaker, {copy.id: copy for copy in instances}, late, pending, working.now)
+    starts = [*(step.at for step in steps), *([] if first is None else [first])]
+    changed = _drawn_again(breaker, instances, min(starts), working.now) if starts else False
+    refresh(breaker, instances, listening_since, working.now)
+    return changed
+
+
+def _are_last(breaker: BreakerRow, instances: Iterable[InstanceRow], steps: Sequence[Step]) -> bool:
+    """Whether nothing is drawn yet of their time: then the headline only goes on."""
+    before: dict[int, int] = {}
+    for step in steps:
+        before.setdefault(step.instance.id, step.after)
+    # The two newest changes there were, of two instances: each step is compared with those of the others.
+    newest, who, second = -1, -1, -1
+    for copy in instances:
+        since = before.get(copy.id, copy.since)
+        if since > newest:
+            newest, who, second = since, copy.id, newest
+        elif since > second:
+            second = since
+    return all(step.at >= breaker.since and step.at > (second if step.instance.id == who else newest) for step in steps)
 
 
 def judge_anew(working: WorkingSet, breaker: BreakerRow, listening_since: int) -> bool:
@@ -67,8 +86,8 @@ def refresh(breaker: BreakerRow, instances: Iterable[InstanceRow], listening_sin
     breaker.instances = as_json(counted(copy.state for copy in live))
     probes = [copy.next_probe_at for copy in live if copy.state == State.OPEN and copy.next_probe_at is not None]
     breaker.next_probe_at = min(probes, default=None) if breaker.state == State.OPEN else None
-    due = [judged(copy.state, max(copy.heard_at, listening_since), copy.interval_s, now)[2] for copy in live]
-    breaker.silence_due_at = min((moment for moment in due if moment is not None), default=None)
+    moments = [due(copy.state, heard_from(copy.heard_at, listening_since), copy.interval_s, now) for copy in live]
+    breaker.silence_due_at = min((moment for moment in moments if moment is not None), default=None)
     breaker.changed = True
 
 
@@ -92,20 +111,23 @@ def _write_steps(breaker: BreakerRow, steps: Iterable[Step], now: int) -> None:
     )
 
 
-def arrive_earlier(copy: InstanceRow, at: int) -> None:
-    """It was there before we heard of it: what it tells first is older than the event that it arrived with."""
-    Transition.objects.filter(instance_id=copy.id, from_state=GONE).update(at=from_us(at))
-    copy.since = at
-
-
 def _drawn_on(breaker: BreakerRow, instances: Iterable[InstanceRow], steps: Sequence[Step], now: int) -> bool:
     """The headline's changes at the end of what was drawn."""
-    ordered = sorted(steps, key=lambda step: (step.at, step.sequence))
     before = {copy.id: copy.counted_state for copy in instances}
-    for step in reversed(ordered):
-        before[step.instance.id] = step.from_state
-    changes = folded(before, [(s.at, s.instance.id, s.to_state) for s in ordered], breaker.headline, breaker.state)
-    _write_changes(breaker, changes, {(step.at, step.to_state): step for step in reversed(ordered)}, now)
+    lanes: dict[int, list[history.Step]] = {}
+    causes: dict[tuple[int, str], Step] = {}
+    for step in steps:
+        lanes.setdefault(step.instance.id, []).append(
+            history.Step(step.at, step.from_state, step.to_state, step.event_id, step.sequence, step.gap, step.late)
+        )
+        causes.setdefault((step.at, step.to_state), step)
+    for instance, its in lanes.items():
+        before[instance] = its[0].from_state
+    changes = history.headlines(lanes, breaker.headline, before, breaker.state)
+    _write_changes(breaker, [(step.at, step.from_state, step.to_state) for step in changes], causes, now)
+    probed = [step.at for step in steps if (step.from_state, step.to_state) == (State.HALF_OPEN, State.OPEN)]
+    if probed:
+        _count_probes(breaker, min(probed))
     return bool(changes)
 
 
@@ -124,30 +146,47 @@ def _write_changes(
             gap=cause.gap if cause else False,
             reason=cause.reason if cause else None,
         )
-        _follow_outage(breaker, at, from_state, to_state, cause)
+        _follow_outage(breaker, at, to_state, cause, now)
         breaker.state, breaker.since = to_state, at
     if changes:
         _extend_strip(breaker, [[at, to_state] for at, _, to_state in changes], now)
 
 
-def _follow_outage(breaker: BreakerRow, at: int, from_state: str, to_state: str, cause: Step | None) -> None:
+def _follow_outage(breaker: BreakerRow, at: int, to_state: str, cause: Step | None, now: int) -> None:
     under_way = Outage.objects.filter(breaker_id=breaker.id, ended_at=None)
-    if to_state == State.OPEN:
+    if to_state == State.OPEN and not under_way.exists():
         reason = cause.reason if cause else None
-        outage = under_way.first()
-        if outage is None:
-            Outage.objects.create(
-                breaker_id=breaker.id,
-                started_at=from_us(at),
-                reason=reason,
-                first_instance=cause.instance.name if cause else None,
-            )
-            breaker.opened_reason = as_json(reason) if reason else None
-        elif from_state == State.HALF_OPEN:
-            outage.failed_probes += 1
-            outage.save(update_fields=["failed_probes"])
+        Outage.objects.create(
+            breaker_id=breaker.id,
+            started_at=from_us(at),
+            heard_at=from_us(now),
+            reason=reason,
+            first_instance=cause.instance.name if cause else None,
+        )
+        breaker.opened_reason = as_json(reason) if reason else None
     elif to_state == State.CLOSED:
         under_way.update(ended_at=from_us(at))
+
+
+def _count_probes(breaker: BreakerRow, since: int) -> None:
+    """The failed probes of the outages that reach to a moment or beyond it, counted from the lanes."""
+    touched = Outage.objects.filter(Q(ended_at=None) | Q(ended_at__gt=from_us(since)), breaker_id=breaker.id)
+    for outage in touched:
+        _tell_of_lanes(outage)
+        outage.save(update_fields=["failed_probes"])
+
+
+def _tell_of_lanes(outage: Outage) -> None:
+    """What the lanes say of an outage: its failed probes, and when it was first heard of."""
+    rows = Transition.objects.filter(breaker_id=outage.breaker_id, instance_name__isnull=False)
+    rows = rows.filter(at__gte=outage.started_at, **({"at__lte": outage.ended_at} if outage.ended_at else {}))
+    told = rows.values_list("at", "from_state", "to_state", "event_id", "recorded_at")
+    steps = [history.Step(to_us(at), before, after, event_id) for at, before, after, event_id, _ in told]
+    # Recorded by silence, a row tells of nobody.
+    receipts = [recorded for *_, event_id, recorded in told if event_id is not None]
+    drawn = history.Outage(to_us(outage.started_at), to_us(outage.ended_at) if outage.ended_at else None)
+    outage.failed_probes = history.failed_probes([steps], drawn)
+    outage.heard_at = min(receipts, default=outage.heard_at)
 
 
 def _extend_strip(breaker: BreakerRow, marks: list[list[Any]], now: int) -> None:
@@ -156,32 +195,31 @@ def _extend_strip(breaker: BreakerRow, marks: list[list[Any]], now: int) -> None
     breaker.strip = as_json(strip[first:])
 
 
-def _drawn_again(breaker: BreakerRow, instances: Iterable[InstanceRow], start: int, now: int) -> bool:
+def _drawn_again(breaker: BreakerRow, instances: Sequence[InstanceRow], start: int, now: int) -> bool:
     """The headline's history from `start` on, folded anew from the instances' rows. Rows that stay right are kept."""
     of_breaker = Transition.objects.filter(breaker_id=breaker.id)
     headlines = of_breaker.filter(instance_name=None)
-    known: dict[int, str] = {}
-    pieces: list[tuple[int, int, str]] = []
     first = from_us(start)
-    copies = of_breaker.exclude(instance_name=None).order_by("at", "sequence", "id")
-    causes = {}
-    for row in copies.filter(at__lt=first).order_by("instance_id", "-at", "-sequence", "-id"):
-        if row.instance_id is not None:
-            known.setdefault(row.instance_id, row.to_state)
-    for row in copies.filter(at__gte=first):
-        if row.instance_id is not None:
-            pieces.append((to_us(row.at), row.instance_id, row.to_state))
-            causes[to_us(row.at), row.to_state] = row
-    known = {instance: state for instance, state in known.items() if state != GONE}
+    copies = of_breaker.filter(instance__isnull=False)
+    lanes: dict[int, list[history.Step]] = {}
+    causes: dict[tuple[int, str], Transition] = {}
+    for row in copies.filter(at__gte=first).order_by("at", "sequence", "id"):
+        lanes.setdefault(row.instance_id or 0, []).append(
+            history.Step(to_us(row.at), row.from_state, row.to_state, row.event_id, row.sequence, row.gap, row.late)
+        )
+        causes.setdefault((to_us(row.at), row.to_state), row)
+    known = _known_before(breaker, instances, start)
     last = headlines.filter(at__lt=first).order_by("-at", "-id").first()
-    changes = folded(known, pieces, breaker.headline, last.to_state if last else State.UNKNOWN)
+    drawn_from = last.to_state if last else str(State.UNKNOWN)
+    steps = history.headlines(lanes, breaker.headline, known, drawn_from)
+    changes = [(step.at, step.from_state, step.to_state) for step in steps]
     before = breaker.state
-    present = headline(counted(copy.counted_state for copy in instances), breaker.headline)
-    drawn = changes[-1][2] if changes else last.to_state if last else State.UNKNOWN
+    present = str(headline(counted(copy.counted_state for copy in instances), breaker.headline))
+    drawn = changes[-1][2] if changes else drawn_from
     if drawn != present:
         # Whatever history says, what the instances said last is what is shown.
         changes.append((now, drawn, present))
-    _replace_headlines(breaker, headlines.filter(at__gte=first), changes, causes, before, now)
+    _replace_headlines(breaker, headlines.filter(at__gte=first).order_by("at", "id"), changes, causes, before, now)
     if changes:
         breaker.since, _, breaker.state = changes[-1]
     elif last:
@@ -196,6 +234,21 @@ def _drawn_again(breaker: BreakerRow, instances: Iterable[InstanceRow], start: i
     return breaker.state != before
 
 
+def _known_before(breaker: BreakerRow, instances: Iterable[InstanceRow], start: int) -> dict[int, str]:
+    """{instance: what it was in} just before a moment."""
+    rows = Transition.objects.filter(breaker_id=breaker.id, instance__isnull=False, at__lt=from_us(start))
+    ordered = rows.order_by("-at", "-sequence", "-id").values_list("instance_id", "to_state")
+    known: dict[int, str] = {}
+    wanted = {copy.id for copy in instances}
+    # Mostly the newest rows tell of all; whoever has not changed for long is asked for alone.
+    for instance, state in ordered[: 10 * len(wanted) + 50]:
+        known.setdefault(instance or 0, state)
+    for instance in wanted - set(known):
+        if own := ordered.filter(instance_id=instance).first():
+            known[instance] = own[1]
+    return {instance: state for instance, state in known.items() if state != GONE}
+
+
 def _replace_headlines(
     breaker: BreakerRow,
     existing: Any,
@@ -204,11 +257,17 @@ def _replace_headlines(
     before: str,
     now: int,
 ) -> None:
-    kept = {(to_us(row.at), row.from_state, row.to_state): row.pk for row in existing}
-    wanted = set(changes)
-    Transition.objects.filter(pk__in=[pk for key, pk in kept.items() if key not in wanted]).delete()
+    had: dict[int, list[Transition]] = {}
+    for row in existing:
+        had.setdefault(to_us(row.at), []).append(row)
+    wanted: dict[int, list[tuple[str, str]]] = {}
+    for at, from_state, to_state in changes:
+        wanted.setdefault(at, []).append((from_state, to_state))
+    # Rows of one moment are read in the order of their ids: they stay together, or are made together.
+    kept = {at for at, rows in had.items() if [(row.from_state, row.to_state) for row in rows] == wanted.get(at)}
+    Transition.objects.filter(pk__in=[row.pk for at, rows in had.items() if at not in kept for row in rows]).delete()
     for index, (at, from_state, to_state) in enumerate(changes):
-        if (at, from_state, to_state) in kept:
+        if at in kept:
             continue
         cause = causes.get((at, to_state))
         Transition.objects.create(
@@ -225,28 +284,30 @@ def _replace_headlines(
         )
 
 
-def _draw_outages_again(breaker: BreakerRow, first: Any) -> None:
+def _draw_outages_again(breaker: BreakerRow, first: datetime) -> None:
     """The outages from the one that `first` falls into, anew from the headline's rows."""
-    touched = Outage.objects.filter(breaker_id=breaker.id, ended_at__gte=first) | Outage.objects.filter(
-        breaker_id=breaker.id, ended_at=None
-    )
+    touched = Outage.objects.filter(Q(ended_at__gte=first) | Q(ended_at=None), breaker_id=breaker.id)
     begin = min([first, *touched.values_list("started_at", flat=True)])
     touched.delete()
     Outage.objects.filter(breaker_id=breaker.id, started_at__gte=begin).delete()
-    rows = Transition.objects.filter(breaker_id=breaker.id, instance_name=None, at__gte=begin).order_by("at", "id")
-    outage: Outage | None = None
-    for row in rows:
-        if row.to_state == State.OPEN and outage is None:
-            outage = Outage(breaker_id=breaker.id, started_at=row.at, reason=row.reason, first_instance=_teller(row))
-            breaker.opened_reason = as_json(row.reason) if row.reason else None
-        elif row.to_state == State.OPEN and row.from_state == State.HALF_OPEN and outage is not None:
-            outage.failed_probes += 1
-        elif row.to_state == State.CLOSED and outage is not None:
-            outage.ended_at = row.at
-            outage.save()
-            outage = None
-    if outage is not None:
+    rows = list(
+        Transition.objects.filter(breaker_id=breaker.id, instance_name=None, at__gte=begin).order_by("at", "id")
+    )
+    openings = {to_us(row.at): row for row in reversed(rows) if row.to_state == State.OPEN}
+    steps = [history.Step(to_us(row.at), row.from_state, row.to_state) for row in rows]
+    for drawn in history.outages(steps):
+        row = openings[drawn.started_at]
+        outage = Outage(
+            breaker_id=breaker.id,
+            started_at=row.at,
+            ended_at=None if drawn.ended_at is None else from_us(drawn.ended_at),
+            heard_at=row.recorded_at,
+            reason=row.reason,
+            first_instance=_teller(row),
+        )
+        _tell_of_lanes(outage)
         outage.save()
+        breaker.opened_reason = as_json(row.reason) if row.reason else None
 
 
 def _teller(row: Transition) -> str | None:

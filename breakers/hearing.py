@@ -127,6 +127,9 @@ class Hearing:
             if source := _Memory.rows.get(name):
                 source.duplicates += times
                 self._touched.add(name)
+        for name in self.spoke:
+            # Whoever took its place has its own again.
+            bulk.run("UPDATE breakers_source SET replaced_by = NULL WHERE service_id = %s AND name = %s", list(name))
         put_sources(
             [
                 tuple(getattr(_Memory.rows[name], field) for field in _FIELDS)

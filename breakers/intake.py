@@ -18,8 +18,9 @@ from breakers import key_uses
 from breakers.checkpointing import Checkpoints
 from breakers.database_thread import check_connection
 from breakers.errors import StoreUnavailable
+from breakers.listening import leave, listen, name_of_process
 from breakers.patience import hurry
-from breakers.recording import listen, record
+from breakers.recording import record
 from breakers.submissions import Answer, Submission
 
 # Reports in one commit; more wait for the next one.
@@ -30,6 +31,8 @@ MOST_BYTES = 64 << 20
 # A database that let the first of them wait this long will let the next wait longer.
 LONGEST_WAIT = 3.0  # s
 PULSE_EVERY = 5.0  # s
+# A thread that did nothing for longer stood still: frozen, swapped out, or held up by its database.
+STOOD_STILL = 10.0  # s
 # Under load, a moment more of gathering makes a batch that costs less a request, for as long as requests keep coming; a
 # lone request never waits for it.
 BUSY = 8  # requests in the last batch
@@ -54,6 +57,7 @@ class Intake:
 
     def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._clock = clock
+        self._name = name_of_process()
         self._waiting: list[Waiting] = []
         self._reports = 0
         self._bytes = 0
@@ -119,19 +123,25 @@ class Intake:
     def _run(self) -> None:
         hurry(ANSWERED_WITHIN)
         pulse_due = 0.0
-        last_used = 0.0
+        last_used = last_pulse = 0.0
         while True:
             batch = self._next_batch(max(0.0, pulse_due - time.monotonic()))
             if time.monotonic() - last_used > IDLE_AFTER:
                 check_connection()
+            if last_pulse and time.monotonic() - last_pulse > STOOD_STILL:
+                # Before what waits is recorded: that we did not hear is nobody's silence.
+                self._pulse(stood_still=True)
+                last_pulse = time.monotonic()
             if batch:
                 self._record(batch)
             elif self._stopping:
+                self._leave()
                 connection.close()
                 return
             if time.monotonic() >= pulse_due:
                 self._pulse()
-                pulse_due = time.monotonic() + PULSE_EVERY
+                last_pulse = time.monotonic()
+                pulse_due = last_pulse + PULSE_EVERY
             last_used = time.monotonic()
 
     def _next_batch(self, timeout: float) -> list[Waiting]:
@@ -203,10 +213,16 @@ class Intake:
         except RuntimeError:
             log.warning("the loop ended before its requests were answered", requests=len(outcomes))
 
-    def _pulse(self) -> None:
+    def _leave(self) -> None:
+        try:
+            leave(self._name)
+        except Exception as error:
+            log.warning("the last sign of life could not be taken back", error=str(error))
+
+    def _pulse(self, *, stood_still: bool = False) -> None:
         began = time.monotonic()
         try:
-            listen(self._clock())
+            listen(self._clock(), part=self._name, stood_still=stood_still)
             key_uses.write_down()
         except Exception as error:
             connection.close()

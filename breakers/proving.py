@@ -61,9 +61,12 @@ def _hear(delivery: Delivery, told: Sequence[str | Traffic], at: datetime, *, di
         if not delivery.active:
             break
         if isinstance(each, Traffic):
-            _count(delivery, each, at)
+            _count(delivery, each)
         else:
             _show(delivery, each, at, did_open=did_open)
+    # All that came together counts: the twentieth call does not hide the failure told beside it.
+    if delivery.active and _is_over(delivery, at):
+        _settle(delivery, _watched(delivery, at))
     changed = _stand(delivery) != before
     if changed or not delivery.active:
         delivery.save()
@@ -82,14 +85,10 @@ def _stand(delivery: Delivery) -> tuple[object, ...]:
     )
 
 
-def _count(delivery: Delivery, traffic: Traffic, at: datetime) -> None:
-    if delivery.confirmed_at is None or delivery.command.action not in WATCHED:
-        return
-    delivery.calls += traffic.calls
-    delivery.failures += traffic.failures
-    watched = _watched(delivery, at)
-    if watched >= lasts(_traffic(delivery)):
-        _settle(delivery, watched)
+def _count(delivery: Delivery, traffic: Traffic) -> None:
+    if delivery.confirmed_at is not None and delivery.command.action in WATCHED:
+        delivery.calls += traffic.calls
+        delivery.failures += traffic.failures
 
 
 def _show(delivery: Delivery, state: str, at: datetime, *, did_open: bool) -> None:

@@ -8,23 +8,35 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from django.db import IntegrityError
 
-from breakers import bulk, caching, commanding, headlining, proving, remembering, sharing
+from breakers import (
+    bulk,
+    caching,
+    commanding,
+    headlining,
+    listening,
+    proving,
+    quieting,
+    redrawing,
+    remembering,
+    sharing,
+)
 from breakers.caching import Stamp
+from breakers.domain import history
 from breakers.domain.headlines import GONE
+from breakers.domain.history import LATE_AFTER, Told
 from breakers.domain.reports import Refusal, Report, shown
-from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND
-from breakers.domain.states import SILENT, Change, State, observe
+from breakers.domain.silence import DEFAULT_INTERVAL_S, SECOND, heard_from, quiet
+from breakers.domain.states import Change, State, observe
 from breakers.domain.verdicts import Traffic
 from breakers.filing import event_row, insert_events
 from breakers.firing import Firing
-from breakers.headlining import Step
 from breakers.hearing import Hearing
-from breakers.models import Board
 from breakers.models.fields import from_us, to_us
 from breakers.reaching import reach
-from breakers.rows import BreakerRow, InstanceRow, as_json, decode
+from breakers.rows import BreakerRow, InstanceRow, Step, as_json, decode
 from breakers.signals import Changes, breakers_changed, sources_spoke_again
 from breakers.submissions import Answer, Submission
 from breakers.workingset import WorkingSet
@@ -35,10 +47,11 @@ FAILURES = frozenset({"failure", "timeout"})
 OUTCOMES = frozenset({*CALLS, "rejected", "slow", "retry", "fallback", "ignored"})
 
 
-# What a batch needs to know of the board; the last: whether any command is under way.
+# What a batch needs to know of the board; the last two: whether any command is under way, and up to when all of us have listened.
 BOARD = (
-    "SELECT epoch, version, last_event_id, listening_since, folded_until,"
-    " EXISTS (SELECT 1 FROM breakers_delivery WHERE active = %s) FROM breakers_board"
+    "SELECT epoch, version, last_event_id, listening_since, folded_until,"  # noqa: S608
+    " EXISTS (SELECT 1 FROM breakers_delivery WHERE active = %s),"
+    f" ({listening.LEAST}) FROM breakers_board"
 )
 
 
@@ -49,12 +62,12 @@ def record(submissions: Sequence[Submission], at: datetime) -> list[Answer]:
     """
     if not _repeats.expected():
         try:
-            with bulk.writing(BOARD, [True]) as writing:
+            with bulk.writing(BOARD, [True, to_us(at) - listening.GIVEN_UP_US]) as writing:
                 return _Recording(at, writing).of(submissions)
         except IntegrityError:
             # Something was posted before: once more, this time asking first what.
             _repeats.met()
-    with bulk.writing(BOARD, [True]) as writing:
+    with bulk.writing(BOARD, [True, to_us(at) - listening.GIVEN_UP_US]) as writing:
         return _Recording(at, writing, ask_first=True).of(submissions)
 
 
@@ -77,16 +90,6 @@ class _Repeats:
 _repeats = _Repeats()
 
 
-def listen(at: datetime, *, pause_s: float = 15) -> None:
-    """The intake says that it is there. After a pause, silence counts from now: our downtime is nobody's silence."""
-    with bulk.writing():
-        board = Board.objects.get()
-        if board.intake_pulse_at is None or (at - board.intake_pulse_at).total_seconds() > pause_s:
-            board.listening_since = at
-        board.intake_pulse_at = at
-        board.save(update_fields=["intake_pulse_at", "listening_since"])
-
-
 class _Recording:
     """One batch on its way into the store."""
 
@@ -94,16 +97,22 @@ class _Recording:
         self._now = to_us(at)
         self._writing = writing
         self._ask_first = ask_first
-        [[self._epoch, self._version, last_id, listening, folded, self._under_way]] = writing.first
+        [[self._epoch, self._version, last_id, since, folded, self._under_way, horizon]] = writing.first
         self._working = WorkingSet(self._now, caching.take(Stamp(self._epoch, self._version, last_id)))
         self._hearing = Hearing((self._epoch, self._version), self._now)
         self._next_id = max(last_id + 1, self._now)
-        self._listening = listening or 0
+        self._listening = since or 0
+        # Up to when all web processes are known to have listened.
+        self._horizon = self._now if horizon is None else horizon
         self._folded = folded or 0
         self._events: list[tuple[Any, ...]] = []
         self._steps: dict[int, list[Step]] = {}
         # What instances told, in its order: states, and calls while a command is under way.
         self._shown: dict[int, list[str | Traffic]] = {}
+        # What was told of a time before what is drawn: by breaker and instance.
+        self._late: dict[int, dict[int, list[Told]]] = {}
+        # When an instance said that it is open, having been in another state.
+        self._reopened: dict[int, int] = {}
         self._requests: dict[tuple[int, bytes], bytes | None] = {}
         self._new_requests: list[tuple[Submission, Answer]] = []
         self._reached: dict[tuple[int, str], tuple[int, str]] = {}
@@ -220,12 +229,14 @@ class _Recording:
         self._next_id += 1
         self._events.append(event_row(event_id, service_id, breaker.id, copy.id, report))
         self._hearing.hear(service_id, report, copy, working)
-        self._hear(breaker, copy, report, event_id)
+        told = _told(report, event_id, copy)
+        self._fall_silent(breaker, copy)
+        self._hear(breaker, copy, report)
         self._describe(breaker, copy, report)
         if report.state is not None:
-            self._move(breaker, copy, report, event_id)
-        elif report.shared and copy.reported_state is None:
-            self._adopt(breaker, copy, event_id)
+            self._move(breaker, copy, report, told)
+        else:
+            self._live(breaker, copy, report, told)
         if report.type in OUTCOMES:
             self._count(breaker, copy, report)
 
@@ -234,34 +245,95 @@ class _Recording:
         times, _ = self._reached.get((service_id, what), (0, ""))
         self._reached[service_id, what] = times + 1, detail
 
-    def _hear(self, breaker: BreakerRow, copy: InstanceRow, report: Report, event_id: int) -> None:
-        """A sign of life: it ends silence, and brings back an instance that had left."""
-        newest = (report.at_us, report.sequence) >= (copy.newest_at, copy.newest_sequence)
+    def _fall_silent(self, breaker: BreakerRow, copy: InstanceRow) -> None:
+        """The silence that this report ends is drawn, whether a sweep has seen it or not."""
+        if copy.interval_s is None or copy.left_at is not None:
+            return
+        heard = heard_from(copy.heard_at, self._listening)
+        # One that would begin with this very report is none.
+        silence = quiet(heard, copy.interval_s, min(self._now - 1, self._horizon))
+        if silence is not None and (steps := quieting.fall(copy, silence)):
+            self._steps.setdefault(breaker.id, []).extend(steps)
+
+    def _hear(self, breaker: BreakerRow, copy: InstanceRow, report: Report) -> None:
+        """A sign of life."""
         copy.touched = True
         copy.heard_at = self._now
-        if newest:
+        if (report.at_us, report.sequence) >= (copy.newest_at, copy.newest_sequence):
             copy.newest_at, copy.newest_sequence = report.at_us, report.sequence
         if breaker.last_event_at is None or report.at_us > breaker.last_event_at:
             breaker.last_event_at = report.at_us
-        if report.type == "stopped":
-            if newest:
-                # A second `stopped` is a step too: what is told late of the time before it must stay before it.
-                left = GONE if copy.left_at is not None else copy.state
-                self._steps.setdefault(breaker.id, []).append(
-                    Step(copy, left, GONE, report.at_us, event_id, report.sequence)
-                )
-                copy.since = report.at_us
-                copy.left_at, copy.stopped, copy.changed = report.at_us, True, True
-            return
-        if copy.left_at is not None and (newest or not copy.stopped):
-            copy.left_at, copy.stopped = None, False
-            back = copy.reported_state or State.UNKNOWN
-            at = max(report.at_us, copy.since)
-            self._step(breaker, copy, back, at, event_id, from_state=GONE, sequence=report.sequence)
-        elif copy.left_at is None and copy.state in SILENT and report.state is None:
-            known = copy.reported_state or State.UNKNOWN
-            if copy.state != known:
-                self._step(breaker, copy, known, max(report.at_us, copy.since), event_id)
+
+    def _live(self, breaker: BreakerRow, copy: InstanceRow, report: Report, told: Told) -> None:
+        """What the report says of its instance's being there: in order it moves the present, else history is redrawn by it."""
+        gone = copy.left_at is not None
+        in_order = self._is_after(copy, told) and not (told.late and (copy.stopped or told.says == GONE))
+        if told.says == GONE:
+            if in_order:
+                self._leave(breaker, copy, told)
+            else:
+                self._end_silence(breaker, copy, told)
+                self._redraw(breaker, copy, told)
+        elif gone or quieting.is_silent(copy):
+            if in_order:
+                self._come_back(breaker, copy, copy.reported_state or State.UNKNOWN, told)
+            elif not copy.stopped:
+                self._end_silence(breaker, copy, told)
+                self._redraw(breaker, copy, told)
+            elif self._may_matter(copy, told):
+                self._redraw(breaker, copy, told)
+        elif self._may_matter(copy, told):
+            self._redraw(breaker, copy, told)
+        if report.shared and copy.reported_state is None:
+            self._adopt(breaker, copy, told)
+
+    def _is_after(self, copy: InstanceRow, told: Told) -> bool:
+        """Whether this is at the end of what is drawn of the instance. A silence that ends as it begins was none."""
+        by_silence = quieting.is_silent(copy) or (copy.left_at is not None and not copy.stopped)
+        return told.at > copy.since or (told.at == copy.since and not by_silence and not told.late)
+
+    def _may_matter(self, copy: InstanceRow, told: Told) -> bool:
+        """Whether a late sign of life may show that the instance was there when nothing is drawn of it."""
+        return told.at < (copy.quiet_until or 0) or (told.at < copy.since and told.at < copy.first_heard_at)
+
+    def _leave(self, breaker: BreakerRow, copy: InstanceRow, told: Told) -> None:
+        quieting.end(copy, told.at)
+        steps = self._steps.setdefault(breaker.id, [])
+        if steps and steps[-1].instance is copy and _is_arrival(steps[-1]):
+            # It came with its last word: it was never there.
+            steps.pop()
+            copy.since = copy.left_at = told.at
+        elif copy.left_at is None:
+            steps.append(Step(copy, copy.state, GONE, told.at, told.place, told.sequence, after=copy.since))
+            copy.since = copy.left_at = told.at
+        copy.state = copy.reported_state or State.UNKNOWN
+        copy.stopped, copy.changed = True, True
+
+    def _come_back(
+        self, breaker: BreakerRow, copy: InstanceRow, state: str, told: Told, at: int | None = None, **more: Any
+    ) -> None:
+        """From silence, or from having left."""
+        at = told.at if at is None else at
+        before = GONE if copy.left_at is not None else copy.state
+        quieting.end(copy, at)
+        late = self._is_late(copy, at)
+        self._step(
+            breaker, copy, state, at, told.place, from_state=before, sequence=told.sequence, told_late=late, **more
+        )
+
+    def _is_late(self, copy: InstanceRow, at: int) -> bool:
+        """Whether it was told late, of a time in which nothing was heard of the instance."""
+        return at < (copy.quiet_until or 0) and self._now - at > LATE_AFTER
+
+    def _end_silence(self, breaker: BreakerRow, copy: InstanceRow, told: Told) -> None:
+        """It tells of an earlier time, but it is heard now."""
+        if (copy.left_at is not None and not copy.stopped) or (copy.left_at is None and quieting.is_silent(copy)):
+            at = max(self._now, copy.since)
+            self._come_back(breaker, copy, copy.reported_state or State.UNKNOWN, told, at)
+
+    def _redraw(self, breaker: BreakerRow, copy: InstanceRow, told: Told) -> None:
+        self._steps.setdefault(breaker.id, [])
+        self._late.setdefault(breaker.id, {}).setdefault(copy.id, []).append(told)
 
     def _describe(self, breaker: BreakerRow, copy: InstanceRow, report: Report) -> None:
         """What the report says beside its happening."""
@@ -291,24 +363,41 @@ class _Recording:
             copy.interval_s, copy.changed = interval, True
             self._steps.setdefault(breaker.id, [])
 
-    def _move(self, breaker: BreakerRow, copy: InstanceRow, report: Report, event_id: int) -> None:
+    def _move(self, breaker: BreakerRow, copy: InstanceRow, report: Report, told: Told) -> None:
         """What the report says of the state."""
         assert report.state is not None
-        told = report.type == "state_change"
-        if told and report.shared and self._is_told_already(breaker, copy, report):
-            return
-        if copy.state_at is not None and (report.at_us, report.sequence) < (copy.state_at, copy.state_sequence):
-            if told:
-                self._late(breaker, copy, report, event_id)
-            if copy.left_at is None and copy.state in SILENT and copy.reported_state:
-                self._step(breaker, copy, copy.reported_state, max(self._now, copy.since), event_id)
+        older = copy.state_at is not None and _is_older(report, copy.state_at, copy.state_sequence)
+        in_order = not older and self._is_after(copy, told) and not (told.late and copy.stopped)
+        if report.shared:
+            self._working.load_whole([breaker.id])
+            for other in self._working.of_breaker(breaker.id):
+                if other is not copy:
+                    self._fall_silent(breaker, other)
+            in_order = in_order and self._is_newest_of_all(breaker, copy, told)
+            if (
+                in_order
+                and told.change
+                and copy.reported_state != report.state
+                and self._is_told_already(breaker, told)
+            ):
+                # A witness: no more than a sign of life.
+                self._live(breaker, copy, report, msgspec.structs.replace(told, says=None))
+                return
+        if not in_order and not self._changes_nothing(copy, report, told, older):
+            self._end_silence(breaker, copy, told)
+            self._redraw(breaker, copy, told)
+        if older:
             return
         self._shown.setdefault(copy.id, []).append(report.state)
+        if report.state == State.OPEN and copy.reported_state != State.OPEN:
+            self._reopened[copy.id] = told.at
         change = observe(
-            State(copy.reported_state) if copy.reported_state else None, report.state, report.from_state, told=told
+            State(copy.reported_state) if copy.reported_state else None,
+            report.state,
+            report.from_state,
+            told=told.change,
         )
-        if copy.reported_state is None and report.at_us < copy.since:
-            headlining.arrive_earlier(copy, report.at_us)
+        hidden = copy.left_at is not None or quieting.is_silent(copy)
         copy.state_at, copy.state_sequence = report.at_us, report.sequence
         copy.changed = True
         if report.state == State.OPEN and report.next_probe_us is not None:
@@ -319,76 +408,93 @@ class _Recording:
         copy.reported_state = report.state
         if breaker.reported_state != report.state:
             breaker.reported_state, breaker.changed = report.state, True
-        if copy.left_at is None and (change or copy.state != report.state):
-            self._follow(breaker, copy, report, event_id, change)
-        elif copy.left_at is not None:
-            # Told after it left, of a time before: history.
-            copy.state = report.state
-            if change:
-                self._late(breaker, copy, report, event_id)
-        if report.shared:
-            self._share(breaker, copy, report, event_id)
+        if in_order and (change or copy.state != report.state or copy.left_at is not None):
+            self._follow(breaker, copy, report, told, change, hidden=hidden)
+        if report.shared and in_order:
+            self._share(breaker, copy, report, told)
+
+    def _changes_nothing(self, copy: InstanceRow, report: Report, told: Told, older: bool) -> bool:
+        """Whether it repeats what is drawn since before it: nothing was told in between that said anything else."""
+        return (
+            older
+            and not report.shared
+            and told.at > copy.since
+            and report.state == copy.state == copy.reported_state
+            and copy.left_at is None
+        )
 
     def _follow(
-        self, breaker: BreakerRow, copy: InstanceRow, report: Report, event_id: int, change: Change | None
+        self,
+        breaker: BreakerRow,
+        copy: InstanceRow,
+        report: Report,
+        told: Told,
+        change: Change | None,
+        *,
+        hidden: bool,
     ) -> None:
         assert report.state is not None
-        if copy.state in SILENT and report.at_us < copy.since:
-            # It happened before the silence was noticed: drawn at its own time, and the silence ends now.
-            if change:
-                self._late(breaker, copy, report, event_id)
-            self._step(breaker, copy, report.state, max(self._now, copy.since), event_id, reason=report.reason)
+        gap = change is not None and change.gap
+        if hidden:
+            gap = gap and copy.left_at is None
+            self._come_back(breaker, copy, report.state, told, gap=gap, reason=report.reason)
             return
         if change and copy.state == State.UNKNOWN and change.from_state != copy.state and not change.gap:
             # Its first word also says what it came from.
-            self._step(breaker, copy, change.from_state, report.at_us, event_id)
-        gap = change is not None and change.gap
+            self._step(breaker, copy, change.from_state, told.at, told.place)
         self._step(
-            breaker, copy, report.state, report.at_us, event_id, sequence=report.sequence, gap=gap, reason=report.reason
+            breaker,
+            copy,
+            report.state,
+            told.at,
+            told.place,
+            sequence=told.sequence,
+            gap=gap,
+            told_late=self._is_late(copy, told.at),
+            reason=report.reason,
         )
 
-    def _share(self, breaker: BreakerRow, teller: InstanceRow, report: Report, event_id: int) -> None:
-        """Instances that keep one state in a store of theirs: the newest told counts for all that are live."""
+    def _share(self, breaker: BreakerRow, teller: InstanceRow, report: Report, told: Told) -> None:
+        """Instances that keep one state in a store of theirs: the newest told counts for all that are there."""
         assert report.state is not None
-        self._working.load_whole([breaker.id])
         for copy in self._working.of_breaker(breaker.id):
-            if copy is teller or copy.left_at is not None:
+            if copy is teller:
                 continue
-            if copy.state_at is not None and report.at_us < copy.state_at:
-                continue
-            silent = sharing.is_silent(copy)
+            hidden = copy.left_at is not None or quieting.is_silent(copy)
             # Each instance counts its own events: with another's number nothing can be compared.
             copy.state_at, copy.state_sequence = report.at_us, -1
             copy.reported_state, copy.changed = report.state, True
-            if copy.state != report.state and not silent:
-                self._step(breaker, copy, report.state, report.at_us, event_id, reason=report.reason)
+            if copy.state != report.state and not hidden:
+                self._step(breaker, copy, report.state, report.at_us, told.place, reason=report.reason)
 
-    def _is_told_already(self, breaker: BreakerRow, copy: InstanceRow, report: Report) -> bool:
-        """Whether another instance told this very change before, and it is in the state already or has left it since."""
-        if copy.state_at is None or copy.left_at is not None or sharing.is_silent(copy):
-            return False
-        older = (report.at_us, report.sequence) < (copy.state_at, copy.state_sequence)
-        if not older and copy.reported_state == report.state:
-            return False
-        return sharing.bears_witness(copy, report, self._steps.get(breaker.id, ()), self._events)
+    def _is_newest_of_all(self, breaker: BreakerRow, teller: InstanceRow, told: Told) -> bool:
+        """Whether nothing that any instance told of the shared state, or that is drawn of one, is newer."""
+        for copy in self._working.of_breaker(breaker.id):
+            if copy is teller:
+                continue
+            if copy.state_at is not None and told.at < copy.state_at:
+                return False
+            if told.at < copy.since:
+                return False
+        return True
 
-    def _adopt(self, breaker: BreakerRow, copy: InstanceRow, event_id: int) -> None:
+    def _is_told_already(self, breaker: BreakerRow, told: Told) -> bool:
+        """Whether another instance told this very change before."""
+        return told.place in history.witnesses(redrawing.changes_told(breaker.id, told.at, self._events))
+
+    def _adopt(self, breaker: BreakerRow, copy: InstanceRow, told: Told) -> None:
         """One that has told no state yet is in the one that the others told last."""
         self._working.load_whole([breaker.id])
         newest = sharing.newest_of(self._working.of_breaker(breaker.id))
-        if newest is not None and newest.reported_state is not None:
-            copy.state_at, copy.state_sequence = newest.state_at, -1
-            copy.reported_state = newest.reported_state
-            self._step(breaker, copy, newest.reported_state, max(self._now, copy.since), event_id)
-
-    def _late(self, breaker: BreakerRow, copy: InstanceRow, report: Report, event_id: int) -> None:
-        assert report.state is not None
-        from_state = report.from_state or State.UNKNOWN
-        self._steps.setdefault(breaker.id, []).append(
-            Step(
-                copy, from_state, report.state, report.at_us, event_id, report.sequence, late=True, reason=report.reason
-            )
-        )
+        if newest is None or newest.reported_state is None:
+            return
+        if told.at < copy.since or told.at < (newest.state_at or 0):
+            self._redraw(breaker, copy, told)
+            return
+        copy.state_at, copy.state_sequence = newest.state_at, -1
+        copy.reported_state = newest.reported_state
+        if copy.left_at is None:
+            self._step(breaker, copy, newest.reported_state, told.at, told.place, sequence=told.sequence)
 
     def _step(
         self,
@@ -401,18 +507,20 @@ class _Recording:
         from_state: str | None = None,
         sequence: int = -1,
         gap: bool = False,
+        told_late: bool = False,
         reason: dict[str, Any] | None = None,
     ) -> None:
         """A change of the present."""
         steps = self._steps.setdefault(breaker.id, [])
-        before = from_state or copy.state
+        before, after = from_state or copy.state, copy.since
         arrival = steps[-1] if steps else None
-        if to_state != GONE and arrival is not None and arrival.instance is copy and arrival.event_id is None:
+        if to_state != GONE and arrival is not None and arrival.instance is copy and _is_arrival(arrival):
             # It arrived with this very event, in this state.
             steps.pop()
-            before = arrival.from_state
+            before, after = arrival.from_state, arrival.after
         if before != to_state:
-            steps.append(Step(copy, before, to_state, at, event_id, sequence, gap, reason=reason))
+            steps.append(Step(copy, before, to_state, at, event_id, sequence, gap, told_late, reason, after))
+        copy.left_at, copy.stopped = None, False
         copy.state, copy.since, copy.changed = to_state, at, True
 
     def _count(self, breaker: BreakerRow, copy: InstanceRow, report: Report) -> None:
@@ -433,7 +541,12 @@ class _Recording:
         self._working.load_whole(self._steps)
         for breaker_id, steps in self._steps.items():
             breaker = self._working.breakers[breaker_id]
-            if not steps:
+            late = self._late.get(breaker_id)
+            if late:
+                self._headline_changed |= headlining.redraw(
+                    self._working, breaker, steps, late, self._events, self._listening
+                )
+            elif not steps:
                 headlining.refresh(breaker, self._working.of_breaker(breaker_id), self._listening, self._now)
             elif headlining.apply(self._working, breaker, steps, self._listening):
                 self._headline_changed = True
@@ -464,11 +577,9 @@ class _Recording:
         if not self._under_way:
             return
         under_way = commanding.under_way()
-        reopened = {
-            step.instance.id
-            for steps in self._steps.values()
-            for step in steps
-            if step.to_state == State.OPEN and not step.late
+        # Told by the instance itself, or by another whose state it shares.
+        reopened = set(self._reopened) | {
+            step.instance.id for steps in self._steps.values() for step in steps if step.to_state == State.OPEN
         }
         proving.observe(self._shown, reopened, from_us(self._now))
         for submission, answer in zip(submissions, answers, strict=True):
@@ -476,6 +587,30 @@ class _Recording:
             waiting = [name for name in names if (submission.service_id, name) in under_way]
             if waiting and not answer.conflict:
                 answer.commands = commanding.hand_out(submission.service_id, waiting, from_us(self._now))
+
+
+def _told(report: Report, event_id: int, copy: InstanceRow) -> Told:
+    """The report's place in the history of its instance, which has not heard it yet."""
+    return Told(
+        report.at_us,
+        # Among instances that share their state, by receipt.
+        -1 if report.shared else report.sequence,
+        event_id,
+        GONE if report.type == "stopped" else report.state,
+        report.from_state,
+        change=report.type == "state_change",
+        shared=report.shared,
+        late=_is_older(report, copy.newest_at, copy.newest_sequence),
+    )
+
+
+def _is_older(report: Report, at: int, sequence: int) -> bool:
+    """Whether it stands before that place in its log. Where a state is shared, the numbers of one say nothing of others."""
+    return report.at_us < at or (report.at_us == at and report.sequence < sequence and not report.shared)
+
+
+def _is_arrival(step: Step) -> bool:
+    return step.from_state == GONE and step.event_id is None
 
 
 def _order(taken: tuple[Submission, Report, Answer]) -> tuple[int, int]:

@@ -3,6 +3,8 @@
 Django's objects would cost more than the database.
 """
 
+from typing import Any
+
 import msgspec
 
 from breakers import bulk
@@ -68,6 +70,7 @@ class InstanceRow(msgspec.Struct):
     config: str
     commands: str | None
     last_error_type: str | None
+    quiet_until: int | None = None
     touched: bool = False
     changed: bool = False
 
@@ -77,6 +80,23 @@ class InstanceRow(msgspec.Struct):
         return "gone" if self.left_at is not None else self.state
 
 
+class Step(msgspec.Struct):
+    """One change of one instance's state, not yet written. `to_state` is `gone` where it left the counts."""
+
+    instance: InstanceRow
+    from_state: str
+    to_state: str
+    at: int
+    event_id: int | None = None
+    sequence: int = -1
+    gap: bool = False
+    # It changed history, not the present.
+    late: bool = False
+    reason: dict[str, Any] | None = None
+    # Since when the instance had been in `from_state`.
+    after: int = 0
+
+
 BREAKER_COLUMNS = (
     "id, service_id, name, dependency, {labels}, headline, state, since, reported_state, {instances}, {strip}, "
     "next_probe_at, last_event_at, last_error_type, {opened_reason}, {config}, silence_due_at, calls_1m, failures_1m, rejected_1m"
@@ -84,7 +104,7 @@ BREAKER_COLUMNS = (
 INSTANCE_COLUMNS = (
     "id, breaker_id, name, state, since, reported_state, newest_at, newest_sequence, state_at, state_sequence, "
     "first_heard_at, heard_at, interval_s, left_at, stopped, next_probe_at, library, library_version, {config}, "
-    "{commands}, last_error_type"
+    "{commands}, last_error_type, quiet_until"
 )
 
 add_to_rollups = bulk.add_up(
@@ -129,6 +149,7 @@ save_instances = bulk.update(
         "config": "jsonb",
         "commands": "jsonb",
         "last_error_type": "text",
+        "quiet_until": "bigint",
         "id": "bigint",
     },
 )

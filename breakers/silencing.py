@@ -6,14 +6,13 @@ Part of the recording, called by the sweep. A large board is gone through in sev
 import time
 from datetime import datetime
 
-from breakers import bulk, headlining
-from breakers.domain.headlines import GONE
-from breakers.domain.silence import LEAVES_AFTER, SECOND, judged, unknown_at
+from breakers import bulk, headlining, listening, quieting
+from breakers.domain.silence import SECOND, heard_from, quiet
 from breakers.domain.states import SILENT
-from breakers.headlining import Step
 from breakers.models.fields import from_us, to_us
 from breakers.recording import MINUTE_S
-from breakers.rows import InstanceRow
+from breakers.replacing import Replacing
+from breakers.rows import InstanceRow, Step
 from breakers.signals import Changes, SilentSource, breakers_changed, sources_fell_silent
 from breakers.workingset import WorkingSet
 
@@ -26,45 +25,51 @@ MOST = 2**63 - 1
 
 def is_due(at: datetime) -> bool:
     """Whether by then something was to fall silent that no sweep has marked."""
-    return bool(bulk.select("SELECT 1 FROM breakers_breaker WHERE silence_due_at <= %s LIMIT 1", [to_us(at)]))
+    due = min(to_us(at), listening.horizon(at))
+    return bool(bulk.select("SELECT 1 FROM breakers_breaker WHERE silence_due_at <= %s LIMIT 1", [due]))
 
 
 def sweep(at: datetime) -> int:
     """Mark what fell silent by now; how many instances changed."""
     now = to_us(at)
+    # Beyond it nobody is judged: one of us may not have heard them.
+    until = listening.horizon(at)
     changed, last = 0, 0
     while True:
         # By id, so that it ends even where a moment stays due.
         due = bulk.select(
             "SELECT id FROM breakers_breaker WHERE silence_due_at <= %s AND id > %s ORDER BY id LIMIT %s",
-            [now, last, AT_ONCE],
+            [until, last, AT_ONCE],
         )
         if due:
             last = due[-1][0]
             with bulk.writing():
-                changed += _silence([row[0] for row in due], now)
+                changed += _silence([row[0] for row in due], now, until)
         if len(due) < AT_ONCE:
             return changed
         time.sleep(BETWEEN)
 
 
-def _silence(due: list[int], now: int) -> int:
+def _silence(due: list[int], now: int, until: int) -> int:
     """These breakers, in one transaction. What spoke meanwhile is judged as it is now."""
-    listening = bulk.select("SELECT listening_since FROM breakers_board")[0][0] or 0
+    since = bulk.select("SELECT listening_since FROM breakers_board")[0][0] or 0
     working = WorkingSet(now)
     working.load_breakers(due)
     working.load_whole(due)
     changed, headlines = 0, False
     silent: set[tuple[int, str]] = set()
+    replacing = Replacing(now)
     for breaker in working.breakers.values():
         copies = working.of_breaker(breaker.id)
-        steps = [step for copy in copies if (step := _silenced(breaker.service_id, copy, listening, now))]
-        changed += len(steps)
+        steps = [
+            step for copy in copies for step in _silenced(breaker.service_id, copy, since, min(now, until), replacing)
+        ]
+        changed += len({step.instance.id for step in steps})
         silent.update((breaker.service_id, step.instance.name) for step in steps if step.to_state in SILENT)
         if steps:
-            headlines = headlining.apply(working, breaker, steps, listening) or headlines
+            headlines = headlining.apply(working, breaker, steps, since) or headlines
         else:
-            headlining.refresh(breaker, copies, listening, now)
+            headlining.refresh(breaker, copies, since, now)
     version = bulk.next_version()
     working.save(version, 0)
     if changed:
@@ -100,36 +105,19 @@ def _fallen_sources(names: set[tuple[int, str]], now: int) -> tuple[SilentSource
     return tuple(sorted(fallen, key=lambda source: (source.service_id, source.name)))
 
 
-def _silenced(service_id: int, copy: InstanceRow, listening: int, now: int) -> Step | None:
-    """The step that silence makes of a live instance by now; it is written into the row."""
+def _silenced(service_id: int, copy: InstanceRow, since: int, until: int, replacing: Replacing) -> list[Step]:
+    """The steps that silence makes of a live instance; they are written into the row."""
     if copy.left_at is not None or copy.interval_s is None:
-        return None
-    heard = max(copy.heard_at, listening)
-    state, since, _ = judged(copy.state, heard, copy.interval_s, now)
-    if not since:
-        return None
-    if state == "unknown" and (
-        now >= unknown_at(heard, copy.interval_s) + LEAVES_AFTER or _was_replaced(service_id, copy)
-    ):
-        step = Step(copy, copy.state, GONE, max(since, copy.since))
-        copy.left_at, copy.changed = now, True
-        return step
-    if state == copy.state:
-        return None
-    step = Step(copy, copy.state, state, max(since, copy.since))
-    copy.state, copy.since, copy.changed = state, step.at, True
-    return step
-
-
-def _was_replaced(service_id: int, copy: InstanceRow) -> bool:
-    """Whether another instance of the service has appeared since this one was last heard."""
-    return bool(
-        bulk.select(
-            "SELECT 1 FROM breakers_instance i JOIN breakers_breaker b ON b.id = i.breaker_id"
-            " WHERE b.service_id = %s AND i.name <> %s AND i.first_heard_at > %s LIMIT 1",
-            [service_id, copy.name, copy.heard_at],
-        )
-    )
+        return []
+    heard = heard_from(copy.heard_at, since)
+    silence = quiet(heard, copy.interval_s, until)
+    if silence is None:
+        return []
+    if silence.unknown is not None and silence.gone is None:
+        replaced_at = replacing.by_whom(service_id, copy.name)
+        silence = quiet(heard, copy.interval_s, until, replaced_at)
+        assert silence is not None
+    return quieting.fall(copy, silence)
 
 
 def tally(at: datetime) -> int:

@@ -196,7 +196,8 @@ class WorkingSet:
             longest = report.duration_max_ms or report.duration_ms
             counters[_SUM] += report.duration_ms * count
             counters[_MAX] = max(counters[_MAX], longest)
-            if report.durations is None:
+            # The mean of many says nothing of their spread.
+            if report.durations is None and count == 1:
                 counters[_BINS + bin_of(report.duration_ms)] += count
         if report.durations is not None:
             for index, many in enumerate(report.durations):
@@ -219,7 +220,7 @@ class WorkingSet:
                 (
                     i.state, i.since, i.reported_state, i.newest_at, i.newest_sequence, i.state_at, i.state_sequence,
                     i.heard_at, i.interval_s, i.left_at, i.stopped, i.next_probe_at, i.library, i.library_version,
-                    i.config, i.commands, i.last_error_type, i.id,
+                    i.config, i.commands, i.last_error_type, i.quiet_until, i.id,
                 )
                 for i in instances
                 if i.changed

@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 STARTS_BOARDS = re.compile(r"^from tests\.board import .*\bBoard\b|\bmark\.boards\b", re.MULTILINE)
+IS_SLOW = re.compile(r"\bmark\.slow\b")
 MEASURES_TIME = re.compile(r"\bmark\.alone\b")
 READS_A_CALENDAR = re.compile(
     r"ZoneInfo|zone|weekday|[Cc]alendar|\bweek|isoformat\(|strftime|\.date\(\)|days=|Europe/|hours="
@@ -46,6 +47,11 @@ def fast() -> list[str]:
 def boards() -> list[str]:
     """Those that start boards."""
     return [_name(path) for path in files() if starts_boards(path)]
+
+
+def long() -> list[str]:
+    """Those of the fast part in which a test is slow."""
+    return [name for name in fast() if IS_SLOW.search(_text(ROOT / name))]
 
 
 def alone() -> list[str]:

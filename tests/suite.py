@@ -1,7 +1,8 @@
 """`make test`: the whole suite, in lanes (tests/lanes.py says which test is in which). `make test-fast`: its fast part alone.
 
-First the fast part: side by side, a worker a processor and one more, on SQLite; what the database does on PostgreSQL too; then the
-Python client's own. Then whole boards and browsers, in two lanes. At last, beside nothing, what measures time.
+First the fast part: side by side, a worker a processor and one more, on SQLite; then the Python client's own. Then what is slow by
+itself (thousands of examples, storms), what the database does on PostgreSQL too, and whole boards and browsers, side by side as well.
+At last, beside nothing, what measures time.
 Arguments go to all runs of pytest: `make test ARGS="-k wall"`; where files are named all run in one lane, and the client is left out.
 pytest's closing line of each part stands at the end.
 """
@@ -17,8 +18,8 @@ from tests.running import compiled_once, end_when_told, run
 
 CLIENT = ["-c", "clients/python/pyproject.toml", "--rootdir", "clients/python", "clients/python/tests"]
 SIDE_BY_SIDE = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
-# However many processors there are: boards wait more than they work, and are slow to start beside many others.
-TWO_LANES = ["-n", "2", "--dist", "loadfile"]
+# Boards wait more than they work; but each starts six processes, and many at once are slow to start.
+BOARDS = ["-n", str(min((os.cpu_count() or 1) + 1, 4)), "--dist", "loadfile"]
 FAST = "--fast"
 
 
@@ -62,11 +63,12 @@ def main(arguments: list[str]) -> int:
             parts.run("SQLite")
             parts.on_postgresql()
         else:
-            parts.run("Fast part", *lanes.fast(), *SIDE_BY_SIDE, *_marked("not alone"))
-            parts.on_postgresql(*lanes.fast(), *SIDE_BY_SIDE)
+            parts.run("Fast part", *lanes.fast(), *SIDE_BY_SIDE, *_marked("not alone and not slow"))
             parts.run("Python client", *CLIENT)
             if not only_fast:
-                parts.run("Whole boards", *lanes.boards(), *TWO_LANES, *_marked("not alone"))
+                parts.run("Slow ones", *lanes.long(), *SIDE_BY_SIDE, "--dist", "load", *_marked("slow and not alone"))
+                parts.on_postgresql(*lanes.fast(), *SIDE_BY_SIDE)
+                parts.run("Whole boards", *lanes.boards(), *BOARDS, *_marked("not alone"))
             parts.run("Alone", *_alone(only_fast), *_marked("alone"))
     parts.sum_up()
     return parts.status

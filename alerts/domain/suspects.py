@@ -176,10 +176,10 @@ class _Case:
         """The evidence in sentences: what speaks for it first."""
         scene, name = self._scene, plain(self.cause, 60)
         direct, well = len(self.direct), len(self.well)
-        if well:
-            first = f"{direct} of {direct + well} services that call {name} opened"
-        else:
-            first = f"{_many(direct, 'service')} that {'calls' if direct == 1 else 'call'} {name} opened, none that has calls is closed"
+        all_of = direct + well
+        first = f"{direct} of {all_of} services with calls to {name} opened"
+        if all_of == 1:
+            first = f"the only service with calls to {name} opened"
         found = [first]
         more = len(self.reached - self.direct)
         if self.through and more:

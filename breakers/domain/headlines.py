@@ -35,22 +35,3 @@ def counted(states: Iterable[str]) -> dict[str, int]:
         if state != GONE:
             found[state] = found.get(state, 0) + 1
     return {state: found[state] for state in SEVERITY if state in found}
-
-
-def folded(
-    known: Mapping[int, str], steps: Iterable[tuple[int, int, str]], rule: str, state: str
-) -> list[tuple[int, str, str]]:
-    """The headline's changes that follow from the instances' steps: [(at, from, to)].
-
-    known: {instance: state} before the first step. steps: (at, instance, to state), oldest first; `gone` leaves.
-    state: the headline before the first step.
-    """
-    states = dict(known)
-    changes: list[tuple[int, str, str]] = []
-    for at, instance, to_state in steps:
-        states[instance] = to_state
-        now = headline(counted(states.values()), rule)
-        if now != state:
-            changes.append((at, state, now))
-            state = now
-    return changes

@@ -22,7 +22,7 @@ def count_so_far(apps: Apps, _: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("breakers", "0006_alerts_on_cards"),
+        ("breakers", "0007_outages_heard"),
     ]
 
     operations = [

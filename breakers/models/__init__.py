@@ -14,7 +14,7 @@ from breakers.models.rollup import Rollup, Rollup10s
 from breakers.models.service import IngestKey, Request, Service
 from breakers.models.setting import SettingsChange
 from breakers.models.source import Refusal, RefusalCount, Source, StoreSize
-from breakers.models.transition import Outage, Transition
+from breakers.models.transition import Outage, Quiet, Transition
 
 __all__ = [
     "AccessCount",
@@ -33,6 +33,7 @@ __all__ = [
     "KeyNetwork",
     "Outage",
     "Pulse",
+    "Quiet",
     "ReachedLimit",
     "Refusal",
     "RefusalCount",

@@ -80,6 +80,8 @@ class Instance(models.Model):
     # When it left the counts; null: it is live. `stopped` says that it left on purpose.
     left_at = MomentField(null=True)
     stopped = models.BooleanField(default=False)
+    # Until when it was last silent or gone; null: it never was. What is told late of a time before it may redraw it.
+    quiet_until = MomentField(null=True)
     next_probe_at = MomentField(null=True)
     library = models.CharField(max_length=NAME_LENGTH, null=True)
     library_version = models.CharField(max_length=NAME_LENGTH, null=True)

@@ -45,6 +45,8 @@ class Source(models.Model):
     stopped = models.BooleanField(default=False)
     # When the sweep saw that all its breakers had fallen silent; null: it is heard.
     silent_since = MomentField(null=True, db_index=True)
+    # Who took its place when it left in silence: one newcomer replaces one that left. Null: nobody, or it is heard again.
+    replaced_by = models.CharField(max_length=NAME_LENGTH, null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["service", "name"], name="one_source_a_name")]

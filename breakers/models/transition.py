@@ -41,13 +41,33 @@ class Transition(models.Model):
         ]
 
 
+class Quiet(models.Model):
+    """A time in which an instance was silent, as drawn: stale, unknown, out of the counts from these moments on; null: it did not come to that.
+
+    Ended by the next report; what was told late of it ends it earlier.
+    """
+
+    instance = models.ForeignKey(Instance, models.CASCADE, related_name="quiets")
+    started_at = MomentField()
+    unknown_at = MomentField(null=True)
+    gone_at = MomentField(null=True)
+    ended_at = MomentField(null=True)
+    # When the next report was received.
+    heard_at = MomentField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["instance", "started_at"], name="quiets_of_an_instance")]
+
+
 class Outage(models.Model):
     """From the headline's opening until a service reports it closed; half-open and silence in between belong to it."""
 
     breaker = models.ForeignKey(Breaker, models.CASCADE, related_name="outages")
     started_at = MomentField()
     ended_at = MomentField(null=True)
-    # How many probes failed in it (half_open to open).
+    # When it was first heard of; null: not known. Where it had ended by then, it was reported late.
+    heard_at = MomentField(null=True)
+    # How many probes failed in it: steps half-open to open of its instances, a shared one once.
     failed_probes = models.IntegerField(default=0)
     first_instance = models.CharField(max_length=200, null=True)
     reason = models.JSONField(null=True)

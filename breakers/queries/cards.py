@@ -13,7 +13,7 @@ import msgspec
 from breakers import bulk
 from breakers.domain.headlines import counted, headline
 from breakers.domain.rates import rate
-from breakers.domain.silence import SECOND, judged
+from breakers.domain.silence import SECOND, heard_from, judged
 from breakers.domain.states import State
 from breakers.domain.verdicts import threshold_told
 from breakers.errors import NotFound
@@ -111,7 +111,7 @@ def silence_of(heard: Iterable[Sequence[Any]], now: int) -> dict[int, tuple[dict
     states: dict[int, list[str]] = {}
     since: dict[int, int] = {}
     for breaker_id, state, heard_at, interval, listening in heard:
-        judged_state, moment, _ = judged(state, max(heard_at, listening or 0), interval, now)
+        judged_state, moment = judged(state, heard_from(heard_at, listening or 0), interval, now)
         states.setdefault(breaker_id, []).append(judged_state)
         if judged_state != state:
             since[breaker_id] = max(since.get(breaker_id, 0), moment)

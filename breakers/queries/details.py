@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from breakers.domain.silence import SECOND, judged
+from breakers.domain.silence import SECOND, heard_from, judged
 from breakers.errors import Invalid, NotFound
 from breakers.ids import known_id
 from breakers.models import Board, Breaker, Event, Instance, Outage
@@ -162,10 +162,10 @@ def _known(breaker_id: str) -> Breaker:
 
 
 def _state(copy: Instance, listening: datetime | None, now: datetime) -> tuple[str, datetime]:
-    heard = max(copy.heard_at, listening) if listening else copy.heard_at
+    heard = heard_from(to_us(copy.heard_at), to_us(listening) if listening else 0)
     if copy.left_at is not None:
         return copy.state, copy.left_at
-    state, since, _ = judged(copy.state, to_us(heard), copy.interval_s, to_us(now))
+    state, since = judged(copy.state, heard, copy.interval_s, to_us(now))
     if not since or state == copy.state:
         return copy.state, copy.since
     return state, from_us(since)

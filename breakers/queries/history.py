@@ -13,6 +13,7 @@ from breakers.domain.silence import SECOND
 from breakers.models import SettingsChange
 from breakers.models.fields import MICROSECOND, from_us, to_us
 from breakers.queries.shapes import ErrorGroup
+from breakers.queries.steps import FAILED_PROBE
 from breakers.times import rfc3339
 
 DAY_US = 86_400 * SECOND
@@ -87,10 +88,10 @@ def outages_told(breaker_id: int, now: datetime) -> tuple[list[Trip], list[Upstr
     newest = "SELECT max(l.started_at) FROM breakers_outage l WHERE l.breaker_id = %s AND l.started_at <= %s"
     rows = bulk.select(
         f"SELECT o.started_at, o.ended_at, o.failed_probes, o.first_instance, o.reason{text},"  # noqa: S608
-        # The row counts all there were; seen from the past, some of them are yet to come.
-        " CASE WHEN o.ended_at IS NULL OR o.ended_at > %s THEN (SELECT count(*) FROM breakers_transition t"
-        " WHERE t.breaker_id = o.breaker_id AND t.instance_name IS NULL AND t.from_state = 'half_open'"
-        " AND t.to_state = 'open' AND t.at > o.started_at AND t.at <= %s) END, NULL, NULL, NULL, NULL"
+        # Seen from the past, some of them are yet to come. A change that instances share is one.
+        " (SELECT count(DISTINCT t.at) FROM breakers_transition t"
+        f" WHERE t.breaker_id = o.breaker_id AND {FAILED_PROBE} AND t.at >= o.started_at"
+        " AND (o.ended_at IS NULL OR t.at < o.ended_at) AND t.at <= %s), NULL, NULL, NULL, NULL"
         " FROM breakers_outage o WHERE o.breaker_id = %s AND o.started_at <= %s"
         f" AND (o.ended_at IS NULL OR o.ended_at > %s OR o.started_at = ({newest}))"
         " UNION ALL SELECT started_at, NULL, NULL, NULL, NULL, NULL, id, service, name, dependency FROM ("
@@ -100,7 +101,7 @@ def outages_told(breaker_id: int, now: datetime) -> tuple[list[Trip], list[Upstr
         f" JOIN breakers_outage o ON o.breaker_id = b.id AND o.started_at <= ({newest})"
         f" AND o.started_at >= ({newest}) - %s WHERE own.id = %s ORDER BY o.started_at LIMIT %s) AS others",
         [
-            *(to_us(now), to_us(now), breaker_id, to_us(now), to_us(now - max(WINDOWS.values()))),
+            *(to_us(now), breaker_id, to_us(now), to_us(now - max(WINDOWS.values()))),
             *(breaker_id, to_us(now)) * 3,
             *(LOOKED_BACK // MICROSECOND, breaker_id, MOST_UPSTREAM),
         ],
@@ -109,11 +110,11 @@ def outages_told(breaker_id: int, now: datetime) -> tuple[list[Trip], list[Upstr
         Trip(
             from_us(started),
             None if ended is None else from_us(ended),
-            probes if probed is None else probed,
+            probed,
             first,
             msgspec.json.decode(reason) if reason else None,
         )
-        for started, ended, probes, first, reason, probed, other, *_ in sorted(rows, key=lambda row: row[0])
+        for started, ended, _, first, reason, probed, other, *_ in sorted(rows, key=lambda row: row[0])
         if other is None
     ]
     others = [Upstream(str(row[6]), row[7], row[8], row[9], rfc3339(row[0])) for row in rows if row[6] is not None]

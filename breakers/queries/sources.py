@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from breakers import bulk
-from breakers.domain.silence import SECOND, stale_at
+from breakers.domain.silence import SECOND, heard_from, stale_at
 from breakers.domain.sources import MINUTE, SourceRow, a_minute
 from breakers.models import Board, Refusal, RefusalCount, Service
 from breakers.models.fields import to_us
@@ -110,7 +110,7 @@ def _source(row: dict[str, Any], listening: int, now: int) -> SourceView:
     elif row["interval_s"] is None:
         state = "on_change"
     else:
-        heard = max(row["heard_at"], listening)
+        heard = heard_from(row["heard_at"], listening)
         state = "silent" if now >= stale_at(heard, row["interval_s"]) else "heard"
     rate = SourceRow(0, "", 0, 0, 0, minute=row["minute"], in_minute=row["in_minute"], in_minute_before=row["in_minute_before"])  # fmt: skip
     return SourceView(

@@ -12,13 +12,14 @@ from typing import Any
 from breakers import bulk
 from breakers.domain.headlines import GONE
 from breakers.domain.reports import moment_us
-from breakers.domain.states import State
 from breakers.models.fields import to_us
 from breakers.queries.shapes import Lane, PathCount, Span
 from breakers.times import rfc3339
 
 PATHS_WINDOW = timedelta(hours=24)
 _FROM = "FROM breakers_transition t WHERE t.breaker_id = %s"
+# The step of an instance whose probe failed.
+FAILED_PROBE = "t.instance_name IS NOT NULL AND t.from_state = 'half_open' AND t.to_state = 'open'"
 _HEADLINE = f"{_FROM} AND t.instance_name IS NULL"
 Mark = tuple[int, str]  # when, and to which state
 Part = tuple[str, list[Any]]  # a statement's, and its parameters
@@ -77,17 +78,29 @@ def steps(
 
 
 def _told_of(breaker_id: int, now: datetime) -> list[Part]:
-    """The paths of the last 24 h, and the last probe that failed."""
+    """The paths of the last 24 h (trips and failed probes are counted as such), and the last probe that failed."""
     return [
         (
             f"SELECT 'path', NULL, t.from_state, t.to_state, max(t.at), -1, count(*) {_HEADLINE}"
-            " AND t.at >= %s AND t.at <= %s GROUP BY t.from_state, t.to_state",
+            " AND t.at >= %s AND t.at <= %s AND NOT (t.to_state = 'open' AND t.from_state IN ('closed', 'half_open'))"
+            " GROUP BY t.from_state, t.to_state",
             [breaker_id, to_us(now - PATHS_WINDOW), to_us(now)],
         ),
         (
-            f"SELECT 'probe', NULL, NULL, NULL, max(t.at), -1, 0 {_HEADLINE}"
-            " AND t.from_state = %s AND t.to_state = %s AND t.at <= %s",
-            [breaker_id, str(State.HALF_OPEN), str(State.OPEN), to_us(now)],
+            "SELECT 'path', NULL, 'closed', 'open', max(o.started_at), -1, count(*) FROM breakers_outage o"
+            " WHERE o.breaker_id = %s AND o.started_at >= %s AND o.started_at <= %s HAVING count(*) > 0",
+            [breaker_id, to_us(now - PATHS_WINDOW), to_us(now)],
+        ),
+        (
+            # A change that instances share is one.
+            f"SELECT 'path', NULL, 'half_open', 'open', max(t.at), -1, count(DISTINCT t.at) {_FROM} AND {FAILED_PROBE}"  # noqa: S608
+            " AND t.at >= %s AND t.at <= %s AND EXISTS (SELECT 1 FROM breakers_outage o WHERE o.breaker_id = t.breaker_id"
+            " AND o.started_at <= t.at AND (o.ended_at IS NULL OR o.ended_at > t.at)) HAVING count(*) > 0",
+            [breaker_id, to_us(now - PATHS_WINDOW), to_us(now)],
+        ),
+        (
+            f"SELECT 'probe', NULL, NULL, NULL, max(t.at), -1, 0 {_FROM} AND {FAILED_PROBE} AND t.at <= %s",
+            [breaker_id, to_us(now)],
         ),
     ]
 

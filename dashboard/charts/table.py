@@ -5,7 +5,8 @@ from datetime import datetime
 
 from breakers.domain.rates import rate
 from breakers.queries.shapes import Timeline
-from dashboard.charts.buckets import count_of
+from dashboard.charts.buckets import count_of, ms_of
+from dashboard.pages.openings import openings
 from dashboard.pages.words import DASH, moment, percent, whole
 
 
@@ -42,8 +43,11 @@ def summary(timeline: Timeline) -> str:
     )
     failures = sum(count_of(bucket, "failure") + count_of(bucket, "timeout") for bucket in timeline.buckets)
     refused = sum(count_of(bucket, "rejected") for bucket in timeline.buckets)
-    openings = sum(span.state == "open" for span in timeline.spans)
-    times = "1 opening" if openings == 1 else f"{openings} openings"
+    # A timeline begins with a span that is cut to it: what is open there came from before.
+    first = timeline.spans[0] if timeline.spans else None
+    cut = first is not None and first.state == "open" and first.from_ == timeline.from_
+    begun = openings(timeline.spans, ms_of(timeline.from_)).begun - cut
+    times = "1 opening" if begun == 1 else f"{begun} openings"
     return f"{times}, {whole(calls)} calls, {whole(failures)} of them failed, {whole(refused)} refused."
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from breakers.models.fields import to_us
 from breakers.queries.shapes import Card, Span
+from dashboard.pages.openings import openings
 from dashboard.pages.words import clock, moment, per_second, percent, short, whole, word
 
 STRIP_SECONDS = 900
@@ -158,21 +159,10 @@ def _ms(at: datetime) -> int:
 
 
 def _strip_label(spans: list[Span], now: datetime) -> str:
-    """How often it tripped: an outage goes on through failed probes and silence, until it is closed."""
-    first = _ms(now) - STRIP_SECONDS * 1000
-    # The outage under way, by when it began; a strip that begins with a probe came out of one.
-    begun = _ms(moment(spans[0].from_)) if spans and spans[0].state == "half_open" else None
-    before, openings = False, 0
-    for span in spans:
-        at, end = _ms(moment(span.from_)), None if span.to is None else _ms(moment(span.to))
-        if span.state == "open" and begun is None:
-            begun = at
-            openings += at >= first
-        elif span.state == "closed":
-            begun = None
-        before = before or (begun is not None and begun < first and (end is None or end > first))
-    said = [f"{openings} opening{'s' * (openings != 1)}"] if openings else []
-    return f"Last 15 minutes: {', '.join([*(['an outage from before'] if before else []), *said]) or 'not open'}"
+    found = openings(spans, _ms(now) - STRIP_SECONDS * 1000)
+    before = ["an outage from before"] if found.from_before else []
+    said = [f"{found.begun} opening{'s' * (found.begun != 1)}"] if found.begun else []
+    return f"Last 15 minutes: {', '.join([*before, *said]) or 'not open'}"
 
 
 def _failing(card: Card) -> Number:

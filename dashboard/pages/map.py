@@ -16,7 +16,7 @@ from breakers.domain.rates import rate
 from breakers.queries.annotations import Scope, annotations
 from breakers.queries.map import RANK, REFUSING, Edge, callers, calls_of, edges
 from breakers.queries.past import edges_at
-from breakers.queries.shapes import Card
+from breakers.queries.shapes import AnnotationView, Card
 from breakers.times import rfc3339
 from dashboard.charts.marks import mark_words
 from dashboard.pages.actors import for_viewers
@@ -87,7 +87,6 @@ def dependency(request: HttpRequest) -> HttpResponse:
     own = calls_of(name, now)
     if not cards and not own:
         raise Http404(f"nothing calls '{name}'")
-    marks = annotations(Scope(dependency=name), now - MARKED, now)
     context = {
         "name": name,
         "sentence": cut_off_sentence(cards),
@@ -95,8 +94,7 @@ def dependency(request: HttpRequest) -> HttpResponse:
         "state": cards[0].state if cards else own[0].state,
         "faces": _faces(cards, now),
         "own": _faces(own, now),
-        # Marks of some service alone say little of what it calls.
-        "marks": [(mark, mark_words(mark)) for mark in reversed(marks) if mark.dependency or not mark.service],
+        "marks": _marks(name, now),
         "source": f"{reverse('dependency-json')}?{urlencode({'name': name})}",
     }
     return render(request, "dependency.html", context)
@@ -106,8 +104,15 @@ def dependency(request: HttpRequest) -> HttpResponse:
 @require_safe
 def dependency_json(request: HttpRequest) -> HttpResponse:
     """What changes on the page of a dependency."""
-    cards = callers(_plain(request.GET.get("name", "")), now_of(request))
-    answer = {"sentence": cut_off_sentence(cards), "since": _cut_off_since(cards), "cards": cards}
+    now, name = now_of(request), _plain(request.GET.get("name", ""))
+    cards = callers(name, now)
+    answer = {
+        "sentence": cut_off_sentence(cards),
+        "since": _cut_off_since(cards),
+        "cards": cards,
+        "own": calls_of(name, now),
+        "marks": [{"at": mark.at, "words": words, "url": mark.url} for mark, words in _marks(name, now)],
+    }
     return HttpResponse(msgspec.json.encode(answer), content_type=JSON)
 
 
@@ -130,31 +135,37 @@ def row(edge: Edge) -> Row:
 
 
 def sentence(found: Sequence[Edge]) -> str:
-    """`3 of 41 ways are cut, to payments-db and search-es.`"""
-    cut = [edge for edge in found if edge.state in REFUSING]
+    """`3 of 41 ways are cut (1 of them in part), to payments-db and search-es.`"""
+    touched = [edge for edge in found if edge.state in REFUSING]
+    cut = [edge for edge in touched if edge.counts.keys() <= set(REFUSING)]
     if not found:
         return "Nothing is drawn yet."
     ways = "way" if len(found) == 1 else "ways"
-    if not cut:
+    if not touched:
         return f"No way is cut, of {whole(len(found))} {ways}."
-    names = sorted({edge.dependency for edge in cut})
+    names = sorted({edge.dependency for edge in touched})
     to = names[0] if len(names) == 1 else f"{', '.join(names[:2])} and {len(names) - 2} more"
     to = " and ".join(names) if len(names) == 2 else to
-    are = "is" if len(cut) == 1 else "are"
-    return f"{whole(len(cut))} of {whole(len(found))} {ways} {are} cut, to {to}."
+    are = "is" if len(touched) == 1 else "are"
+    part = len(touched) - len(cut)
+    within = "" if not part else " in part" if not cut else f" ({whole(part)} of them in part)"
+    return f"{whole(len(touched))} of {whole(len(found))} {ways} {are} cut{within}, to {to}."
 
 
 def cut_off_sentence(cards: Sequence[Card]) -> str:
     """`2 of 5 services are cut off from it: orders, checkout.`"""
     services = sorted({card.service for card in cards})
     cut = sorted({card.service for card in cards if card.state in REFUSING})
+    # Other breakers of theirs let calls through.
+    part = {card.service for card in cards if card.state not in REFUSING} & set(cut)
     if not services:
         return "No breaker guards calls to it."
     if not cut:
         return "Nobody is cut off from it."
     named = ", ".join(cut[:5]) + (f" and {len(cut) - 5} more" if len(cut) > 5 else "")
     verb = "is" if len(cut) == 1 else "are"
-    return f"{len(cut)} of {len(services)} {'service' if len(services) == 1 else 'services'} {verb} cut off from it: {named}."
+    within = "" if not part else " in part" if len(part) == len(cut) else f" ({len(part)} of them in part)"
+    return f"{len(cut)} of {len(services)} {'service' if len(services) == 1 else 'services'} {verb} cut off from it{within}: {named}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +201,12 @@ def _counts(found: Sequence[Edge]) -> dict[str, int]:
     for edge in found:
         states.update(edge.counts)
     return dict(states)
+
+
+def _marks(name: str, now: datetime) -> list[tuple[AnnotationView, str]]:
+    """The marks of a dependency, newest first. Those of some service alone say little of what it calls."""
+    marks = annotations(Scope(dependency=name), now - MARKED, now)
+    return [(mark, mark_words(mark)) for mark in reversed(marks) if mark.dependency or not mark.service]
 
 
 def _cut_off_since(cards: Sequence[Card]) -> str | None:

@@ -207,9 +207,6 @@ class TestStories:
         scenario.tried().at("10:01").then("closed", "a/a1")
         scenario.at("10:01:30").then("open", "a/a1")
         scenario.at("10:02").then("closed", "a/a1")
-        for name, start, end in (("a1", "10:00", "10:01"), ("a1", "10:01:30", "10:02"), ("b1", "10:00", "10:00:40")):
-            row = Breaker.objects.get(name=name)
-            Outage.objects.create(breaker=row, started_at=clock(start), ended_at=clock(end))
         # Another time, of the same breaker.
         Outage.objects.create(
             breaker=Breaker.objects.get(name="b1"), started_at=clock("10:10"), ended_at=clock("10:20")

@@ -232,6 +232,8 @@ def chaos(scenario: Scenario, hook: Receiver, request: pytest.FixtureRequest) ->
     return Chaos(scenario.at("10:00"), hook, Random(request.param))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("chaos", range(SEEDS), indirect=True, ids=range(SEEDS))
 def test_nothing_is_lost_and_nothing_overtakes(chaos: Chaos, hook: Receiver) -> None:
     while chaos.faults < FAULTS:

@@ -13,6 +13,8 @@ from tests.alerts.conftest import SECRET, Scenario
 from tests.alerts.receiver import Receiver, receiver
 
 pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
     pytest.mark.storage,
     pytest.mark.usefixtures("board"),
     # Apprise 2.2 looks for the module that it replaces.
@@ -60,6 +62,26 @@ def test_people_get_ten_and_then_a_digest(scenario: Scenario, phone: Receiver) -
     assert states.count(("digest", "sent", "")) == 1
     view = queries.alert(str(scenario.alert().pk)).notifications[0]
     assert view.reason == "in a digest: more came in a minute than people can read"
+
+
+def test_what_was_over_long_ago_is_a_line_of_the_next_digest(scenario: Scenario, phone: Receiver) -> None:
+    scenario.at("10:00")
+    scenario.goes("open", "orders/early", told="09:10")
+    scenario.goes("closed", "orders/early", told="09:11")
+    scenario.sweeps()
+    scenario.sweeps()
+    assert titles(phone) == []
+    storm(scenario, 0, 12)
+    scenario.at("10:01")
+    scenario.delivers()
+    told = json.loads(phone.requests[-1].body)
+    assert told["title"] == "Storm: 2 more alerts in a minute (2 critical), most of them on breaker-010-api"
+    late = "early was open in orders from 09:10:00 to 09:11:00 UTC, reported late"
+    assert [line for line in told["message"].splitlines() if "early" in line] == [late]
+    storm(scenario, 12, 20)
+    scenario.at("10:02:30")
+    scenario.delivers()
+    assert len([request for request in phone.requests if b"early" in request.body]) == 1
 
 
 def test_machines_get_each(scenario: Scenario, hook: Receiver) -> None:

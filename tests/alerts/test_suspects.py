@@ -36,7 +36,7 @@ def test_one_that_all_who_call_it_cannot_reach() -> None:
     assert (said(found), found.reasons) == (
         ("db", "high"),
         (
-            "3 services that call db opened, none that has calls is closed",
+            "3 of 3 services with calls to db opened",
             "its breakers opened first, at 03:11:58 UTC",
             "the 2 other dependencies of these services are well",
         ),
@@ -52,7 +52,7 @@ def test_those_that_reach_it_speak_against_it() -> None:
     found = suspect("db", scene(*callers, calm=(("d", "db"), ("e", "db"))))
     assert (said(found), found.reasons[0], found.reasons[-1]) == (
         ("db", "medium"),
-        "3 of 5 services that call db opened",
+        "3 of 5 services with calls to db opened",
         "d, e call db and are well",
     )
 
@@ -83,7 +83,7 @@ def test_a_cascade_leads_through_the_map_to_its_end() -> None:
     assert (said(found), found.reasons) == (
         ("coredb", "high"),
         (
-            "1 service that calls coredb opened, none that has calls is closed",
+            "the only service with calls to coredb opened",
             "3 more services reach it through pay",
             "the 2 other dependencies of these services are well",
         ),

@@ -6,8 +6,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django.fixtures import Settings
 
+from breakers.listening import listen
 from breakers.models import Board, Pulse, Transition
-from breakers.recording import listen
 from tests.api.conftest import Caller, problem
 
 pytestmark = pytest.mark.storage

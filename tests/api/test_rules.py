@@ -152,9 +152,7 @@ def test_an_incident_and_its_members(eve: Caller, grace: Caller, post: Post, tra
         "confidence": "medium",
         "reasons": incident["suspect"]["reasons"],
     }
-    assert (
-        incident["suspect"]["reasons"][0] == "2 services that call tracking-api opened, none that has calls is closed"
-    )
+    assert incident["suspect"]["reasons"][0] == "2 of 2 services with calls to tracking-api opened"
     assert [each["breaker"]["name"] for each in incident["members"]] == ["delivery-tracking", "quote"]
     assert incident["services"] == ["checkout", "orders"]
     assert eve.get(f"/breakers/{tracking}")["incident"] == incident["id"]

@@ -1,6 +1,7 @@
 """An order on its way: to the instance, back by its word, confirmed by what it shows, judged by the traffic after."""
 
 from datetime import timedelta
+from random import Random
 
 import pytest
 
@@ -351,3 +352,57 @@ def test_a_probe_reaches_only_what_is_not_closed(scenario: Scenario) -> None:
     with pytest.raises(Conflict, match="there is nothing to probe"):
         order(scenario, "probe")
     assert Audit.objects.count() == before
+
+
+def recounted(posts: list[tuple[float, int, int]], confirmed: float) -> tuple[int, int, float]:
+    """(calls, failures, seconds watched) of one instance, counted by hand: posts are (received, good, bad)."""
+    calls = failures = 0
+    for received, good, bad in posts:
+        lasts = 60 if calls >= 20 else 600
+        if received < confirmed or received >= confirmed + lasts:
+            continue
+        calls, failures = calls + good + bad, failures + bad
+        if received > confirmed + 60 and calls >= 20:
+            return calls, failures, received - confirmed
+    return calls, failures, 60.0 if calls >= 20 else 600.0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_evidence_is_a_plain_recount_whatever_the_clocks_say(scenario: Scenario, seed: int) -> None:
+    """Services with clocks of their own, posts at any time, sweeps at any time."""
+    dice = Random(seed)
+    names = ["a", "b", "c"][: dice.randrange(1, 4)]
+    command = resets(scenario, *names)
+    posts: dict[str, list[tuple[float, int, int]]] = {name: [] for name in names}
+    # Strictly behind ours, each by its own: a time in the future would be the time of receipt.
+    behind = {name: dice.choice([0, 1, 45, 120, 3_000]) for name in names}
+    often = dice.choice([3, 40])
+    for at in sorted(round(dice.uniform(3, 640), 1) for _ in range(often * len(names))):
+        if dice.random() < 0.3:
+            proving.expire_and_judge(scenario.at(at))
+        now, name = scenario.at(at), dice.choice(names)
+        good, bad = dice.randrange(6), dice.randrange(3)
+        told = (now - timedelta(seconds=behind[name])).isoformat()
+        counts(scenario, name, good, bad, occurred_at=told)
+        posts[name].append((at, good, bad))
+    proving.expire_and_judge(scenario.at(700))
+    judged = again(command)
+    each = {name: recounted(posts[name], 2) for name in names}
+    evidence = judged.evidence or {}
+    assert (evidence["instances"], evidence["calls"], evidence["failures"], evidence["watched_s"]) == (
+        len(names),
+        sum(calls for calls, _, _ in each.values()),
+        sum(failures for _, failures, _ in each.values()),
+        pytest.approx(max(watched for _, _, watched in each.values())),
+    )
+
+    def verdict(calls: int, failures: int) -> str:
+        if calls and failures * 2 >= calls:
+            return "did_not_hold"
+        return "held" if calls >= 20 else "unproved"
+
+    expected = {name: verdict(calls, failures) for name, (calls, failures, _) in each.items()}
+    assert {one.instance: one.verdict for one in judged.deliveries} == expected
+    assert judged.verdict == next(
+        name for name in ("did_not_hold", "unproved", "held") if name in set(expected.values())
+    )

@@ -15,7 +15,9 @@ def morning(scenario: Scenario) -> Scenario:
     """Payments opens at 08:10 at one of two instances and closes at 08:20; tax is there from 08:15 on."""
     scenario.at("08:00")
     for pod in ("a", "b"):
-        scenario.beats("closed", instance=pod, dependency="payments-api", config={"failure_rate_threshold": 50})
+        scenario.beats(
+            "closed", instance=pod, dependency="payments-api", config={"failure_rate_threshold": 50}, interval_s=3_600
+        )
     scenario.at("08:09:30")
     scenario.posts(
         {"type": "success", "breaker": "payments", "instance": "a", "count": 60},
@@ -24,7 +26,7 @@ def morning(scenario: Scenario) -> Scenario:
     scenario.at("08:10")
     scenario.moves("open", reason={"metric": "failure_rate", "value": 60, "threshold": 50})
     scenario.at("08:15")
-    scenario.beats("closed", breaker="tax", dependency="rules", config={"timeout_ms": 5})
+    scenario.beats("closed", breaker="tax", dependency="rules", config={"timeout_ms": 5}, interval_s=3_600)
     scenario.at("08:18")
     scenario.moves("half_open")
     scenario.at("08:18:30")
@@ -32,7 +34,7 @@ def morning(scenario: Scenario) -> Scenario:
     scenario.at("08:20")
     scenario.moves("closed")
     scenario.at("09:00")
-    scenario.beats("closed", config={"failure_rate_threshold": 40})
+    scenario.beats("closed", config={"failure_rate_threshold": 40}, interval_s=3_600)
     scenario.now = scenario.at("09:30")
     return scenario
 

@@ -104,3 +104,22 @@ def test_an_exact_range_holds_what_happened_in_it_and_nothing_else(scenario: Sce
     assert sum(int(str(bucket["failure"])) for bucket in shown.buckets) == 1_110
     assert shown.buckets[0]["at"] == "2026-11-23T08:00:03.300Z"
     assert len(shown.buckets) <= 50
+
+
+def test_a_mean_of_many_makes_no_percentiles(scenario: Scenario) -> None:
+    scenario.posts(
+        {"type": "success", "breaker": "payments", "count": 100, "duration_ms": 100, "duration_max_ms": 3_000}
+    )
+    end = scenario.at(60)
+    buckets = queries.timeline(scenario.card().id, MORNING, end, end).buckets
+    told = [bucket for bucket in buckets if bucket["success"]]
+    assert [(each["duration_p50_ms"], each["duration_p99_ms"], each["duration_max_ms"]) for each in told] == [
+        (None, None, 3_000.0)
+    ]
+    scenario.posts({"type": "success", "breaker": "payments", "duration_ms": 7})
+    [single] = [
+        bucket
+        for bucket in queries.timeline(scenario.card().id, end, scenario.at(90), scenario.now).buckets
+        if bucket["success"]
+    ]
+    assert single["duration_p50_ms"] is not None

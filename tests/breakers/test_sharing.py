@@ -37,7 +37,7 @@ def test_one_change_told_by_all_is_one_change(shared: Scenario) -> None:
     shared.moves("open", instance="b", scope="shared", from_state="closed", occurred_at="2026-11-23T08:01:00Z")
     shared.moves("open", instance="c", scope="shared", from_state="closed", occurred_at="2026-11-23T08:01:04Z")
     assert shared.card().instances == {"open": 3}
-    assert shared.headline() == ["08:00:00 unknown → closed", "08:01:02 closed → open"]
+    assert shared.headline() == ["08:00:00 unknown → closed", "08:01:00 closed → open"]
     assert shared.breaker().outages.count() == 1
 
 
@@ -95,3 +95,15 @@ def test_a_silent_one_comes_back_in_the_state_that_was_told_meanwhile(shared: Sc
     shared.at("08:02:30")
     shared.posts({"type": "rejected", "breaker": "payments", "instance": "b"})
     assert shared.card().instances == {"open": 2, "stale": 1}
+
+
+def test_its_own_change_after_its_own_heartbeat_is_nobody_elses_witness(scenario: Scenario) -> None:
+    scenario.at("08:00:00")
+    scenario.beats("closed", scope="shared")
+    scenario.at("08:00:03")
+    scenario.moves("open", scope="shared")
+    assert scenario.card().state == "open"
+    scenario.at("08:00:06")
+    scenario.moves("closed", scope="shared")
+    assert scenario.card().state == "closed"
+    assert scenario.headline()[1:] == ["08:00:03 closed → open", "08:00:06 open → closed"]

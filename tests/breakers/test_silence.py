@@ -7,9 +7,9 @@ import pytest
 from breakers import bulk, queries, silencing
 from breakers.chores import sweep_if_nobody_does
 from breakers.jumps import Jumps
+from breakers.listening import listen
 from breakers.models import Board, Breaker, Source
 from breakers.queries import CardFilter
-from breakers.recording import listen
 from breakers.signals import sources_fell_silent, sources_spoke_again
 from tests.breakers.conftest import MORNING, Scenario
 
@@ -48,6 +48,17 @@ def test_a_heartbeat_keeps_it_fresh_and_ends_silence(scenario: Scenario) -> None
     scenario.beats("closed", interval_s=10)
     assert scenario.card().state == "closed"
     assert scenario.headline()[1:] == ["08:00:45 closed → stale", "08:00:50 stale → closed"]
+
+
+def test_what_another_tells_does_not_hide_a_silence_that_is_due(scenario: Scenario) -> None:
+    """Told at the very moment, or long after it with no sweep between: what is due stays due."""
+    scenario.beats("closed", instance="a", interval_s=5)
+    scenario.at(15)
+    scenario.beats("closed", instance="b", interval_s=5)
+    assert (silencing.sweep(scenario.now), scenario.card().instances) == (1, {"stale": 1, "closed": 1})
+    scenario.at(50)
+    scenario.beats("closed", instance="b", interval_s=5)
+    assert (silencing.sweep(scenario.now), scenario.breaker().copies.get(name="a").left_at is not None) == (1, True)
 
 
 def test_a_failure_is_a_sign_of_life_too(scenario: Scenario) -> None:
@@ -97,10 +108,12 @@ def test_our_own_downtime_is_nobodys_silence(scenario: Scenario) -> None:
     scenario.at(600)
     listen(scenario.now)
     assert (silencing.sweep(scenario.now), scenario.card().state) == (0, "closed")
-    scenario.at(626)
-    for second in (605, 610, 615, 620, 625):
+    for second in range(605, 690, 5):
         listen(scenario.at(second))
-    assert (silencing.sweep(scenario.at(626)), scenario.card().state) == (1, "stale")
+    # A client's longest backoff, and then two of its intervals and 5 s.
+    assert (silencing.sweep(scenario.at(684)), scenario.card().state) == (0, "closed")
+    assert (silencing.sweep(scenario.at(686)), scenario.card().state) == (1, "stale")
+    assert scenario.headline()[1:] == ["08:11:25 closed → stale"]
     assert Board.objects.get().listening_since == scenario.at(600)
 
 
@@ -236,9 +249,9 @@ def test_a_clock_that_jumps_forward_is_nobodys_silence(scenario: Scenario) -> No
     listen(scenario.at(hour + 4))
     assert not jumps.seen(scenario.at(hour + 5), 115.0)
     assert (silencing.sweep(scenario.at(hour + 5)), scenario.card().state) == (0, "closed")
-    for second in (9, 14, 19, 24, 29):
+    for second in range(9, 94, 5):
         listen(scenario.at(hour + second))
-    assert (silencing.sweep(scenario.at(hour + 30)), scenario.card().state) == (1, "stale")
+    assert (silencing.sweep(scenario.at(hour + 90)), scenario.card().state) == (1, "stale")
 
 
 def test_set_back_or_slow_it_has_not_jumped_forward(scenario: Scenario) -> None:

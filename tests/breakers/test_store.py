@@ -193,6 +193,8 @@ def test_wide_counts_of_many_breakers_go_too(scenario: Scenario, monkeypatch: py
     assert (width(60), width(900)) == (0, 10)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_dry_run_says_what_a_run_then_does(scenario: Scenario) -> None:
     fails(scenario, id="one")
     pruning.fold(scenario.at("08:40"))
@@ -253,6 +255,8 @@ def test_a_verb_is_needed() -> None:
 moments = st.integers(0, 9 * 86_400)  # s before now
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     told=st.lists(st.tuples(moments, st.integers(0, 7_200), st.integers(1, 50)), min_size=1, max_size=12),

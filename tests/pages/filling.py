@@ -77,7 +77,9 @@ def fill(breakers: int, others: int, now: datetime) -> None:
         )
         Annotation.objects.create(kind="deploy", title=f"{n}", at=now - MINUTE, created_by="ci", created_at=now)
         SavedView.objects.create(user=User.objects.get(username="ada"), name=f"view {n}", query="", created_at=now)
-        ScreenLink.objects.create(name=f"hall {n}", digest=f"{n:064}", created_by="ada", created_at=now)
+        ScreenLink.objects.create(
+            name=f"hall {n}", digest=f"{n:064}", created_by="ada", created_at=now, expires_at=now + 60 * MINUTE
+        )
         auditing.write(BOARD, "command.reset", "breaker", row.pk, row.name, at=now)
 
 

@@ -74,8 +74,8 @@ def seed_wall(count: int, now: datetime, *, troubles: bool = True, seed: int = 7
 
 def seed_story(now: datetime) -> str:
     """A breaker of three instances that tripped twice and is open now. Its id."""
+    from breakers.listening import listen
     from breakers.models import Breaker, Service
-    from breakers.recording import listen
 
     listen(now - 60 * MINUTE, pause_s=0)
     service, _ = Service.objects.get_or_create(name="orders", defaults={"created_at": now})

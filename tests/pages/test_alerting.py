@@ -90,7 +90,7 @@ def test_an_incident_from_the_list_to_its_lanes(signed_in: SignIn, opened: Open)
     assert re.findall(r'class="lane-name"><a href="/alerts/\d+/">(\w+)</a>', page) == ["pay", "book", "rank"]
     assert re.findall(r"\+ (\d+) s", page) == ["10", "20"]
     assert page.count('<rect data-state="open"') == 3
-    assert "3 services that call payments-db opened, none that has calls is closed" in plain(page)
+    assert "3 of 3 services with calls to payments-db opened" in plain(page)
     assert "needs the role operator; you are viewer" in page
     assert "Not this" not in page
     assert f'href="/incidents/{incident.pk}/"' in text_of(eve, "/alerts/")
@@ -308,6 +308,19 @@ def test_a_silence_with_its_count_struck_through_on_the_wall(signed_in: SignIn, 
     assert signed_in("viewer").post(f"/alerts/silences/{silence.pk}/end/").status_code == 403
     assert grace.post(f"/alerts/silences/{silence.pk}/end/").status_code == 302
     assert "data-silenced=" not in text_of(grace, "/")
+
+
+def test_a_weekly_silence_by_the_clock_of_a_place(signed_in: SignIn, opened: Open) -> None:
+    opened("checkout/pay")
+    grace = signed_in("operator")
+    night = {"breaker": "pa*", "minutes": "120", "comment": "back-up", "every_days": "7", "from": "2099-07-06T02:00"}
+    wrong = grace.post("/alerts/silences/", {**night, "timezone": "Mars/Phobos"})
+    assert wrong.status_code == 422
+    assert "unknown time zone &#x27;Mars/Phobos&#x27;; expected one like Europe/Berlin" in wrong.content.decode()
+    assert grace.post("/alerts/silences/", {**night, "timezone": "Europe/Berlin"}).status_code == 302
+    silence = Silence.objects.get()
+    assert (f"{silence.starts_at:%F %H:%M}", silence.timezone) == ("2099-07-06 00:00", "Europe/Berlin")
+    assert "every 7 days at the same hours in Europe/Berlin" in plain(text_of(grace, "/alerts/silences/"))
 
 
 def test_hostile_names_stay_words(signed_in: SignIn, opened: Open) -> None:

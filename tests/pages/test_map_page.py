@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from breakers.models import Breaker
-from breakers.queries.map import Edge
+from breakers.queries.map import Edge, added_up
 from dashboard.pages.map import cut_off_sentence, row, sentence
 from tests.pages.seeding import seed_wall
 
@@ -26,6 +26,10 @@ def test_the_sentence_says_which_ways_are_cut() -> None:
     assert sentence([]) == "Nothing is drawn yet."
     assert sentence([edge("closed")]) == "No way is cut, of 1 way."
     assert sentence([edge("open"), edge("closed", "cdn")]) == "1 of 2 ways is cut, to db."
+    # One of its two breakers lets calls through.
+    half = added_up([edge("open"), edge("closed")])
+    assert sentence(half) == "1 of 1 way is cut in part, to db."
+    assert sentence([*half, edge("open", "cdn")]) == "2 of 2 ways are cut (1 of them in part), to cdn and db."
     assert sentence([edge("open"), edge("forced_open", "cdn")]) == "2 of 2 ways are cut, to cdn and db."
     assert sentence([edge("open", name) for name in "abcd"]) == "4 of 4 ways are cut, to a, b and 2 more."
 

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from alerts.models import Alert, Silence
-from breakers import recording
+from breakers import listening, recording
 from breakers.domain.checking import check
 from breakers.errors import StoreUnavailable
 from breakers.models import Audit, Breaker, Command, Service
@@ -24,7 +24,7 @@ SignIn = Callable[[str], Client]
 def open_ones(db: None) -> list[str]:
     """The ids of payments and search in checkout, both open, with one live instance each."""
     now = datetime.now(UTC)
-    recording.listen(now, pause_s=0)
+    listening.listen(now, pause_s=0)
     service, _ = Service.objects.get_or_create(name="checkout", defaults={"created_at": now})
     events: list[dict[str, Any]] = [
         {"type": "state_change", "breaker": name, "to_state": "open", "instance": "pod-1"}

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
@@ -30,6 +31,8 @@ def test_every_address_is_thought_about() -> None:
     assert of_the_api == {*document()["paths"], *(f"/{API}{each}" for each in (*OPEN_IN_THE_API, "^.*$"))}
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_look_is_for_whom_it_is_meant_and_changes_nothing(world: World) -> None:
     for door in all_doors():
         for who in EVERYONE:
@@ -39,6 +42,8 @@ def test_a_look_is_for_whom_it_is_meant_and_changes_nothing(world: World) -> Non
                 assert _kind(answer) in _expected(who, door), (who, method, door.path, answer.status_code)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_form_is_for_whom_it_is_meant_and_leaves_a_line(world: World) -> None:
     for door in all_doors():
         if door.writes is None:

@@ -30,6 +30,8 @@ def ada(world: World) -> Client:
     return world.people["admin"]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_no_spelling_of_an_id_is_another_or_breaks_a_page(world: World, ada: Client) -> None:
     for path in {door.path for door in all_doors() if "{" in door.path}:
         for bad in BAD:
@@ -39,6 +41,8 @@ def test_no_spelling_of_an_id_is_another_or_breaks_a_page(world: World, ada: Cli
                 assert 400 <= answer.status_code < 500, (method.__name__, told, answer.status_code)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_no_parameter_breaks_a_page(world: World, ada: Client) -> None:
     """Some of them at once, by chance that is the same each time: one that is refused hides what stands behind it."""
     dice = random.Random(5)

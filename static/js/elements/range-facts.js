@@ -48,7 +48,8 @@ const noFailures = (earlier, around) => {
   return row
 }
 
-const markOf = (mark) => make("li", {}, timeAt(mark.at), " ", linked(mark.words, mark.url))
+/** A mark, as a list item. */
+export const markOf = (mark) => make("li", {}, timeAt(mark.at), " ", linked(mark.words, mark.url))
 
 const noMarks = () => make("li", { class: "caption" }, "No deploy, config, chaos, maintenance or note is marked here. Pipelines set marks by ", make("code", {}, "POST /api/v1/annotations"), ".")
 

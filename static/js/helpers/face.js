@@ -86,7 +86,7 @@ const secondOf = (iso, now) => Math.min(Math.max(STRIP_SECONDS - Math.floor((now
 const stripLabel = (spans, now) => {
   const first = Math.floor(now) - STRIP_SECONDS * 1000
   // The outage under way, by when it began; a strip that begins with a probe came out of one.
-  let begun = spans[0]?.state === "half_open" ? Date.parse(spans[0].from) : null
+  let begun = spans[0]?.state === "half_open" ? Math.min(Date.parse(spans[0].from), first - 1) : null
   let before = false
   let openings = 0
   for (const { state, from, to } of spans) {
