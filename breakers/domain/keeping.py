@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import msgspec
+
 from breakers.domain.bounding import ATTRIBUTES, CONFIG, LABELS, REASON, Bounded, bound
 from breakers.domain.limits import DEFAULTS
 from breakers.domain.patterns import Pattern, compiled
@@ -11,6 +13,8 @@ from breakers.domain.redacting import LONGEST_KEY, MASK, SECRET_NAME, redacted
 
 # Texts among attributes may be longer than messages.
 ATTRIBUTE_FACTOR = 4
+# JSON that is small enough to be remembered.
+SMALL = 512  # bytes
 # No rule finds anything in less: an address is longer, so is what a key looks like.
 PLAIN_NAME = 5  # characters
 # What is kept first, where not all can be. Settings: numbers, also where a library tells them as text.
@@ -29,6 +33,10 @@ SETTINGS = (
     "timeout_ms",
     "max_concurrent",
 )
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
 
 
 class Keeping(NamedTuple):
@@ -71,6 +79,13 @@ class Keeping(NamedTuple):
         return self._kept(attributes, ATTRIBUTES, self.text_bytes * ATTRIBUTE_FACTOR)
 
     def _kept(self, value: dict[str, Any], most: int, text: int, first: tuple[str, ...] = ()) -> Bounded:
+        """As it is stored. Remembered where it is small: an instance tells the same settings and labels again and again."""
+        told = _encode(value)
+        return (
+            _remembered(self, told, most, text, first) if len(told) <= SMALL else self._made(value, most, text, first)
+        )
+
+    def _made(self, value: dict[str, Any], most: int, text: int, first: tuple[str, ...]) -> Bounded:
         """Cut, then redacted; and cut again where a mask is longer than what it hides."""
         bounded = bound(value, most, text, first)
         again = bound(self._deep(bounded.value), most, text, first)
@@ -123,6 +138,11 @@ def _cleaned(text: str, builtin: bool, patterns: tuple[Pattern, ...]) -> str:
     for pattern in patterns:
         text = pattern.sub(MASK, text)
     return redacted(text) if builtin else text
+
+
+@lru_cache(maxsize=2_048)
+def _remembered(keeping: Keeping, told: bytes, most: int, text: int, first: tuple[str, ...]) -> Bounded:
+    return keeping._made(_decode(told), most, text, first)
 
 
 def _names_a_secret(key: str, value: Any) -> bool:
