@@ -120,7 +120,9 @@ def _keep(report: Report, keeping: Keeping) -> None:
     if report.labels is not None:
         report.labels, cut["labels"] = keeping.labels(report.labels)
     if extra is not None and "attributes" in extra:
-        extra["attributes"], cut["attributes"] = keeping.attributes(extra["attributes"])
+        kept, cut["attributes"] = keeping.attributes(extra["attributes"])
+        # The event's own: what is remembered is others' too, and more may be added to it.
+        extra["attributes"] = dict(kept)
     if any(cut.values()):
         report.extra = {**(extra or {}), "cut": {part: size for part, size in cut.items() if size}}
 

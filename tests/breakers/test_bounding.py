@@ -7,6 +7,7 @@ import pytest
 
 from breakers.domain.bounding import ATTRIBUTES, LONGEST_NAME, MOST_NAMES, bound
 from breakers.domain.checking import check
+from breakers.domain.fields import more
 from breakers.domain.reports import Report
 
 KEY = "bbk_12345678_" + "k" * 40
@@ -68,6 +69,13 @@ def test_every_part_of_an_event_is_bounded_and_says_so() -> None:
 def test_nothing_is_said_to_be_cut_where_nothing_was() -> None:
     report = _report(type="heartbeat", state="closed", config={"failure_threshold": 5}, attributes={"pod": "a"})
     assert report.extra == {"attributes": {"pod": "a"}}
+
+
+def test_what_is_added_to_one_event_is_not_in_the_next() -> None:
+    first = _report(type="failure", attributes={"pod": "a"})
+    more(first, "attributes", "firing_alerts", 2)
+    assert first.extra == {"attributes": {"pod": "a", "firing_alerts": 2}}
+    assert _report(type="failure", attributes={"pod": "a"}).extra == {"attributes": {"pod": "a"}}
 
 
 def test_secrets_are_taken_out_wherever_they_stand() -> None:
