@@ -33,20 +33,20 @@ QUIET_AFTER, IDLE_AFTER = 5.0, 600.0  # s
 TRIES_PER_S, MOST_TRIES = 1.0, 30
 MOST_NETWORKS = 10_000
 KEY = "bb:limit:{}"
-# Both buckets of a service in one hash. ARGV: rate, burst and spent, for requests and for events. Answers both levels.
+# The buckets of a service in one hash. ARGV: rate, burst and spent, for requests, events and bytes. Answers their levels.
 SPEND = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local known = redis.call('HMGET', KEYS[1], 'at', 'requests', 'events')
+local known = redis.call('HMGET', KEYS[1], 'at', 'requests', 'events', 'bytes')
 local passed = math.max(0, now - (tonumber(known[1]) or now))
 local levels, full_in = {}, 0
-for i = 0, 1 do
+for i = 0, 2 do
   local rate, burst, spent = tonumber(ARGV[3 * i + 1]), tonumber(ARGV[3 * i + 2]), tonumber(ARGV[3 * i + 3])
   local level = math.min(burst, (tonumber(known[i + 2]) or burst) + passed * rate) - spent
   levels[i + 1] = string.format('%.6f', level)
   full_in = math.max(full_in, (burst - level) / rate)
 end
-redis.call('HSET', KEYS[1], 'at', string.format('%.6f', now), 'requests', levels[1], 'events', levels[2])
+redis.call('HSET', KEYS[1], 'at', string.format('%.6f', now), 'requests', levels[1], 'events', levels[2], 'bytes', levels[3])
 redis.call('PEXPIRE', KEYS[1], math.ceil(full_in * 1000) + 10000)
 return levels
 """
@@ -55,26 +55,30 @@ log = structlog.get_logger(__name__)
 Spending = tuple[int, Sequence[float]]
 
 
-class _Pair:
-    """The two buckets of one service in this process."""
+class _Buckets:
+    """The three buckets of one service in this process."""
 
-    __slots__ = ("events", "limits", "requests", "used_at")
+    __slots__ = ("all", "bytes", "events", "limits", "requests", "used_at")
 
     def __init__(self, limits: Limits, at: float) -> None:
         self.used_at = at
         self.limits = limits
         self.requests = Bucket(limits.requests_per_s, limits.requests_burst, at)
         self.events = Bucket(limits.events_per_s, limits.events_burst, at)
+        self.bytes = Bucket(limits.bytes_per_s, limits.bytes_burst, at)
+        self.all = (self.requests, self.events, self.bytes)
 
     def set(self, limits: Limits) -> None:
         self.limits = limits
         self.requests.set(limits.requests_per_s, limits.requests_burst)
         self.events.set(limits.events_per_s, limits.events_burst)
+        self.bytes.set(limits.bytes_per_s, limits.bytes_burst)
 
     def spent(self) -> list[float]:
         """What goes to the others, and is counted as told."""
-        told = [each for bucket in (self.requests, self.events) for each in (bucket.rate, bucket.burst, bucket.spent)]
-        self.requests.spent = self.events.spent = 0.0
+        told = [each for bucket in self.all for each in (bucket.rate, bucket.burst, bucket.spent)]
+        for bucket in self.all:
+            bucket.spent = 0.0
         return told
 
 
@@ -85,7 +89,7 @@ class Limiter:
         self, redis_url: str, processes: int, threads: DatabaseThreads, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._clock = clock
-        self._pairs: dict[int, _Pair] = {}
+        self._pairs: dict[int, _Buckets] = {}
         self._tries: dict[str, Bucket] = {}
         self._refused: dict[tuple[int, str], tuple[int, str]] = {}
         self._threads = threads
@@ -112,13 +116,19 @@ class Limiter:
         at = self._clock()
         pair = self._pairs.get(service_id)
         if pair is None:
-            pair = self._pairs[service_id] = _Pair(limits, at)
+            pair = self._pairs[service_id] = _Buckets(limits, at)
         elif pair.limits is not limits and pair.limits != limits:
             pair.set(limits)
         pair.used_at = at
         wait = pair.requests.take(1, at)
         if wait:
             self._refuse(service_id, "requests", limits.requests_per_s, limits.requests_burst, wait)
+        if pair.bytes.level < 0 and (wait := pair.bytes.wait(0, at)):
+            self._refuse(service_id, "bytes", limits.bytes_per_s, limits.bytes_burst, wait)
+
+    def weigh(self, service_id: int, size: int) -> None:
+        """So many bytes were brought and looked at, whatever comes of them: what is owed after them refuses the next request."""
+        self._pairs[service_id].bytes.owe(size, self._clock())
 
     def spend(self, service_id: int, events: int) -> None:
         """So many events of a request that was admitted. Errors: OverLimit; then none of them is counted."""
@@ -156,9 +166,9 @@ class Limiter:
         spendings = [(service_id, pair.spent()) for service_id, pair in pairs.items()]
         levels = await ledger.spend(spendings)
         at = self._clock()
-        answers: Sequence[tuple[float, float] | None] = levels if levels is not None else [None] * len(spendings)
+        answers: Sequence[Sequence[float] | None] = levels if levels is not None else [None] * len(spendings)
         for (service_id, told), known in zip(spendings, answers, strict=True):
-            for bucket, place in ((pairs[service_id].requests, 0), (pairs[service_id].events, 1)):
+            for place, bucket in enumerate(pairs[service_id].all):
                 if known is None:
                     # Not told: it goes with the next.
                     bucket.spent = min(bucket.spent + told[3 * place + 2], bucket.burst)
@@ -216,7 +226,7 @@ class Ledger:
             throw_new_error_on_trip=False,
         )
 
-    async def spend(self, spendings: Sequence[Spending]) -> list[tuple[float, float]] | None:
+    async def spend(self, spendings: Sequence[Spending]) -> list[list[float]] | None:
         """What is left for each service after these; None where Redis is away."""
         if not spendings:
             return []
@@ -227,7 +237,7 @@ class Ledger:
         self._thread.shutdown()
         self._client.close()
 
-    def _spend(self, spendings: Sequence[Spending]) -> list[tuple[float, float]] | None:
+    def _spend(self, spendings: Sequence[Spending]) -> list[list[float]] | None:
         try:
             answers = self._breaker.call(self._ask, spendings)
         except pybreaker.CircuitBreakerError:
@@ -235,7 +245,7 @@ class Ledger:
         except (redis.RedisError, OSError) as error:
             log.warning("Redis is away: each web process limits by itself", error=str(error))
             return None
-        return [(_finite(requests), _finite(events)) for requests, events in answers]
+        return [[_finite(level) for level in levels] for levels in answers]
 
     def _ask(self, spendings: Sequence[Spending]) -> list[list[bytes]]:
         with self._client.pipeline(transaction=False) as pipeline:

@@ -161,12 +161,13 @@ def _about_the_key(status: int, headers: dict[bytes, bytes]) -> str:
         return ""
     scheme, _, key = headers[b"authorization"].decode("latin-1").strip().partition(" ")
     if scheme.lower() != "bearer":
-        return f"; the scheme was '{scheme[:20]}'"
+        # Nothing of it is shown: without a scheme, or behind one that is misspelt, it may be the key itself.
+        return "; the header has no scheme 'Bearer' before the key"
     if key.startswith("bbt_"):
         return "; this is a token of the operators' API, an ingest key begins with bbk_"
     if not key.startswith("bbk_"):
         return "; an ingest key begins with bbk_, this one does not"
-    return f"; it begins with {key[:8]} and has {len(key)} characters"
+    return f"; it has {len(key)} characters"
 
 
 def _row(note: Note) -> Refusal:

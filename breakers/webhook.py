@@ -36,6 +36,7 @@ KEY_REMEMBERED = 5.0  # s; a revoked key is refused within 10
 MOST_KEYS_REMEMBERED = 10_000
 # A body over this is unpacked and decoded off the loop, so that others are served meanwhile.
 HEAVY = 64 << 10
+HEAVY_AT_ONCE = 2
 LONGEST_WAIT = 30
 JSON = b"application/json"
 # Headers of posts that take the long way.
@@ -64,6 +65,7 @@ class Webhook:
     def __init__(self) -> None:
         self.intake = Intake()
         self._threads = DatabaseThreads(2, "edge")
+        self._heavy = asyncio.Semaphore(HEAVY_AT_ONCE)
         self.polls = Polls(self._threads)
         self.limiter = Limiter(settings.REDIS_URL, settings.WEB_PROCESSES, self._threads)
         # By the key itself, whatever stands around it in the header: one key is one entry.
@@ -162,6 +164,7 @@ class Webhook:
             self.intake.require_room()
             self.limiter.admit(owner.service_id, owner.limits)
             self.limiter.spend(owner.service_id, len(submission.reports))
+            self.limiter.weigh(owner.service_id, len(body))
             self.intake.post(submission, partial(self._tell, done, owner, scope, body))
         except (BadBody, BreakersError):
             return False
@@ -188,10 +191,15 @@ class Webhook:
             await _drop(receive)
             raise
         body = await bodies.read(receive)
+        self.limiter.weigh(owner.service_id, len(body))
         if len(body) > HEAVY or b"content-encoding" in headers:
-            submission = await asyncio.to_thread(take, owner, headers, body, read)
+            # A few at a time: each may need many times its own size while it is read.
+            async with self._heavy:
+                submission = await asyncio.to_thread(take, owner, headers, body, read)
         else:
             submission = take(owner, headers, body, read)
+        if submission.size > len(body):
+            self.limiter.weigh(owner.service_id, submission.size - len(body))
         self.limiter.spend(owner.service_id, len(submission.reports) + len(submission.refusals))
         if submission.refusals and not submission.reports and not submission.dropped:
             raise _Refused(422, _summary(submission.refusals), rejected=submission.refusals)

@@ -62,14 +62,7 @@ def check(
                 report.alert, report.fires, alerts = event.alert, event.fires, True
             if report.at_us < oldest_us:
                 raise _too_old(event, kept_for)
-            if report.error_type is not None:
-                report.error_type = keeping.kind(report.error_type)
-            if report.error_message is not None:
-                report.error_message = keeping.message(report.error_message)
-            if report.reason is not None:
-                report.reason = keeping.reason(report.reason)
-            if report.extra is not None and "attributes" in report.extra:
-                report.extra["attributes"] = keeping.attributes(report.extra["attributes"])
+            _keep(report, keeping)
         except _Refused as refused:
             if isinstance(event, dict):
                 # Where it is nested too deep, that comes first, whatever else is wrong with it.
@@ -108,6 +101,30 @@ def _report(index: int, event: dict[str, Any], received_us: int) -> Report:
         report.at_us = received_us
     _needs_its_state(report)
     return report
+
+
+def _keep(report: Report, keeping: Keeping) -> None:
+    """Of what the service says beside numbers and names, what may be kept; how much was cut is said with the event."""
+    if report.error_type is not None:
+        report.error_type = keeping.kind(report.error_type)
+    if report.error_message is not None:
+        report.error_message = keeping.message(report.error_message)
+    if report.dependency is not None:
+        report.dependency = keeping.name(report.dependency)
+    extra = report.extra
+    cut: dict[str, int] = {}
+    if report.reason is not None:
+        report.reason, cut["reason"] = keeping.reason(report.reason)
+    if report.config is not None:
+        report.config, cut["config"] = keeping.config(report.config)
+    if report.labels is not None:
+        report.labels, cut["labels"] = keeping.labels(report.labels)
+    if extra is not None and "attributes" in extra:
+        kept, cut["attributes"] = keeping.attributes(extra["attributes"])
+        # The event's own: what is remembered is others' too, and more may be added to it.
+        extra["attributes"] = dict(kept)
+    if any(cut.values()):
+        report.extra = {**(extra or {}), "cut": {part: size for part, size in cut.items() if size}}
 
 
 def _too_old(event: dict[str, Any], kept_for: timedelta) -> _Refused:

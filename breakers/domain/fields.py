@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from breakers.domain.foreign import as_number
-from breakers.domain.keeping import cut
+from breakers.domain.keeping import SETTINGS, cut
 from breakers.domain.reports import (
     ACTIONS,
     LARGEST,
@@ -29,23 +29,7 @@ from breakers.domain.reports import (
 from breakers.domain.states import REPORTABLE, State
 
 _WORDS = frozenset(map(str, REPORTABLE))
-# Settings that are numbers, also where a library tells them as text.
-SETTINGS = frozenset(
-    {
-        "failure_threshold",
-        "failure_rate_threshold",
-        "slow_call_rate_threshold",
-        "slow_call_ms",
-        "reset_timeout_ms",
-        "window_ms",
-        "window_calls",
-        "minimum_calls",
-        "success_threshold",
-        "half_open_max_calls",
-        "timeout_ms",
-        "max_concurrent",
-    }
-)
+_SETTINGS = frozenset(SETTINGS)
 
 
 def more(report: Report, group: str, field: str, value: Any) -> None:
@@ -239,7 +223,7 @@ def _config(report: Report, value: Any) -> None:
     for field, inner in config.items():
         if isinstance(inner, int | float) and not -LARGEST <= inner <= LARGEST:
             raise ValueError(f"'{field}' is {shown(inner)}; no setting is that large")
-        if isinstance(inner, str) and field in SETTINGS:
+        if isinstance(inner, str) and field in _SETTINGS:
             told = as_number(inner)
             config[field] = inner if told is None else told
     report.config = config

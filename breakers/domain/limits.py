@@ -18,6 +18,8 @@ class Limits(msgspec.Struct, frozen=True):
     requests_burst: int = 100_000
     events_per_s: int = 10_000
     events_burst: int = 100_000
+    bytes_per_s: int = 16 << 20
+    bytes_burst: int = 64 << 20
     breakers: int = 10_000
     instances: int = 1_000
     text_bytes: int = 2_048
@@ -31,6 +33,8 @@ RANGES = {
     "requests_burst": (1, 10_000_000),
     "events_per_s": (1, 1_000_000),
     "events_burst": (1, 10_000_000),
+    "bytes_per_s": (1 << 10, 1 << 30),
+    "bytes_burst": (8 << 20, 4 << 30),
     "breakers": (1, 100_000),
     "instances": (1, 10_000),
     "text_bytes": (16, 2_048),
@@ -89,6 +93,12 @@ class Bucket:
             self.spent += tokens
             return 0.0
         return (min(tokens, self.burst) - level) / self.rate
+
+    def owe(self, tokens: int, at: float) -> None:
+        """They are taken, whatever there is."""
+        self.level = min(self.burst, self.level + max(0.0, at - self.at) * self.rate) - tokens
+        self.at = max(at, self.at)
+        self.spent += tokens
 
     def wait(self, tokens: int, at: float) -> float:
         """The seconds until there are so many; none is taken."""

@@ -83,6 +83,8 @@ def _report(index: int, event: _Plain, received_us: int, oldest_us: int, keeping
     told_us = None if told_at is unset else moment_us(told_at)
     at_us = received_us if told_us is None else told_us
     dependency = None if event.dependency is unset else event.dependency
+    if dependency is not None and ("://" in dependency or keeping.patterns):
+        dependency = keeping.name(dependency)
     if not oldest_us <= at_us <= received_us or not _are_names(event.breaker, event.instance, dependency):
         return None
     error_type = error_message = None

@@ -25,7 +25,7 @@ def sample(body: bytes, encoding: str = "", index: int | None = None, keeping: K
     raw = _unpacked(body) if encoding.strip().lower() in ("gzip", "x-gzip") else body
     event = _event(raw, index) if index is not None else None
     if event is not None:
-        text = msgspec.json.encode(keeping.attributes({"event": event})["event"]).decode()
+        text = msgspec.json.encode(keeping.attributes({"event": event}).value["event"]).decode()
     else:
         text = raw[: 4 * LOOKED_AT].removeprefix(MARK).decode("utf-8", "replace")
     text = keeping.kind(text[:LOOKED_AT])

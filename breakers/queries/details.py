@@ -212,6 +212,7 @@ def _event(row: Any) -> EventView:
         reason=extra.get("reason"),
         sequence=extra.get("sequence"),
         attributes=extra.get("attributes"),
+        cut=extra.get("cut"),
     )
 
 

@@ -147,7 +147,7 @@ class Timeline(msgspec.Struct, frozen=True):
 
 
 class EventView(msgspec.Struct, frozen=True):
-    """One raw event."""
+    """One raw event. cut: bytes that were not kept, by field, where it said more than is kept."""
 
     id: str
     type: str
@@ -162,6 +162,7 @@ class EventView(msgspec.Struct, frozen=True):
     reason: object
     sequence: int | None
     attributes: dict[str, object] | None
+    cut: dict[str, int] | None = None
 
 
 class DeliveryView(msgspec.Struct, frozen=True):

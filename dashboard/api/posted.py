@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from breakers.domain.fields import FIELDS, SETTINGS
+from breakers.domain.fields import FIELDS
+from breakers.domain.keeping import SETTINGS
 from breakers.domain.reports import ACTIONS, METRICS, NAME_LENGTH, SCOPES, TYPES
 from breakers.domain.states import REPORTABLE
 

@@ -37,6 +37,8 @@ class Limited(Body):
     requests_burst: int | None = None
     events_per_s: int | None = None
     events_burst: int | None = None
+    bytes_per_s: int | None = None
+    bytes_burst: int | None = None
     breakers: int | None = None
     instances: int | None = None
     text_bytes: int | None = None

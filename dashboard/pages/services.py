@@ -27,6 +27,8 @@ LIMIT_WORDS = {
     "requests_burst": "Requests at once, after calm",
     "events_per_s": "Events a second",
     "events_burst": "Events at once, after calm",
+    "bytes_per_s": "Bytes a second",
+    "bytes_burst": "Bytes at once, after calm",
     "breakers": "Breakers",
     "instances": "Instances of a breaker",
     "text_bytes": "Bytes of a message",

@@ -109,5 +109,5 @@ def test_limits_that_can_be_set() -> None:
         ("breakers", "'breakers' is 0; expected a whole number from 1 to 100,000"),
         ("depth", "'depth' is True; expected a whole number from 3 to 32"),
         ("x", "there is no limit 'x'; expected one of requests_per_s, requests_burst, events_per_s, events_burst, "
-              "breakers, instances, text_bytes, depth"),
+              "bytes_per_s, bytes_burst, breakers, instances, text_bytes, depth"),
     ]  # fmt: skip

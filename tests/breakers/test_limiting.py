@@ -117,6 +117,25 @@ def test_a_check_costs_a_few_microseconds(clock: Clock, threads: DatabaseThreads
     assert min(one_round() for _ in range(20)) < 5e-6
 
 
+def test_bytes_that_were_looked_at_are_owed(clock: Clock, threads: DatabaseThreads) -> None:
+    one = limiter(clock, threads)
+    limits = Limits(bytes_per_s=1_000, bytes_burst=5_000)
+    one.admit(1, limits)
+    one.weigh(1, 5_000)
+    one.admit(1, limits)
+    one.weigh(1, 2_000)
+    with pytest.raises(OverLimit, match="more than its 1,000 bytes a second") as refused:
+        one.admit(1, limits)
+    assert refused.value.retry_after == 2
+    clock.now += 2
+    one.admit(1, limits)
+    # Calm for long, it has no more than the burst.
+    clock.now += 3_600
+    one.weigh(1, 5_001)
+    with pytest.raises(OverLimit):
+        one.admit(1, limits)
+
+
 def test_a_clock_that_stands_or_steps_back_gives_nothing() -> None:
     bucket = Bucket(10, 10, 100.0)
     assert bucket.take(10, 100.0) == 0
