@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 import structlog
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
-from alerts import correcting, quieting, rewinding, silencing, telling, watching
+from alerts import correcting, queries, quieting, rewinding, silencing, telling, watching
 from alerts.destinations import environment
+from alerts.domain import wording
 from alerts.domain.lifecycle import CLOSED, FORCED_OPEN, OPEN, OVERRIDDEN, SILENT, Status
 from alerts.models import Alert, Incident, Notification, Rule
 from alerts.models.rule import OPENED
@@ -72,12 +73,38 @@ def sweep(now: datetime) -> None:
     if _missed_openings().exists() or _missed_closings().exists():
         with bulk.writing():
             _of_missed(now)
+    if _reworded():
+        with bulk.writing():
+            _reword(now)
     marks = silencing.wrong_marks(now)
     if marks or silencing.needs_look(now) or _tended(now):
         with bulk.writing():
             _tend(now)
             if marks:
                 silencing.mark(now)
+
+
+def _reworded() -> list[Alert]:
+    """Openings that are firing, and whose sentence no longer says in how many instances the breaker is open. Some of them."""
+    firing = Alert.objects.filter(resolved_at=None, rule__kind=OPENED, breaker__state=OPEN).exclude(
+        status=Status.PENDING
+    )
+    # Plain values first: in a storm there are thousands.
+    told = firing.values_list(
+        "pk", "summary", "breaker_name", "service", "breaker__instances", "started_at", "detected_at"
+    )
+    moved = [pk for pk, summary, *words in told.iterator() if words[2].get(OPEN) and wording.opened(*words) != summary]
+    return list(Alert.objects.filter(pk__in=moved[:STORM_BATCH]).select_related("rule", "breaker", "incident"))
+
+
+def _reword(now: datetime) -> None:
+    round = Round(now)
+    rows = _reworded()
+    round.take(rows)
+    for row in rows:
+        row.summary = queries.said_of(row)
+        round.write(row)
+    round.close()
 
 
 def _bite() -> int:

@@ -283,7 +283,7 @@ def shaped(row: Alert, notifications: list[NotificationView], hushes: Sequence[H
         breaker=None if row.breaker_id is None else Subject(str(row.breaker_id), row.service, row.breaker_name),
         dependency=row.dependency,
         labels=row.labels,
-        summary=said_of(row),
+        summary=row.summary,
         trips=row.trips,
         started_at=moment(row.started_at),
         detected_at=moment(row.detected_at),

@@ -52,6 +52,7 @@ DOORS: dict[str, list[Door]] = {
     "screens/": [Door("/screens/", ADMIN, ADMIN, {"name": "hall", "query": ""}, "screen.add")],
     "screens/<int:link_id>/revoke/": [Door("/screens/{link}/revoke/", None, ADMIN, {}, "screen.revoke")],
     "cause.json": [Door("/cause.json", VIEWER)],
+    "last-trip.json": [Door("/last-trip.json", VIEWER)],
     # One's own choice, that nobody else sees.
     "density/": [Door("/density/", None, VIEWER, {"density": "rows"})],
     "views/": [Door("/views/", None, VIEWER, {"name": "mine", "query": "state:open"}, "view.save")],
