@@ -100,7 +100,8 @@ def _own_stretch(breaker_id: int, number: int, late: Sequence[Told], pending: Pe
     for word in _words(breaker_id, number, start - LOOKED_BACK, now, pending):
         if word.told.at > end:
             break
-        if word.instance == number and word.told.at > last and end == END:
+        # A stop is no end: who comes back after it is in the state that was told before it.
+        if word.instance == number and word.told.at > last and end == END and word.told.says != GONE:
             end = word.told.at
         words.append(_flagged(word, flagged))
     known = {word.told.place for word in words}
@@ -240,7 +241,13 @@ def _draw(
         if changed_at is not None:
             changed.append(changed_at)
             _stand_at_the_end(copy)
-        elif copy.left_at is not None and copy.stopped and not bases[copy.id].known and not lanes[copy.id].steps:
+        elif (
+            copy.left_at is not None
+            and copy.stopped
+            and not bases[copy.id].known
+            and not lanes[copy.id].steps
+            and not _rows(copy).exists()
+        ):
             # It said no more than that it stops, several times.
             copy.changed = True
             copy.left_at = copy.since = min([copy.left_at, *(told.at for told in logs[copy.id])])

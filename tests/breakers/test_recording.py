@@ -199,7 +199,7 @@ HAPPENINGS = st.lists(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(happenings=HAPPENINGS, seed=st.integers(0, 2**32))
 def test_any_order_and_repetition_ends_in_the_same_state(scenario: Scenario, happenings: list, seed: int) -> None:
     events = []

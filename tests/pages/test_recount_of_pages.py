@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 
 from breakers.models import Breaker, Service
-from breakers.recording import listen
+from breakers.listening import listen
 from tests.pages.seeding import _post
 
 SignIn = Callable[[str], Client]
