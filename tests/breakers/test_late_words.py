@@ -147,7 +147,8 @@ HAPPENINGS = st.lists(
 INTERVAL = 5
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.timeout(300)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(happenings=HAPPENINGS, seed=st.integers(0, 2**16), sweeps=st.integers(0, 4))
 def test_any_story_in_any_order_is_drawn_as_the_pure_functions_say(
     scenario: Scenario, happenings: list[Any], seed: int, sweeps: int
