@@ -13,7 +13,6 @@ MOST_NAMES = 100
 LONGEST_NAME = 100  # characters
 # As JSON, each; larger is cut.
 REASON = 4 << 10  # bytes
-LABELS = 4 << 10
 CONFIG = 8 << 10
 ATTRIBUTES = 16 << 10
 # Less JSON than this holds no name that is too long, and not too many of them.

@@ -118,7 +118,7 @@ def _keep(report: Report, keeping: Keeping) -> None:
     if report.config is not None:
         report.config, cut["config"] = keeping.config(report.config)
     if report.labels is not None:
-        report.labels, cut["labels"] = keeping.labels(report.labels)
+        report.labels = keeping.labels(report.labels)
     if extra is not None and "attributes" in extra:
         kept, cut["attributes"] = keeping.attributes(extra["attributes"])
         # The event's own: what is remembered is others' too, and more may be added to it.

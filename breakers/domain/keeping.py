@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from breakers.domain.bounding import ATTRIBUTES, CONFIG, LABELS, REASON, Bounded, bound
+from breakers.domain.bounding import ATTRIBUTES, CONFIG, REASON, Bounded, bound
 from breakers.domain.limits import DEFAULTS
 from breakers.domain.patterns import Pattern, compiled
 from breakers.domain.redacting import LONGEST_KEY, MASK, SECRET_NAME, redacted
@@ -70,9 +70,11 @@ class Keeping(NamedTuple):
         """Settings as they are stored."""
         return self._kept(config, CONFIG, self.text_bytes, SETTINGS)
 
-    def labels(self, labels: dict[str, str]) -> Bounded:
-        """Labels as they are stored."""
-        return self._kept(labels, LABELS, self.text_bytes)
+    def labels(self, labels: dict[str, str]) -> dict[str, str]:
+        """Labels as they are stored: whole, for routes match them; how many and how long they are is bounded where they are read."""
+        told = _encode(labels)
+        kept: dict[str, str] = _labels(self, told) if len(told) <= SMALL else self._deep(labels)
+        return kept
 
     def attributes(self, attributes: dict[str, Any]) -> Bounded:
         """Attributes as they are stored."""
@@ -130,6 +132,11 @@ def keeping_of(stored: Mapping[str, Any], limits: Mapping[str, int], of_the_boar
 @lru_cache(maxsize=1_024)
 def _made(builtin: bool, patterns: tuple[str, ...], messages: bool, text_bytes: int, depth: int) -> Keeping:
     return Keeping(builtin, tuple(compiled(pattern) for pattern in patterns), messages, text_bytes, depth)
+
+
+@lru_cache(maxsize=1_024)
+def _labels(keeping: Keeping, told: bytes) -> Any:
+    return keeping._deep(msgspec.json.decode(told))
 
 
 @lru_cache(maxsize=4_096)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from breakers.models import Breaker, Service
 from breakers.listening import listen
+from breakers.models import Breaker, Service
 from tests.pages.seeding import _post
 
 SignIn = Callable[[str], Client]
