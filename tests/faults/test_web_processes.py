@@ -193,6 +193,7 @@ def test_an_order_reaches_a_service_that_waits_at_another_process(four: Board) -
     assert got == [["probe"]]
 
 
+@pytest.mark.alone
 def test_a_rate_holds_over_all_of_them(four: Board) -> None:
     """20 events a second, after calm 20 at once: alone, each of the four would let so much pass."""
     token = four.token("admin")
