@@ -115,11 +115,17 @@ def test_the_clock_is_set(board: Board, told: Receiver, key: str, by: int) -> No
     move_moments(board, -by)
     told.then = behaviours.answers(200)
     is_told_once(board, told, f"{name}-owed", owed, 60)
-    wait_for(lambda: kinds(told, name) == ["opened", "resolved"], 90, "the end of the hold")
+    # Alerts lie an hour off, and the history that they rest on does not: that may be put right by an update.
+    wait_for(lambda: pages(told, name) == ["opened", "resolved"], 90, "the end of the hold")
     sweeps_pass(board)
-    assert kinds(told, name) == ["opened", "resolved"]
+    assert pages(told, name) == ["opened", "resolved"]
     assert ("the clock was set back" in board.output()) is (by < 0)
     healthy(board)
+
+
+def pages(told: Receiver, name: str) -> list[str]:
+    """What was told of it, but for corrections."""
+    return [kind for kind in kinds(told, name) if kind != "update"]
 
 
 def status_of(board: Board, name: str) -> list[str]:
