@@ -19,7 +19,7 @@ from tests.running import compiled_once, end_when_told, run
 CLIENT = ["-c", "clients/python/pyproject.toml", "--rootdir", "clients/python", "clients/python/tests"]
 SIDE_BY_SIDE = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
 # Boards wait more than they work; but each starts six processes, and many at once are slow to start.
-BOARDS = ["-n", str(min((os.cpu_count() or 1) + 1, 4)), "--dist", "loadfile"]
+BOARDS = ["-n", str(min(max(os.cpu_count() or 1, 2), 4)), "--dist", "loadfile"]
 FAST = "--fast"
 
 
